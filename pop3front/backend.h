@@ -1,0 +1,46 @@
+/* backend.h - what a POP3 session asks of whatever holds the mail.
+ *
+ * The session knows nothing of IMAP. All functions are called on the session's fiber and may suspend. Errors are codes of
+ * base/error.h; their texts go to the log and never to the client. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/credentials.h"
+#include "base/error.h"
+#include "base/sink.h"
+#include "mapping/deletion.h"
+#include "mapping/snapshot.h"
+
+/* An open maildrop. */
+struct pop3_maildrop {
+	void *handle;		   /* the backend's own */
+	struct snapshot *snapshot; /* owned by the backend until close; the session sets its marks */
+	bool may_delete;	   /* false: DELE is answered with -ERR [SYS/PERM] */
+};
+
+struct pop3_backend {
+	/* Logs in, locks the maildrop and lists it. CTX is what pop3_session_run got. On 0 *OUT is open. ERR_AUTH and its
+	 * kin only when the server rejected the credentials. */
+	int (*open)(void *ctx, const struct credentials *c, struct pop3_maildrop *out, struct error *e);
+
+	/* Pours message M into SINK. On 0 the message is complete and confirmed. ERR_GONE: it does not exist any more. After
+	 * any error following sink->begin the octets so far are worthless. */
+	int (*retrieve)(void *handle, const struct snapshot_message *m, struct octet_sink *sink, struct error *e);
+
+	/* As retrieve, for OCTETS octets of M from OFFSET on. sink->begin gets the octets that really follow: fewer than asked
+	 * for means that the message ends there. */
+	int (*retrieve_part)(void *handle, const struct snapshot_message *m, uint64_t offset,
+	    uint32_t octets, struct octet_sink *sink, struct error *e);
+
+	/* Called while the client is silent, every keepalive_ms of the settings. An error means the maildrop is lost. */
+	int (*keepalive)(void *handle, struct error *e);
+
+	/* QUIT: removes the marked messages, notes the retrieved ones as the administrator wants, verifies. Returns 0 only when
+	 * every marked message is gone; else ERR_INCOMPLETE with *RESULT filled, or another error where nothing is known (then
+	 * result->remaining counts all marked ones). */
+	int (*commit)(void *handle, struct deletion_result *result, struct error *e);
+
+	/* Lets go of everything, lock included. Also after an error; called once for each open that returned 0. */
+	void (*close)(void *handle);
+};

@@ -1,0 +1,60 @@
+/* session.h - one POP3 session, from greeting to end (RFC 1939, 2449, 2595, 3206, 5034). */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fiberio/stream.h"
+#include "pop3front/backend.h"
+#include "pop3front/dotstuff.h"
+
+/* Everything an administrator can choose about the front. Times in milliseconds. */
+struct pop3_settings {
+	struct tls_server *tls;		/* offers STLS on a plain stream; NULL: none */
+	bool plaintext_login;		/* USER, PASS and AUTH are allowed on this connection without TLS */
+	enum dotstuff_nul nul;
+	uint64_t login_ms;		/* for one command before login, and for a TLS handshake */
+	uint64_t authorization_ms;	/* for all of AUTHORIZATION */
+	uint64_t idle_ms;		/* between two commands after login */
+	uint64_t write_ms;		/* without the client taking an octet */
+	uint64_t keepalive_ms;		/* between two calls of backend->keepalive */
+	uint64_t auth_failure_delay_ms;	/* before the answer to rejected credentials */
+	unsigned max_auth_failures;	/* rejected logins that end a connection */
+	unsigned max_bad_commands_before; /* bad commands that end a connection before login */
+	unsigned max_bad_commands_after;  /* and after it */
+};
+
+enum pop3_end {	/* why a session ended */
+	POP3_END_QUIT,		/* QUIT was answered +OK */
+	POP3_END_QUIT_FAILED,	/* QUIT was answered -ERR */
+	POP3_END_CLIENT_CLOSED, /* without QUIT */
+	POP3_END_IDLE,		/* the client was silent for too long */
+	POP3_END_CLIENT_STUCK,	/* the client did not take its data */
+	POP3_END_BAD_COMMANDS,	/* too many, too long, NUL, or bytes behind STLS */
+	POP3_END_AUTH_FAILURES, /* too many rejected logins */
+	POP3_END_TLS_FAILED,
+	POP3_END_UPSTREAM,	/* the maildrop was lost */
+	POP3_END_CUT,		/* a message could not be finished after +OK: the connection was aborted */
+	POP3_END_SHUTDOWN,	/* popgate is stopping */
+	POP3_END_INTERNAL,	/* out of memory */
+};
+
+/* What happened, for the log. */
+struct pop3_report {
+	enum pop3_end end;
+	char user[USER_NAME_MAX + 1];	/* "" before a USER or AUTH */
+	bool logged_in;
+	uint64_t commands;		/* command lines read */
+	uint64_t retrieved;		/* messages handed over completely by RETR */
+	uint64_t octets;		/* of message data written to the client (RETR and TOP) */
+	struct deletion_result deleted;
+	struct error error;		/* details of the last failure; code ERR_OK: none */
+};
+
+/* Serves CLIENT until the end; closes (or aborts) and frees it. BACKEND's open gets BACKEND_CTX. On a fiber; suspends.
+ * REPORT is filled. After stream_interrupt(CLIENT) the running command is finished, then the client is told
+ * -ERR [SYS/TEMP] and the session ends. */
+void pop3_session_run(struct stream *client, const struct pop3_settings *settings,
+    const struct pop3_backend *backend, void *backend_ctx, struct pop3_report *report);
+
+/* "quit", "client closed the connection", ...: for the log. */
+const char *pop3_end_name(enum pop3_end end);
