@@ -1,0 +1,139 @@
+"""A private Cyrus imapd. Its packages conflict with Dovecot's, so they are fetched and unpacked, not installed."""
+import functools
+import glob
+import grp
+import os
+import pwd
+import shutil
+import subprocess
+
+from . import imap, ports, workspace
+from .process import Process
+
+PASSWORD = "secret"
+CONFLICTING = ("cyrus-imapd", "cyrus-common")
+# What the two need beside the base system; only those that are not installed are unpacked.
+OTHERS = ("sasl2-bin", "libxapian30", "libical3")
+
+IMAPD_CONF = """
+configdirectory: {dir}/conf
+partition-default: {dir}/spool
+defaultpartition: default
+cyrus_user: {user}
+cyrus_group: {group}
+admins: admin
+allowplaintext: yes
+sasl_pwcheck_method: auxprop
+sasl_auxprop_plugin: sasldb
+sasl_sasldb_path: {dir}/sasldb2
+sasl_mech_list: PLAIN LOGIN
+servername: localhost
+defaultdomain: localhost
+unixhierarchysep: yes
+altnamespace: yes
+lmtpsocket: {dir}/run/lmtp
+idlesocket: {dir}/run/idle
+notifysocket: {dir}/run/notify
+duplicatesuppression: no
+expunge_mode: immediate
+delete_mode: immediate
+failedloginpause: 0
+"""
+
+CYRUS_CONF = """
+START {{
+  recover cmd="{bin}/ctl_cyrusdb -C {dir}/imapd.conf -r"
+}}
+SERVICES {{
+  imap cmd="{bin}/imapd -C {dir}/imapd.conf -U 30" listen="127.0.0.1:{port}" prefork=1 maxchild=50
+}}
+EVENTS {{
+}}
+"""
+
+
+def _installed(package):
+    done = subprocess.run(["dpkg-query", "-W", "-f", "${Status}", package], capture_output=True, text=True)
+    return done.stdout.endswith(" installed")
+
+
+def _run(argv, **options):
+    done = subprocess.run(argv, capture_output=True, text=True, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(argv)}: {done.stdout}{done.stderr}")
+
+
+def install():
+    """The folder with the unpacked packages; fetched from the Debian mirror once and kept in the cache."""
+    cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or "/var/cache", "popgate-test", "cyrus")
+    root = os.path.join(cache, "root")
+    if not os.path.exists(os.path.join(cache, "complete")):
+        shutil.rmtree(cache, ignore_errors=True)
+        packages = os.path.join(cache, "packages")
+        os.makedirs(packages)
+        wanted = [*CONFLICTING, *(package for package in OTHERS if not _installed(package))]
+        _run(["apt-get", "download", "-o", "APT::Sandbox::User=root", *wanted], cwd=packages)
+        for name in os.listdir(packages):
+            _run(["dpkg", "-x", os.path.join(packages, name), root])
+        open(os.path.join(cache, "complete"), "w").close()
+    return root
+
+
+class Cyrus:
+    """PASSWORD fits every user that user() has made."""
+
+    def __init__(self):
+        root = install()
+        self.dir = workspace.folder("cyrus")
+        self.password = PASSWORD
+        self._users = 0
+        self._root = root
+        owner = pwd.getpwnam(workspace.MAIL_USER)
+        libraries = ":".join(glob.glob(f"{root}/usr/lib/*-linux-gnu*"))
+        self._env = dict(os.environ, LD_LIBRARY_PATH=libraries)
+        self.imap_port = ports.free_port()
+        names = dict(dir=self.dir, bin=f"{root}/usr/lib/cyrus/bin", port=self.imap_port,
+                     user=owner.pw_name, group=grp.getgrgid(owner.pw_gid).gr_name)
+        for name in ("conf", "spool", "run"):
+            os.mkdir(os.path.join(self.dir, name))
+        for name, text in (("imapd.conf", IMAPD_CONF), ("cyrus.conf", CYRUS_CONF)):
+            with open(os.path.join(self.dir, name), "w") as out:
+                out.write(text.format(**names))
+        self._owner = (owner.pw_uid, owner.pw_gid)
+        self._add_password("admin")
+        for path, folders, files in os.walk(self.dir):
+            for name in (".", *folders, *files):
+                os.chown(os.path.join(path, name), *self._owner)
+        self.process = Process(
+            ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups",
+             f"{names['bin']}/master", "-C", f"{self.dir}/imapd.conf", "-M", f"{self.dir}/cyrus.conf",
+             "-p", f"{self.dir}/run/master.pid"], env=self._env)
+        self.process.wait_connect((ports.HOST, self.imap_port)).close()
+
+    def _add_password(self, user):
+        _run([f"{self._root}/usr/sbin/saslpasswd2", "-c", "-p", "-u", "localhost", "-f",
+              f"{self.dir}/sasldb2", user], input=PASSWORD, env=self._env)
+
+    def user(self, stem="user"):
+        self._users += 1
+        name = f"{stem}{self._users}"
+        self._add_password(name)
+        admin = imap.Mailbox.administrator(ports.HOST, self.imap_port, "admin", PASSWORD)
+        admin.create(f"user/{name}")
+        admin.close()
+        return name
+
+    def imap(self, user, password=PASSWORD):
+        return imap.Mailbox(ports.HOST, self.imap_port, user, password)
+
+    def fill(self, user, messages):
+        with self.imap(user) as mailbox:
+            mailbox.append(messages)
+
+    def stop(self):
+        self.process.stop()
+
+
+@functools.cache
+def shared():
+    return Cyrus()

@@ -1,0 +1,182 @@
+"""A private Dovecot 2.3: IMAP plain, with STARTTLS and over TLS, and its own POP3 for comparisons."""
+import functools
+import grp
+import os
+import pwd
+import shutil
+import time
+
+from . import certificates, imap, ports, workspace
+from .process import Process
+
+PASSWORD = "secret"
+
+CONFIG = """
+base_dir = {dir}/run
+state_dir = {dir}/run
+log_path = {dir}/dovecot.log
+protocols = imap pop3
+listen = 127.0.0.1
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+auth_username_chars =
+auth_username_format = %u
+auth_cache_size = 0
+auth_failure_delay = 0
+first_valid_uid = 1
+mail_uid = {user}
+mail_gid = {group}
+mail_location = maildir:~/Maildir
+mail_fsync = never
+mail_max_userip_connections = 0
+mail_plugins = acl
+plugin {{
+  acl = vfile:{dir}/acl
+}}
+{imap_capability}
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {dir}/passwd
+}}
+passdb {{
+  driver = static
+  args = password=secret
+}}
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={dir}/mail/%u
+}}
+ssl = yes
+ssl_cert = <{cert}
+ssl_key = <{key}
+ssl_min_protocol = TLSv1.2
+pop3_uidl_format = %08Xu%08Xv
+pop3_no_flag_updates = yes
+namespace inbox {{
+  inbox = yes
+  separator = /
+  mailbox Trash {{
+    auto = create
+  }}
+}}
+default_vsz_limit = 0
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service imap-login {{
+  service_count = 0
+  process_limit = 2
+  client_limit = 1000
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = {imaps}
+    ssl = yes
+  }}
+}}
+service pop3-login {{
+  service_count = 0
+  process_limit = 2
+  client_limit = 1000
+  inet_listener pop3 {{
+    port = {pop3}
+  }}
+  inet_listener pop3s {{
+    port = {pop3s}
+    ssl = yes
+  }}
+}}
+service imap {{
+  service_count = 200
+}}
+"""
+
+# What an IMAP server without UIDPLUS (and without MOVE unless asked for) says of itself.
+WITHOUT_UIDPLUS = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UNSELECT"
+
+
+class Dovecot:
+    """PASSWORD fits every user name that is not in PASSWORDS; a maildrop appears at its first login."""
+
+    def __init__(self, capability=None, passwords=None, rights=None):
+        if not shutil.which("dovecot"):
+            raise AssertionError("dovecot is not installed (dovecot-imapd, dovecot-pop3d)")
+        self.dir = workspace.folder("dovecot")
+        self.password = PASSWORD
+        self._users = 0
+        owner = pwd.getpwnam(workspace.MAIL_USER)
+        self._owner = (owner.pw_uid, owner.pw_gid)
+        for name in ("run", "mail"):
+            os.mkdir(os.path.join(self.dir, name))
+        os.chown(os.path.join(self.dir, "mail"), *self._owner)
+        self._write("passwd", "".join(f"{user}:{word}\n" for user, word in (passwords or {}).items()))
+        self._write("acl", "".join(f"INBOX user={user} {rights}\n" for user, rights in (rights or {}).items()))
+        self.imap_port, self.imaps_port = ports.free_port(), ports.free_port()
+        self.pop3_port, self.pop3s_port = ports.free_port(), ports.free_port()
+        certificate = certificates.good()
+        self._write("dovecot.conf", CONFIG.format(
+            dir=self.dir, user=owner.pw_name, group=grp.getgrgid(owner.pw_gid).gr_name,
+            cert=certificate.cert, key=certificate.key, imap=self.imap_port, imaps=self.imaps_port,
+            pop3=self.pop3_port, pop3s=self.pop3s_port,
+            imap_capability=f"imap_capability = {capability}" if capability else ""))
+        self.process = Process(["dovecot", "-F", "-c", os.path.join(self.dir, "dovecot.conf")])
+        for port in (self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port):
+            self.process.wait_connect((ports.HOST, port)).close()
+
+    def _write(self, name, text):
+        with open(os.path.join(self.dir, name), "w", encoding="utf-8") as out:
+            out.write(text)
+
+    def user(self, stem="user"):
+        """A user name that no test has had yet, so an empty maildrop."""
+        self._users += 1
+        return f"{stem}{self._users}"
+
+    def imap(self, user, password=PASSWORD):
+        return imap.Mailbox(ports.HOST, self.imap_port, user, password)
+
+    def fill(self, user, messages):
+        """Appends MESSAGES (octets) over IMAP."""
+        with self.imap(user) as mailbox:
+            mailbox.append(messages)
+
+    def drop(self, user, octets):
+        """Puts a message file with just these OCTETS into the Maildir, as a delivery agent would."""
+        home = os.path.join(self.dir, "mail", user)
+        for name in ("", "Maildir", "Maildir/tmp", "Maildir/new", "Maildir/cur"):
+            path = os.path.join(home, name)
+            if not os.path.isdir(path):
+                os.mkdir(path)
+                os.chown(path, *self._owner)
+        name = f"{time.time_ns()}.M1P{os.getpid()}.test"
+        path = os.path.join(home, "Maildir", "tmp", name)
+        with open(path, "wb") as out:
+            out.write(octets)
+        os.chown(path, *self._owner)
+        os.rename(path, os.path.join(home, "Maildir", "new", name))
+
+    def log(self):
+        with open(os.path.join(self.dir, "dovecot.log"), errors="backslashreplace") as log:
+            return log.read()
+
+    def stop(self):
+        self.process.stop()
+
+
+@functools.cache
+def shared():
+    """The Dovecot with all its extensions that most tests use; ended by stop_shared."""
+    return Dovecot(passwords={"jürgen": "pässwörd", "spaces": " two  words "}, rights={"reader": "lr", "seer": "lrs"})
+
+
+@functools.cache
+def shared_without_uidplus():
+    return Dovecot(capability=WITHOUT_UIDPLUS)
+
+
+@functools.cache
+def shared_with_move_only():
+    return Dovecot(capability=WITHOUT_UIDPLUS + " MOVE")
