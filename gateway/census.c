@@ -1,0 +1,234 @@
+/* census.c - how many sessions there are.
+ *
+ * One table holds all counters; a key's first octet says what kind it is, so that an address and a user name cannot be
+ * taken for each other. A counter that falls to zero is removed: the table is never larger than the sessions. */
+#include "gateway/census.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(counter) ((counter)->stored = 0)
+#include <uthash.h>
+
+#include "gateway/siphash.h"
+
+enum counter_kind {
+	COUNTER_IPV4 = '4',
+	COUNTER_IPV6 = '6',
+	COUNTER_USER = 'u',
+};
+
+struct counter {
+	UT_hash_handle hh;
+	size_t count;
+	int stored;	/* 0: the table had no memory for it */
+	size_t len;
+	unsigned char key[];
+};
+
+struct census {
+	struct census_limits limits;
+	struct siphash_key hash_key;
+	size_t sessions;
+	struct counter *counters;
+};
+
+int
+census_new(const struct census_limits *limits, struct census **out)
+{
+	struct census *census;
+
+	if ((census = calloc(1, sizeof(*census))) == NULL)
+		return ERR_NO_MEMORY;
+	if (getrandom(&census->hash_key, sizeof(census->hash_key), 0) !=
+	    (ssize_t)sizeof(census->hash_key)) {
+		free(census);
+		return ERR_NO_MEMORY;
+	}
+	census->limits = *limits;
+	*out = census;
+	return 0;
+}
+
+void
+census_free(struct census *census)
+{
+	struct counter *counter, *next;
+
+	if (census == NULL)
+		return;
+	HASH_ITER(hh, census->counters, counter, next) {
+		HASH_DEL(census->counters, counter);
+		free(counter);
+	}
+	free(census);
+}
+
+void
+census_set_limits(struct census *census, const struct census_limits *limits)
+{
+	census->limits = *limits;
+}
+
+static unsigned
+key_hash(const struct census *census, const void *key, size_t len)
+{
+	return (unsigned)siphash(&census->hash_key, key, len);
+}
+
+static struct counter *
+counter_find(const struct census *census, const void *key, size_t len)
+{
+	struct counter *counter;
+
+	HASH_FIND_BYHASHVALUE(
+	    hh, census->counters, key, len, key_hash(census, key, len), counter);
+	return counter;
+}
+
+static struct counter *
+counter_add(struct census *census, const void *key, size_t len)
+{
+	struct counter *counter;
+
+	if ((counter = calloc(1, sizeof(*counter) + len)) == NULL)
+		return NULL;
+	memcpy(counter->key, key, len);
+	counter->len = len;
+	counter->stored = 1;
+	HASH_ADD_KEYPTR_BYHASHVALUE(
+	    hh, census->counters, counter->key, len, key_hash(census, key, len), counter);
+	if (!counter->stored) {
+		free(counter);
+		return NULL;
+	}
+	return counter;
+}
+
+/* Adds one to the counter of KEY unless it has reached LIMIT. */
+static int
+count_up(struct census *census, const void *key, size_t len, size_t limit)
+{
+	struct counter *counter = counter_find(census, key, len);
+
+	if ((counter == NULL ? 0 : counter->count) >= limit)
+		return ERR_LIMIT;
+	if (counter == NULL && (counter = counter_add(census, key, len)) == NULL)
+		return ERR_NO_MEMORY;
+	counter->count++;
+	return 0;
+}
+
+static void
+count_down(struct census *census, const void *key, size_t len)
+{
+	struct counter *counter = counter_find(census, key, len);
+
+	if (counter == NULL || --counter->count > 0)
+		return;
+	HASH_DEL(census->counters, counter);
+	free(counter);
+}
+
+enum { ADDRESS_KEY_MAX = 9 };	/* kind and an IPv6 /64 */
+
+/* Writes the key of PEER; returns its length. A peer without an address (a test's socket pair) shares one counter. */
+static size_t
+address_key(const struct sockaddr_storage *peer, unsigned char key[ADDRESS_KEY_MAX])
+{
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	if (peer->ss_family == AF_INET6) {
+		memcpy(&in6, peer, sizeof(in6));
+		key[0] = COUNTER_IPV6;
+		memcpy(key + 1, &in6.sin6_addr, 8);
+		return 9;
+	}
+	key[0] = COUNTER_IPV4;
+	if (peer->ss_family != AF_INET)
+		return 1;
+	memcpy(&in, peer, sizeof(in));
+	memcpy(key + 1, &in.sin_addr, 4);
+	return 5;
+}
+
+enum census_answer
+census_enter(struct census *census, const struct sockaddr_storage *peer)
+{
+	unsigned char key[ADDRESS_KEY_MAX];
+	size_t len = address_key(peer, key);
+	int rc;
+
+	if (census->sessions >= census->limits.sessions)
+		return CENSUS_FULL;
+	rc = count_up(census, key, len, census->limits.sessions_per_address);
+	if (rc != 0)
+		return rc == ERR_LIMIT ? CENSUS_ADDRESS_FULL : CENSUS_NO_MEMORY;
+	census->sessions++;
+	return CENSUS_ADMITTED;
+}
+
+void
+census_leave(struct census *census, const struct sockaddr_storage *peer)
+{
+	unsigned char key[ADDRESS_KEY_MAX];
+	size_t len = address_key(peer, key);
+
+	census->sessions--;
+	count_down(census, key, len);
+}
+
+/* An allocated key of USER at UPSTREAM; NUL ends the first so that no two pairs share a key. */
+static unsigned char *
+user_key(const char *upstream, const char *user, size_t *len)
+{
+	size_t upstream_len = strlen(upstream) + 1, user_len = strlen(user);
+	unsigned char *key, *at;
+
+	*len = 1 + upstream_len + user_len;
+	if ((key = malloc(*len)) == NULL)
+		return NULL;
+	key[0] = COUNTER_USER;
+	memcpy(key + 1, upstream, upstream_len);
+	at = key + 1 + upstream_len;
+	for (size_t i = 0; i < user_len; i++)
+		at[i] = (unsigned char)(user[i] >= 'A' && user[i] <= 'Z' ? user[i] + ('a' - 'A') : user[i]);
+	return key;
+}
+
+int
+census_enter_user(struct census *census, const char *upstream, const char *user)
+{
+	unsigned char *key;
+	size_t len;
+	int rc;
+
+	if ((key = user_key(upstream, user, &len)) == NULL)
+		return ERR_NO_MEMORY;
+	rc = count_up(census, key, len, census->limits.sessions_per_user);
+	free(key);
+	return rc;
+}
+
+void
+census_leave_user(struct census *census, const char *upstream, const char *user)
+{
+	unsigned char *key;
+	size_t len;
+
+	/* Without memory the counter stays too high by one: it errs on the strict side. */
+	if ((key = user_key(upstream, user, &len)) == NULL)
+		return;
+	count_down(census, key, len);
+	free(key);
+}
+
+size_t
+census_count(const struct census *census)
+{
+	return census->sessions;
+}
