@@ -1,5 +1,4 @@
 """A private Cyrus imapd. Its packages conflict with Dovecot's, so they are fetched and unpacked, not installed."""
-import functools
 import glob
 import grp
 import os
@@ -132,8 +131,3 @@ class Cyrus:
 
     def stop(self):
         self.process.stop()
-
-
-@functools.cache
-def shared():
-    return Cyrus()

@@ -1,5 +1,4 @@
 """A private Dovecot 2.3: IMAP plain, with STARTTLS and over TLS, and its own POP3 for comparisons."""
-import functools
 import grp
 import os
 import pwd
@@ -164,19 +163,3 @@ class Dovecot:
 
     def stop(self):
         self.process.stop()
-
-
-@functools.cache
-def shared():
-    """The Dovecot with all its extensions that most tests use; ended by stop_shared."""
-    return Dovecot(passwords={"jürgen": "pässwörd", "spaces": " two  words "}, rights={"reader": "lr", "seer": "lrs"})
-
-
-@functools.cache
-def shared_without_uidplus():
-    return Dovecot(capability=WITHOUT_UIDPLUS)
-
-
-@functools.cache
-def shared_with_move_only():
-    return Dovecot(capability=WITHOUT_UIDPLUS + " MOVE")

@@ -1,0 +1,132 @@
+"""Real POP3 clients with private configurations, each of which hands back the messages it received, in order.
+
+What a client itself changes on the way to a file is described at its function, and undone by expected_from_*."""
+import os
+import re
+import shutil
+import subprocess
+
+from . import workspace
+
+TIMEOUT = 240
+
+
+def _need(name):
+    if not shutil.which(name):
+        raise AssertionError(f"{name} is not installed")
+
+
+def _environment(home):
+    return dict(os.environ, HOME=home, LC_ALL="C", TMPDIR=home)
+
+
+def _run(argv, home, statuses=(0,)):
+    done = subprocess.run(argv, capture_output=True, env=_environment(home), timeout=TIMEOUT, cwd=home)
+    if done.returncode not in statuses:
+        raise AssertionError(f"{argv[0]} ended with {done.returncode}: {done.stdout[-1500:]!r} {done.stderr[-1500:]!r}")
+    return done
+
+
+def curl(address, user, password, count, security="none", ca=None):
+    """Messages 1 to COUNT by curl. It un-stuffs and changes nothing else."""
+    _need("curl")
+    home = workspace.folder("curl")
+    scheme = "pop3s" if security == "tls" else "pop3"
+    lines = [f'user = "{user}:{password}"', "silent", "show-error", "fail", f"max-time = {TIMEOUT}"]
+    if ca:
+        lines.append(f'cacert = "{ca}"')
+    if security == "stls":
+        lines.append("ssl-reqd")
+    for number in range(1, count + 1):
+        lines += [f'url = "{scheme}://localhost:{address[1]}/{number}"', f'output = "{home}/{number}"']
+    config = os.path.join(home, "config")
+    with open(config, "w") as out:
+        out.write("\n".join(lines) + "\n")
+    _run(["curl", "-q", "-4", "-K", config], home)
+    return _files(home, [str(number) for number in range(1, count + 1)])
+
+
+def _files(home, names):
+    messages = []
+    for name in names:
+        with open(os.path.join(home, name), "rb") as message:
+            messages.append(message.read())
+    shutil.rmtree(home)
+    return messages
+
+
+def _delivery(home):
+    """A program that writes its standard input to the next free number in HOME/in."""
+    os.mkdir(os.path.join(home, "in"))
+    path = os.path.join(home, "deliver")
+    with open(path, "w") as out:
+        out.write(f'#!/bin/sh\nn=$(ls {home}/in | wc -l)\nexec cat >"{home}/in/$n"\n')
+    os.chmod(path, 0o755)
+    return path
+
+
+def _delivered(home):
+    names = sorted(os.listdir(os.path.join(home, "in")), key=int)
+    return _files(home, [os.path.join("in", name) for name in names])
+
+
+def mpop(address, user, password, security="none", ca=None, delete=False):
+    """All messages by mpop, delivered to a program; it hands them over with LF line ends."""
+    _need("mpop")
+    home = workspace.folder("mpop")
+    deliver = _delivery(home)
+    lines = ["defaults", "account test", "host localhost", f"port {address[1]}", f"user {user}",
+             f"password {password}", "auth user", f"keep {'off' if delete else 'on'}",
+             f"uidls_file {home}/uidls", f"delivery mda {deliver}", "received_header off", "timeout 120",
+             f"tls {'off' if security == 'none' else 'on'}"]
+    if security != "none":
+        lines += [f"tls_starttls {'on' if security == 'stls' else 'off'}", f"tls_trust_file {ca}"]
+    config = os.path.join(home, "config")
+    with open(config, "w") as out:
+        out.write("\n".join(lines) + "\n")
+    os.chmod(config, 0o600)
+    _run(["mpop", "-q", "-C", config, "test"], home)
+    return _delivered(home)
+
+
+def fetchmail(address, user, password, security="none", ca=None, delete=False):
+    """All messages by fetchmail, delivered to a program with its own rewriting off."""
+    _need("fetchmail")
+    home = workspace.folder("fetchmail")
+    deliver = _delivery(home)
+    tls = {"none": "sslproto ''", "stls": f"sslproto 'TLS1.2+' sslcertck sslcertfile '{ca}'",
+           "tls": f"ssl sslcertck sslcertfile '{ca}'"}[security]
+    config = os.path.join(home, "config")
+    with open(config, "w") as out:
+        out.write(f"""
+set no bouncemail
+set no softbounce
+set invisible
+poll localhost protocol POP3 service {address[1]} timeout 120 uidl
+  user '{user}' password '{password}' is root here
+  {'no keep' if delete else 'keep'} fetchall no rewrite no mimedecode pass8bits no dropstatus
+  no stripcr no forcecr {tls} mda '{deliver}'
+""")
+    os.chmod(config, 0o600)
+    _run(["fetchmail", "-f", config, "--pidfile", f"{home}/pid", "--idfile", f"{home}/ids", "--nodetach",
+          "--nosyslog", "-s"], home, statuses=(0, 1))
+    return _delivered(home)
+
+
+def expected_from_curl(octets):
+    return octets
+
+
+def expected_from_mpop(octets):
+    return octets.replace(b"\r\n", b"\n")
+
+
+def fetchmail_carries(octets):
+    """fetchmail splits body lines of over 8,000 octets (with a stray NUL) and writes a header of its own
+    where a message has none."""
+    return not octets.startswith(b"\r\n") and max(map(len, octets.split(b"\r\n"))) < 8000
+
+
+def expected_from_fetchmail(octets):
+    """fetchmail ends a header that has no body with a blank line."""
+    return octets if b"\r\n\r\n" in octets else octets + b"\r\n"

@@ -1,0 +1,148 @@
+"""The gateway under test: its configuration, its process, its end."""
+import os
+import re
+import signal
+import subprocess
+import time
+
+from . import certificates, ports, workspace
+from .pop3 import Pop3, tls_context
+from .process import Process
+
+SANITIZER = re.compile(r"ERROR: AddressSanitizer|runtime error:|LeakSanitizer|ERROR: ThreadSanitizer")
+
+# Kept short so that a failing test does not hold the suite up; tests set what they look at.
+SETTINGS = {"log_level": "debug", "drain_timeout": "5s", "max_sessions_per_address": 500,
+            "max_sessions_per_user": 50}
+UPSTREAM = {"host": "localhost", "tls": "none", "connect_timeout": "5s", "tls_timeout": "5s",
+            "command_timeout": "30s"}
+
+
+def binary():
+    path = os.environ.get("POPGATE_BIN")
+    if not path:
+        here = os.path.dirname(os.path.abspath(__file__))
+        path = os.path.join(here, "..", "..", "..", "build", "asan", "gateway", "popgate")
+    if not os.access(path, os.X_OK):
+        raise AssertionError(f"no popgate at {path}: build the asan preset or set POPGATE_BIN")
+    return os.path.abspath(path)
+
+
+def environment():
+    return dict(os.environ,
+                ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:exitcode=99",
+                UBSAN_OPTIONS="print_stacktrace=1")
+
+
+def run(*arguments, input=None, pass_fds=(), timeout=60):
+    """One short command of popgate; returns the finished process with its texts."""
+    done = subprocess.run([binary(), *arguments], capture_output=True, text=True, input=input,
+                          stdin=None if input is not None else subprocess.DEVNULL,
+                          env=environment(), pass_fds=pass_fds, timeout=timeout)
+    fault = SANITIZER.search(done.stderr)
+    if fault:
+        raise AssertionError(f"popgate {' '.join(arguments)}: {done.stderr}")
+    return done
+
+
+def config_text(settings, listeners, upstream):
+    """SETTINGS and UPSTREAM map names to values (None leaves the setting out); LISTENERS are (kind, settings)."""
+    def lines(values, indent=""):
+        return "".join(f"{indent}{name} = {_value(value)}\n" for name, value in values.items() if value is not None)
+    text = lines(settings)
+    for kind, values in listeners:
+        text += f"listener {kind} {{\n{lines(values, '    ')}}}\n"
+    return text + f"upstream {{\n{lines(upstream, '    ')}}}\n"
+
+
+def _value(value):
+    text = str(value)
+    return f'"{text}"' if re.search(r"[\s#]", text) and "," not in text else text
+
+
+class Popgate:
+    """Two listeners on free ports: pop3 with STLS, and pop3s. UPSTREAM needs at least the port."""
+
+    def __init__(self, upstream, certificate=None, plain_certificate=True, **settings):
+        self.dir = workspace.folder("popgate")
+        self.config = os.path.join(self.dir, "popgate.conf")
+        self.certificate = certificate or certificates.good()
+        self.plain_certificate = plain_certificate
+        self.settings = {"state_directory": os.path.join(self.dir, "state"), **SETTINGS, **settings}
+        self.upstream = {**UPSTREAM, **upstream}
+        os.mkdir(os.path.join(self.dir, "state"), 0o700)
+        self.pop3 = (ports.HOST, ports.free_port())
+        self.pop3s = (ports.HOST, ports.free_port())
+        self.write_config()
+        self.process = None
+        self.start()
+
+    def start(self):
+        self.process = Process([binary(), "serve", "--config", self.config], env=environment())
+        for address in (self.pop3, self.pop3s):
+            self.process.wait_connect(address).close()
+
+    def write_config(self):
+        tls = {"certificate": self.certificate.cert, "key": self.certificate.key}
+        listeners = [
+            ("pop3", {"address": "%s:%d" % self.pop3, **(tls if self.plain_certificate else {})}),
+            ("pop3s", {"address": "%s:%d" % self.pop3s, **tls})]
+        self.write(config_text(self.settings, listeners, self.upstream))
+
+    def write(self, text):
+        with open(self.config, "w", encoding="utf-8") as out:
+            out.write(text)
+
+    def connect(self, **options):
+        return Pop3(self.pop3, **options)
+
+    def connect_tls(self, **options):
+        return Pop3(self.pop3s, tls=tls_context(self.certificate.ca), **options)
+
+    def login(self, user, password="secret"):
+        session = self.connect()
+        session.login(user, password)
+        return session
+
+    def login_when_free(self, user, password="secret", timeout=20):
+        """Logs in, trying again while the maildrop of a session that has just ended is still locked."""
+        deadline = time.monotonic() + timeout
+        while True:
+            session = self.connect()
+            session.ok(f"USER {user}")
+            reply = session.command(f"PASS {password}")
+            if reply.startswith(b"+OK"):
+                return session
+            session.quit()
+            if b"IN-USE" not in reply or time.monotonic() > deadline:
+                raise AssertionError(f"login of {user}: {reply!r}")
+
+    def log(self):
+        return self.process.output()
+
+    def wait_log(self, wanted, timeout=20, start=0):
+        return self.process.wait_output(wanted, timeout, start)
+
+    def reload(self):
+        self.process.signal(signal.SIGHUP)
+
+    def kill(self):
+        """SIGKILL: the crash that no destructor sees."""
+        self.process.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def assert_alive(self):
+        if not self.process.alive():
+            raise AssertionError(f"popgate ended with {self.process.returncode}:\n{self.log()[-6000:]}")
+
+    def stop(self, expected=0):
+        """SIGTERM; the exit status must be right and no sanitizer may have spoken."""
+        status = self.process.stop()
+        self.check_sanitizers()
+        if status != expected:
+            raise AssertionError(f"popgate ended with {status}:\n{self.log()[-6000:]}")
+
+    def check_sanitizers(self):
+        fault = SANITIZER.search(self.log())
+        if fault:
+            raise AssertionError("sanitizer report:\n" + self.log()[max(0, fault.start() - 500):][:8000])

@@ -1,0 +1,44 @@
+"""The real IMAP servers that test modules share: started at first use, ended when the run ends."""
+import atexit
+import functools
+
+from .cyrus import Cyrus
+from .dovecot import WITHOUT_UIDPLUS, Dovecot
+
+_started = []
+
+
+def _keep(server):
+    _started.append(server)
+    return server
+
+
+@functools.cache
+def dovecot():
+    """With all its extensions. "reader" may only read, "seer" may also set \\Seen."""
+    return _keep(Dovecot(passwords={"jürgen": "pässwörd", "spaces": " two  words "},
+                         rights={"reader": "lr", "seer": "lrs"}))
+
+
+@functools.cache
+def dovecot_without_uidplus():
+    return _keep(Dovecot(capability=WITHOUT_UIDPLUS))
+
+
+@functools.cache
+def dovecot_with_move_only():
+    """MOVE, but no UIDPLUS."""
+    return _keep(Dovecot(capability=WITHOUT_UIDPLUS + " MOVE"))
+
+
+@functools.cache
+def cyrus():
+    return _keep(Cyrus())
+
+
+def stop_all():
+    while _started:
+        _started.pop().stop()
+
+
+atexit.register(stop_all)
