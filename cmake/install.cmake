@@ -1,1 +1,36 @@
+# What "cmake --install" puts where. Nothing is written over in /etc: the example goes to the documentation.
+
+set(POPGATE_CONFIG_FILE ${CMAKE_INSTALL_FULL_SYSCONFDIR}/popgate/popgate.conf)
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr/local")
+	# The program's default, whatever the prefix.
+	set(POPGATE_CONFIG_FILE /etc/popgate/popgate.conf)
+endif()
+
 install(TARGETS popgate RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
+
+install(FILES README.md CHANGES.md LICENSE packaging/popgate.conf.example
+	DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs
+	FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "man" EXCLUDE)
+
+configure_file(packaging/systemd/popgate.service.in
+	${PROJECT_BINARY_DIR}/packaging/popgate.service @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/packaging/popgate.service DESTINATION lib/systemd/system)
+install(FILES packaging/sysusers.d/popgate.conf DESTINATION lib/sysusers.d)
+
+find_program(SCDOC scdoc)
+if(SCDOC)
+	set(manuals)
+	foreach(page popgate.8 popgate.conf.5)
+		string(REGEX MATCH "[0-9]$" section ${page})
+		set(source ${PROJECT_SOURCE_DIR}/docs/man/${page}.scd)
+		set(manual ${PROJECT_BINARY_DIR}/man/${page})
+		add_custom_command(OUTPUT ${manual}
+			COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/man
+			COMMAND ${SCDOC} <${source} >${manual}
+			DEPENDS ${source} VERBATIM)
+		list(APPEND manuals ${manual})
+		install(FILES ${manual} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+	endforeach()
+	add_custom_target(manuals ALL DEPENDS ${manuals})
+endif()
