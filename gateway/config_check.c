@@ -1,0 +1,255 @@
+/* config_check.c - what one setting says about another, and what the settings lead to. */
+#include "gateway/config_check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+
+enum { IMAP_PORT = 143, RFC1939_IDLE_MS = 10 * 60 * 1000 };
+
+/* The line where setting NAME of BLOCK was made; 0: it was not. */
+static unsigned
+line_of(const struct setting_lines *lines, enum setting_block block, const char *name)
+{
+	return lines->at[setting_find(block, name) - settings];
+}
+
+/* As line_of, or else the line of the block. */
+static unsigned
+line_near(const struct setting_lines *lines, enum setting_block block, const char *name)
+{
+	unsigned line = line_of(lines, block, name);
+
+	return line != 0 ? line : lines->begin;
+}
+
+static bool
+is_everywhere(const struct network_list *networks)
+{
+	for (size_t i = 0; i < networks->count; i++)
+		if (networks->items[i].bits == 0)
+			return true;
+	return false;
+}
+
+static void
+check_global(
+    const struct config *config, const struct setting_lines *lines, struct config_report *report)
+{
+	if (config->pop3.idle_ms < RFC1939_IDLE_MS)
+		config_report_add(report, CONFIG_WARNING, line_of(lines, SETTING_GLOBAL, "idle_timeout"),
+		    "idle_timeout: RFC 1939 asks for 10m or more; clients may be cut off");
+	if (is_everywhere(&config->plaintext_networks))
+		config_report_add(report, CONFIG_WARNING,
+		    line_of(lines, SETTING_GLOBAL, "plaintext_networks"),
+		    "plaintext_networks: passwords are accepted without TLS from everywhere");
+}
+
+/* A key that others on the machine can read is no secret. */
+static void
+check_key_mode(const char *key, unsigned line, struct config_report *report)
+{
+	struct stat st;
+
+	if (stat(key, &st) == 0 && (st.st_mode & (S_IROTH | S_IWOTH)) != 0)
+		config_report_add(report, CONFIG_WARNING, line,
+		    "key: %s can be read by everybody on this machine", key);
+}
+
+static bool
+listens_beyond_loopback(const struct config_listener *l)
+{
+	for (size_t i = 0; i < l->addresses.count; i++)
+		if (strncmp(l->addresses.items[i], "127.", 4) != 0 &&
+		    strncmp(l->addresses.items[i], "[::1]", 5) != 0)
+			return true;
+	return false;
+}
+
+static int
+check_listener_tls(
+    struct config_listener *l, const struct setting_lines *lines, struct config_report *report)
+{
+	unsigned line = line_near(lines, SETTING_LISTENER, "certificate");
+	struct error e;
+
+	if (l->certificate != NULL && l->key != NULL) {
+		check_key_mode(l->key, line_of(lines, SETTING_LISTENER, "key"), report);
+		if (tls_server_new(l->certificate, l->key, &l->tls, &e) == 0)
+			return 0;
+		if (e.code == ERR_NO_MEMORY)
+			return ERR_NO_MEMORY;
+		config_report_add(report, CONFIG_FAULT, line, "certificate: %s", e.text);
+	} else if (l->certificate != NULL) {
+		config_report_add(report, CONFIG_FAULT, line, "listener: certificate needs a key");
+	} else if (l->key != NULL) {
+		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_LISTENER, "key"),
+		    "listener: key needs a certificate");
+	} else if (l->protocol == LISTENER_POP3S && line_of(lines, SETTING_LISTENER, "certificate") == 0) {
+		config_report_add(report, CONFIG_FAULT, line, "listener pop3s: certificate and key are missing");
+	}
+	return 0;
+}
+
+static int
+check_listener(struct config *config, struct config_listener *l, const struct setting_lines *lines,
+    struct config_report *report)
+{
+	if (line_of(lines, SETTING_LISTENER, "address") == 0)
+		config_report_add(report, CONFIG_FAULT, lines->begin, "listener: address is missing");
+	if (l->protocol == LISTENER_POP3 && l->certificate == NULL &&
+	    config->plaintext_networks.count == 0 && listens_beyond_loopback(l))
+		config_report_add(report, CONFIG_WARNING, lines->begin,
+		    "listener pop3: without a certificate only clients on this machine can log in here");
+	return check_listener_tls(l, lines, report);
+}
+
+/* Reports ADDRESS of listener L (INDEX) where an earlier one has it too. Port 0 is a new one each time. */
+static void
+check_address_unique(const struct config *config, const struct config_lines *lines, size_t l,
+    size_t index, struct config_report *report)
+{
+	const char *address = config->listeners[l].addresses.items[index];
+	const struct text_list *other;
+	unsigned port;
+
+	if (!network_is_endpoint(address, &port) || port == 0)
+		return;
+	for (size_t i = 0; i <= l; i++) {
+		other = &config->listeners[i].addresses;
+		for (size_t j = 0; j < other->count && (i < l || j < index); j++) {
+			if (strcmp(other->items[j], address) != 0)
+				continue;
+			config_report_add(report, CONFIG_FAULT,
+			    line_of(&lines->listeners[l], SETTING_LISTENER, "address"),
+			    "address: %s is given twice; first in line %u", address,
+			    line_of(&lines->listeners[i], SETTING_LISTENER, "address"));
+			return;
+		}
+	}
+}
+
+static int
+check_listeners(
+    struct config *config, const struct config_lines *lines, struct config_report *report)
+{
+	struct config_listener *l;
+	int rc;
+
+	if (config->listener_count == 0)
+		config_report_add(report, CONFIG_FAULT, 0, "no listener block: nobody could connect");
+	for (size_t i = 0; i < config->listener_count; i++) {
+		l = &config->listeners[i];
+		if ((rc = check_listener(config, l, &lines->listeners[i], report)) != 0)
+			return rc;
+		for (size_t j = 0; j < l->addresses.count; j++)
+			check_address_unique(config, lines, i, j, report);
+	}
+	return 0;
+}
+
+static bool
+is_this_machine(const char *host)
+{
+	return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+}
+
+static int
+resolve_upstream_tls(
+    struct upstream *u, const struct setting_lines *lines, struct config_report *report)
+{
+	struct error e;
+
+	if (u->imap.security == IMAP_TLS_NONE) {
+		if (!is_this_machine(u->host))
+			config_report_add(report, CONFIG_WARNING, line_of(lines, SETTING_UPSTREAM, "tls"),
+			    "tls: passwords are sent to %s without TLS", u->host);
+		return 0;
+	}
+	if (tls_client_new(u->ca_file, &u->imap.tls, &e) == 0)
+		return 0;
+	if (e.code == ERR_NO_MEMORY)
+		return ERR_NO_MEMORY;
+	config_report_add(
+	    report, CONFIG_FAULT, line_near(lines, SETTING_UPSTREAM, "ca_file"), "ca_file: %s", e.text);
+	return 0;
+}
+
+static int
+resolve_uidl(struct upstream *u, const struct setting_lines *lines, struct config_report *report)
+{
+	size_t at;
+	int rc;
+
+	rc = uidl_template_parse(u->uidl_text, &u->uidl, &at);
+	if (rc == 0 || rc == ERR_NO_MEMORY)
+		return rc;
+	if (at >= strlen(u->uidl_text))
+		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_UPSTREAM, "uidl"),
+		    "uidl: \"%s\" ends too early or has no UID such as %%08Xu", u->uidl_text);
+	else
+		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_UPSTREAM, "uidl"),
+		    "uidl: \"%s\" cannot be understood from \"%s\" on", u->uidl_text, u->uidl_text + at);
+	return 0;
+}
+
+static int
+check_upstream(struct upstream *u, const struct setting_lines *lines, struct config_report *report)
+{
+	int rc;
+
+	if ((rc = resolve_uidl(u, lines, report)) != 0)
+		return rc;
+	if (strcmp(u->mailbox, u->trash_mailbox) == 0)
+		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_UPSTREAM, "trash_mailbox"),
+		    "trash_mailbox: must be another mailbox than \"%s\"", u->mailbox);
+	if (u->imap.security != IMAP_TLS_IMPLICIT && line_of(lines, SETTING_UPSTREAM, "port") == 0)
+		u->imap.port = IMAP_PORT;
+	if (u->host == NULL) {
+		if (line_of(lines, SETTING_UPSTREAM, "host") == 0)
+			config_report_add(report, CONFIG_FAULT, lines->begin, "upstream: host is missing");
+		return 0;
+	}
+	u->imap.host = u->host;
+	u->imap.verify_name = u->verify_name;
+	if (asprintf(&u->name, strchr(u->host, ':') != NULL ? "[%s]:%u" : "%s:%u", u->host,
+		(unsigned)u->imap.port) < 0) {
+		u->name = NULL;
+		return ERR_NO_MEMORY;
+	}
+	return resolve_upstream_tls(u, lines, report);
+}
+
+static int
+check_upstreams(
+    struct config *config, const struct config_lines *lines, struct config_report *report)
+{
+	int rc;
+
+	if (config->upstream_count == 0)
+		config_report_add(report, CONFIG_FAULT, 0, "no upstream block: there is no IMAP server");
+	for (size_t i = 0; i < config->upstream_count; i++) {
+		if (i > 0)
+			config_report_add(report, CONFIG_FAULT, lines->upstreams[i].begin,
+			    "only one upstream block is possible; first in line %u",
+			    lines->upstreams[0].begin);
+		if ((rc = check_upstream(&config->upstreams[i], &lines->upstreams[i], report)) != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int
+config_check(
+    struct config *config, const struct config_lines *lines, struct config_report *report)
+{
+	int rc;
+
+	check_global(config, &lines->global, report);
+	if ((rc = check_listeners(config, lines, report)) != 0)
+		return rc;
+	return check_upstreams(config, lines, report);
+}

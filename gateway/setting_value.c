@@ -1,0 +1,392 @@
+/* setting_value.c - from the words of a file to the field of a struct, by the type of the setting. */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "gateway/config.h"
+#include "gateway/settings.h"
+#include "gateway/suggestion.h"
+
+enum { SHOWN_MAX = 64 };	/* octets of a value that a message repeats */
+
+_Static_assert(sizeof(enum log_level) == sizeof(int), "enums are kept as int");
+
+/* A value on its way: what is set, from what, and what to say when it is wrong. */
+struct assignment {
+	const struct setting *setting;
+	void *field;
+	const char *const *items;
+	size_t count;
+	const char *folder;
+	char *message;
+};
+
+static const struct {
+	const char *suffix;
+	uint64_t ms;
+} units[] = {	/* the longest first: setting_format_duration takes the first that fits */
+	{ "h", 3600000 },
+	{ "m", 60000 },
+	{ "s", 1000 },
+	{ "ms", 1 },
+};
+
+/* "NAME: expected WHAT, found "ITEM"". */
+static int
+expected(const struct assignment *a, const char *what, const char *item)
+{
+	char shown[SHOWN_MAX];
+
+	text_escape(item, strlen(item), shown, sizeof(shown));
+	snprintf(a->message, SETTING_MESSAGE_MAX, "%s: expected %s, found \"%s\"", a->setting->name,
+	    what, shown);
+	return ERR_INVALID;
+}
+
+static int
+set_text(const struct assignment *a, const char *text)
+{
+	char *copy;
+
+	if ((copy = strdup(text)) == NULL)
+		return ERR_NO_MEMORY;
+	free(*(char **)a->field);
+	*(char **)a->field = copy;
+	return 0;
+}
+
+static int
+assign_text(const struct assignment *a)
+{
+	size_t len = strlen(a->items[0]);
+	char what[64];
+
+	if (len < a->setting->min || len > a->setting->max) {
+		snprintf(what, sizeof(what), "%" PRIu64 " to %" PRIu64 " octets", a->setting->min,
+		    a->setting->max);
+		return expected(a, what, a->items[0]);
+	}
+	return set_text(a, a->items[0]);
+}
+
+static int
+assign_path(const struct assignment *a)
+{
+	char *path;
+	int rc;
+
+	if (a->items[0][0] == '\0')
+		return expected(a, "a path", "");
+	if (a->items[0][0] == '/' || a->folder[0] == '\0')
+		return set_text(a, a->items[0]);
+	if (asprintf(&path, "%s/%s", a->folder, a->items[0]) < 0)
+		return ERR_NO_MEMORY;
+	rc = set_text(a, path);
+	free(path);
+	return rc;
+}
+
+static int
+assign_host(const struct assignment *a)
+{
+	const char *host = a->items[0];
+	size_t len = strlen(host);
+
+	for (size_t i = 0; i < len; i++)
+		if (strchr("-_.:", host[i]) == NULL && !(host[i] >= '0' && host[i] <= '9') &&
+		    !((host[i] | 0x20) >= 'a' && (host[i] | 0x20) <= 'z'))
+			return expected(a, "a host name or an address", host);
+	if (len < a->setting->min || len > a->setting->max)
+		return expected(a, "a host name or an address", host);
+	return set_text(a, host);
+}
+
+static void
+set_number(const struct assignment *a, uint64_t number)
+{
+	uint16_t n16 = (uint16_t)number;
+	uint32_t n32 = (uint32_t)number;
+
+	switch (a->setting->size) {
+	case sizeof(n16):
+		memcpy(a->field, &n16, sizeof(n16));
+		break;
+	case sizeof(n32):
+		memcpy(a->field, &n32, sizeof(n32));
+		break;
+	default:
+		memcpy(a->field, &number, sizeof(number));
+	}
+}
+
+static int
+assign_number(const struct assignment *a)
+{
+	char what[80];
+	uint64_t number;
+
+	if (text_to_number(a->items[0], strlen(a->items[0]), a->setting->max, &number) != 0 ||
+	    number < a->setting->min) {
+		snprintf(what, sizeof(what), "a number from %" PRIu64 " to %" PRIu64, a->setting->min,
+		    a->setting->max);
+		return expected(a, what, a->items[0]);
+	}
+	set_number(a, number);
+	return 0;
+}
+
+/* Reads "10m" and the like. */
+static bool
+read_duration(const char *text, uint64_t *ms)
+{
+	size_t digits = strspn(text, "0123456789");
+	uint64_t number;
+
+	if (text_to_number(text, digits, UINT32_MAX, &number) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(text + digits, units[i].suffix) == 0) {
+			*ms = number * units[i].ms;
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+setting_format_duration(uint64_t ms, char *out, size_t room)
+{
+	size_t i = 0;
+
+	while (ms != 0 && ms % units[i].ms != 0)
+		i++;
+	if (ms == 0)
+		i = 2;
+	snprintf(out, room, "%" PRIu64 "%s", ms / units[i].ms, units[i].suffix);
+}
+
+static int
+assign_duration(const struct assignment *a)
+{
+	char least[32], most[32], what[96];
+	uint64_t ms;
+
+	if (!read_duration(a->items[0], &ms))
+		return expected(a, "a duration such as 30s or 10m", a->items[0]);
+	if (ms < a->setting->min || ms > a->setting->max) {
+		setting_format_duration(a->setting->min, least, sizeof(least));
+		setting_format_duration(a->setting->max, most, sizeof(most));
+		snprintf(what, sizeof(what), "a duration from %s to %s", least, most);
+		return expected(a, what, a->items[0]);
+	}
+	set_number(a, ms);
+	return 0;
+}
+
+/* Appends to the text in OUT (ROOM). */
+static void
+append(char *out, size_t room, const char *text)
+{
+	size_t len = strlen(out);
+
+	snprintf(out + len, room - len, "%s", text);
+}
+
+/* "stderr or syslog", "error, warning, info or debug": the words of CHOICES. */
+static void
+list_choices(const struct setting_choice *choices, char *out, size_t room)
+{
+	out[0] = '\0';
+	for (const struct setting_choice *c = choices; c->word != NULL; c++) {
+		append(out, room, c->word);
+		if (c[1].word != NULL)
+			append(out, room, c[2].word != NULL ? ", " : " or ");
+	}
+}
+
+static int
+assign_word(const struct assignment *a, const struct setting_choice *choices, int *value)
+{
+	struct suggestion nearest;
+	char what[80];
+
+	suggestion_begin(&nearest, a->items[0], strlen(a->items[0]));
+	for (const struct setting_choice *c = choices; c->word != NULL; c++) {
+		if (strcmp(c->word, a->items[0]) == 0) {
+			*value = c->value;
+			return 0;
+		}
+		suggestion_offer(&nearest, c->word);
+	}
+	list_choices(choices, what, sizeof(what));
+	expected(a, what, a->items[0]);
+	if (suggestion_best(&nearest) != NULL) {
+		append(a->message, SETTING_MESSAGE_MAX, "; did you mean \"");
+		append(a->message, SETTING_MESSAGE_MAX, suggestion_best(&nearest));
+		append(a->message, SETTING_MESSAGE_MAX, "\"?");
+	}
+	return ERR_INVALID;
+}
+
+static int
+assign_choice(const struct assignment *a)
+{
+	int rc, value;
+
+	if ((rc = assign_word(a, a->setting->choices, &value)) == 0)
+		memcpy(a->field, &value, sizeof(value));
+	return rc;
+}
+
+static int
+assign_yes_no(const struct assignment *a)
+{
+	static const struct setting_choice words[] = { { "yes", 1 }, { "no", 0 }, { NULL, 0 } };
+	int rc, value;
+
+	if ((rc = assign_word(a, words, &value)) == 0)
+		*(bool *)a->field = value != 0;
+	return rc;
+}
+
+static void
+clear_text_list(struct text_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i]);
+	free(list->items);
+	memset(list, 0, sizeof(*list));
+}
+
+static int
+assign_endpoints(const struct assignment *a)
+{
+	struct text_list list = { 0 };
+
+	for (size_t i = 0; i < a->count; i++)
+		if (!network_is_endpoint(a->items[i], NULL))
+			return expected(
+			    a, "an address and port such as 127.0.0.1:110 or [::]:110", a->items[i]);
+	if ((list.items = calloc(a->count, sizeof(*list.items))) == NULL)
+		return ERR_NO_MEMORY;
+	for (; list.count < a->count; list.count++) {
+		if ((list.items[list.count] = strdup(a->items[list.count])) == NULL) {
+			clear_text_list(&list);
+			return ERR_NO_MEMORY;
+		}
+	}
+	clear_text_list(a->field);
+	*(struct text_list *)a->field = list;
+	return 0;
+}
+
+/* A single "" is the empty list. */
+static int
+assign_networks(const struct assignment *a)
+{
+	struct network_list list = { 0 }, *field = a->field;
+	size_t count = a->count == 1 && a->items[0][0] == '\0' ? 0 : a->count;
+
+	if ((list.items = calloc(count + 1, sizeof(*list.items))) == NULL)
+		return ERR_NO_MEMORY;
+	for (; list.count < count; list.count++) {
+		if (network_parse(a->items[list.count], &list.items[list.count]) != 0) {
+			free(list.items);
+			return expected(
+			    a, "a network such as 10.0.0.0/8 or fd00::/8", a->items[list.count]);
+		}
+	}
+	free(field->items);
+	*field = list;
+	return 0;
+}
+
+static int (*const assigners[])(const struct assignment *) = {
+	[SETTING_TEXT] = assign_text,
+	[SETTING_PATH] = assign_path,
+	[SETTING_HOST] = assign_host,
+	[SETTING_NUMBER] = assign_number,
+	[SETTING_DURATION] = assign_duration,
+	[SETTING_CHOICE] = assign_choice,
+	[SETTING_YES_NO] = assign_yes_no,
+	[SETTING_ENDPOINTS] = assign_endpoints,
+	[SETTING_NETWORKS] = assign_networks,
+};
+
+int
+setting_assign(const struct setting *s, void *target, const char *const *items, size_t count,
+    const char *folder, char message[SETTING_MESSAGE_MAX])
+{
+	struct assignment a = {
+		.setting = s,
+		.field = (char *)target + s->offset,
+		.items = items,
+		.count = count,
+		.folder = folder,
+		.message = message,
+	};
+
+	if (count != 1 && s->type != SETTING_ENDPOINTS && s->type != SETTING_NETWORKS) {
+		snprintf(message, SETTING_MESSAGE_MAX, "%s: expected one value, found %zu", s->name, count);
+		return ERR_INVALID;
+	}
+	return assigners[s->type](&a);
+}
+
+void
+settings_clear(enum setting_block block, void *target)
+{
+	struct network_list *networks;
+	const struct setting *s;
+	void *field;
+
+	for (s = settings; s < settings + settings_count; s++) {
+		field = (char *)target + s->offset;
+		if (s->block != block)
+			continue;
+		if (s->type == SETTING_TEXT || s->type == SETTING_PATH || s->type == SETTING_HOST) {
+			free(*(char **)field);
+			*(char **)field = NULL;
+		} else if (s->type == SETTING_ENDPOINTS) {
+			clear_text_list(field);
+		} else if (s->type == SETTING_NETWORKS) {
+			networks = field;
+			free(networks->items);
+			memset(networks, 0, sizeof(*networks));
+		}
+	}
+}
+
+void
+setting_describe(const struct setting *s, char *out, size_t room)
+{
+	static const char *const names[] = {
+		[SETTING_TEXT] = "text",
+		[SETTING_PATH] = "path",
+		[SETTING_HOST] = "host",
+		[SETTING_YES_NO] = "yes | no",
+		[SETTING_ENDPOINTS] = "address:port, ...",
+		[SETTING_NETWORKS] = "network, ...",
+	};
+	char least[32], most[32];
+
+	if (s->type == SETTING_NUMBER) {
+		snprintf(out, room, "number, %" PRIu64 " to %" PRIu64, s->min, s->max);
+	} else if (s->type == SETTING_DURATION) {
+		setting_format_duration(s->min, least, sizeof(least));
+		setting_format_duration(s->max, most, sizeof(most));
+		snprintf(out, room, "duration, %s to %s", least, most);
+	} else if (s->type == SETTING_CHOICE) {
+		out[0] = '\0';
+		for (const struct setting_choice *c = s->choices; c->word != NULL; c++) {
+			append(out, room, c->word);
+			append(out, room, c[1].word != NULL ? " | " : "");
+		}
+	} else {
+		snprintf(out, room, "%s", names[s->type]);
+	}
+}

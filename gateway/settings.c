@@ -1,0 +1,186 @@
+/* settings.c - the one table of all settings. How a value is read is setting_value.c. */
+#include "gateway/settings.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "gateway/config.h"
+
+#define FIELD(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
+
+/* Ranges of durations: the least is short enough for tests, the most long enough for anybody. */
+enum { MS = 1, SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
+
+static const struct setting_choice log_destinations[] = {
+	{ "stderr", LOG_TO_STDERR },
+	{ "syslog", LOG_TO_SYSLOG },
+	{ NULL, 0 },
+};
+static const struct setting_choice log_formats[] = {
+	{ "plain", LOG_PLAIN },
+	{ "json", LOG_JSON },
+	{ NULL, 0 },
+};
+static const struct setting_choice log_levels[] = {
+	{ "error", LOG_LEVEL_ERROR },
+	{ "warning", LOG_LEVEL_WARNING },
+	{ "info", LOG_LEVEL_INFO },
+	{ "debug", LOG_LEVEL_DEBUG },
+	{ NULL, 0 },
+};
+static const struct setting_choice nul_ways[] = {
+	{ "keep", DOTSTUFF_NUL_KEEP },
+	{ "replace", DOTSTUFF_NUL_REPLACE },
+	{ NULL, 0 },
+};
+static const struct setting_choice securities[] = {
+	{ "implicit", IMAP_TLS_IMPLICIT },
+	{ "starttls", IMAP_TLS_STARTTLS },
+	{ "none", IMAP_TLS_NONE },
+	{ NULL, 0 },
+};
+static const struct setting_choice seen_ways[] = {
+	{ "never", MARK_SEEN_NEVER },
+	{ "retr", MARK_SEEN_RETR },
+	{ NULL, 0 },
+};
+static const struct setting_choice deleted_ways[] = {
+	{ "hide", DELETED_HIDE },
+	{ "show", DELETED_SHOW },
+	{ NULL, 0 },
+};
+static const struct setting_choice foreign_ways[] = {
+	{ "leave", DELETION_LEAVE },
+	{ "lift", DELETION_LIFT },
+	{ NULL, 0 },
+};
+
+#define GLOBAL(type, member) FIELD(config, member), SETTING_GLOBAL, type
+#define LISTENER(type, member) FIELD(config_listener, member), SETTING_LISTENER, type
+#define UPSTREAM(type, member) FIELD(upstream, member), SETTING_UPSTREAM, type
+
+const struct setting settings[] = {
+	/* name, default, help, choices, min, max, where, type */
+	{ "state_directory", "/var/lib/popgate", "where maildrop locks are kept",
+	    NULL, 0, 0, GLOBAL(SETTING_PATH, state_directory) },
+	{ "log", "stderr", "where log lines go",
+	    log_destinations, 0, 0, GLOBAL(SETTING_CHOICE, log.destination) },
+	{ "log_format", "plain", "what log lines look like",
+	    log_formats, 0, 0, GLOBAL(SETTING_CHOICE, log.format) },
+	{ "log_level", "info", "the least important lines that are written",
+	    log_levels, 0, 0, GLOBAL(SETTING_CHOICE, log.level) },
+	{ "nul", "keep", "what happens to NUL octets in a message; replace makes them 0x80",
+	    nul_ways, 0, 0, GLOBAL(SETTING_CHOICE, pop3.nul) },
+	{ "plaintext_networks", "", "clients that may log in without TLS",
+	    NULL, 0, 0, GLOBAL(SETTING_NETWORKS, plaintext_networks) },
+	{ "plaintext_loopback", "yes", "whether clients on this machine may log in without TLS",
+	    NULL, 0, 0, GLOBAL(SETTING_YES_NO, plaintext_loopback) },
+	{ "max_sessions", "10000", "sessions at a time",
+	    NULL, 1, 1000000, GLOBAL(SETTING_NUMBER, limits.sessions) },
+	{ "max_sessions_per_address", "50", "sessions from one IPv4 address or IPv6 /64",
+	    NULL, 1, 1000000, GLOBAL(SETTING_NUMBER, limits.sessions_per_address) },
+	{ "max_sessions_per_user", "4", "sessions of one user",
+	    NULL, 1, 1000000, GLOBAL(SETTING_NUMBER, limits.sessions_per_user) },
+	{ "login_timeout", "60s", "for a TLS handshake, and for each command before login",
+	    NULL, 100 * MS, HOUR, GLOBAL(SETTING_DURATION, pop3.login_ms) },
+	{ "authorization_timeout", "3m", "from the greeting to the login, in all",
+	    NULL, 100 * MS, HOUR, GLOBAL(SETTING_DURATION, pop3.authorization_ms) },
+	{ "idle_timeout", "10m", "between two commands after login; RFC 1939 asks for 10m or more",
+	    NULL, 100 * MS, DAY, GLOBAL(SETTING_DURATION, pop3.idle_ms) },
+	{ "client_write_timeout", "5m", "without the client taking any octet of an answer",
+	    NULL, 100 * MS, DAY, GLOBAL(SETTING_DURATION, pop3.write_ms) },
+	{ "drain_timeout", "30s", "for sessions to end when popgate is stopped",
+	    NULL, 0, HOUR, GLOBAL(SETTING_DURATION, drain_ms) },
+	{ "auth_failure_delay", "2s", "before the answer to a rejected login",
+	    NULL, 0, MINUTE, GLOBAL(SETTING_DURATION, pop3.auth_failure_delay_ms) },
+	{ "max_auth_failures", "3", "rejected logins that end a connection",
+	    NULL, 1, 1000, GLOBAL(SETTING_NUMBER, pop3.max_auth_failures) },
+	{ "max_bad_commands_before_login", "3", "bad commands that end a connection before login",
+	    NULL, 1, 1000, GLOBAL(SETTING_NUMBER, pop3.max_bad_commands_before) },
+	{ "max_bad_commands_after_login", "10", "bad commands that end a connection after login",
+	    NULL, 1, 1000, GLOBAL(SETTING_NUMBER, pop3.max_bad_commands_after) },
+
+	{ "address", NULL, "where to listen; needed",
+	    NULL, 0, 0, LISTENER(SETTING_ENDPOINTS, addresses) },
+	{ "certificate", NULL, "PEM file: certificate and chain; needed for pop3s, offers STLS on pop3",
+	    NULL, 0, 0, LISTENER(SETTING_PATH, certificate) },
+	{ "key", NULL, "PEM file: private key of the certificate",
+	    NULL, 0, 0, LISTENER(SETTING_PATH, key) },
+
+	{ "host", NULL, "the IMAP server's name or address; needed",
+	    NULL, 1, 253, UPSTREAM(SETTING_HOST, host) },
+	{ "port", "993", "its port; 143 is the default where tls is not implicit",
+	    NULL, 1, 65535, UPSTREAM(SETTING_NUMBER, imap.port) },
+	{ "tls", "implicit", "TLS from the start, by STARTTLS, or none at all",
+	    securities, 0, 0, UPSTREAM(SETTING_CHOICE, imap.security) },
+	{ "ca_file", NULL, "PEM file: whom to trust; without it the system's certificates",
+	    NULL, 0, 0, UPSTREAM(SETTING_PATH, ca_file) },
+	{ "verify_name", NULL, "the name that the certificate must bear; without it host",
+	    NULL, 1, 253, UPSTREAM(SETTING_HOST, verify_name) },
+	{ "connect_timeout", "10s", "to look up the host and connect",
+	    NULL, 100 * MS, HOUR, UPSTREAM(SETTING_DURATION, imap.connect_ms) },
+	{ "tls_timeout", "10s", "for the TLS handshake",
+	    NULL, 100 * MS, HOUR, UPSTREAM(SETTING_DURATION, imap.tls_ms) },
+	{ "command_timeout", "60s", "without any octet from the server while a command runs",
+	    NULL, 100 * MS, HOUR, UPSTREAM(SETTING_DURATION, imap.command_ms) },
+	{ "keepalive_interval", "25m", "between two NOOPs while the client is silent",
+	    NULL, 100 * MS, DAY, UPSTREAM(SETTING_DURATION, keepalive_ms) },
+	{ "mailbox", "INBOX", "the mailbox that is shown",
+	    NULL, 1, 1000, UPSTREAM(SETTING_TEXT, mailbox) },
+	{ "uidl", UIDL_DEFAULT_TEMPLATE, "how UIDLs are made of UID and UIDVALIDITY",
+	    NULL, 1, 200, UPSTREAM(SETTING_TEXT, uidl_text) },
+	{ "mark_seen", "never", "which messages QUIT marks as read",
+	    seen_ways, 0, 0, UPSTREAM(SETTING_CHOICE, mark_seen) },
+	{ "deleted", "hide", "messages that another client has flagged as deleted",
+	    deleted_ways, 0, 0, UPSTREAM(SETTING_CHOICE, deleted) },
+	{ "without_uidplus", "leave", "QUIT on a server without UIDPLUS, next to deletions of others",
+	    foreign_ways, 0, 0, UPSTREAM(SETTING_CHOICE, without_uidplus) },
+	{ "trash_mailbox", "", "where QUIT moves messages on a server with MOVE but no UIDPLUS",
+	    NULL, 0, 1000, UPSTREAM(SETTING_TEXT, trash_mailbox) },
+	{ "max_messages", "2000000", "messages in a maildrop; a larger one cannot be opened",
+	    NULL, 1, 100000000, UPSTREAM(SETTING_NUMBER, max_messages) },
+	{ "send_id", "no", "whether to tell the server popgate's name and version (RFC 2971)",
+	    NULL, 0, 0, UPSTREAM(SETTING_YES_NO, send_id) },
+};
+
+const size_t settings_count = sizeof(settings) / sizeof(settings[0]);
+
+_Static_assert(sizeof(settings) / sizeof(settings[0]) <= SETTINGS_MAX, "SETTINGS_MAX is too small");
+
+const char *
+setting_block_name(enum setting_block block)
+{
+	static const char *const names[] = {
+		[SETTING_GLOBAL] = "global",
+		[SETTING_LISTENER] = "listener",
+		[SETTING_UPSTREAM] = "upstream",
+	};
+
+	return names[block];
+}
+
+const struct setting *
+setting_find(enum setting_block block, const char *name)
+{
+	for (size_t i = 0; i < settings_count; i++)
+		if (settings[i].block == block && strcmp(settings[i].name, name) == 0)
+			return &settings[i];
+	return NULL;
+}
+
+int
+settings_assign_defaults(enum setting_block block, void *target)
+{
+	char message[SETTING_MESSAGE_MAX];
+	const struct setting *s;
+	int rc;
+
+	for (s = settings; s < settings + settings_count; s++) {
+		if (s->block != block || s->default_text == NULL)
+			continue;
+		rc = setting_assign(s, target, &s->default_text, 1, "", message);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
