@@ -1,0 +1,85 @@
+/* credentials.c - see credentials.h. */
+#include "base/credentials.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+/* A NUL-terminated copy of TEXT, or NULL. */
+static char *
+copy_text(const char *text, size_t len)
+{
+	char *copy = malloc(len + 1);
+
+	if (copy == NULL)
+		return NULL;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	return copy;
+}
+
+static int
+has_control(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char) text[i] < 0x20 || text[i] == 0x7f)
+			return 1;
+	return 0;
+}
+
+int
+credentials_set_user(struct credentials *c, const char *user, size_t len)
+{
+	char *copy;
+
+	if (len > USER_NAME_MAX)
+		return ERR_LIMIT;
+	if (len == 0 || has_control(user, len) || !text_is_utf8(user, len))
+		return ERR_INVALID;
+	if ((copy = copy_text(user, len)) == NULL)
+		return ERR_NO_MEMORY;
+	free(c->user);
+	c->user = copy;
+	return 0;
+}
+
+int
+credentials_set_password(struct credentials *c, const char *password, size_t len)
+{
+	char *copy;
+
+	if (len > PASSWORD_MAX)
+		return ERR_LIMIT;
+	if (len == 0 || memchr(password, '\0', len) != NULL || memchr(password, '\r', len) != NULL ||
+	    memchr(password, '\n', len) != NULL)
+		return ERR_INVALID;
+	if ((copy = copy_text(password, len)) == NULL)
+		return ERR_NO_MEMORY;
+	credentials_forget_password(c);
+	c->password = copy;
+	c->password_len = len;
+	return 0;
+}
+
+void
+credentials_forget_password(struct credentials *c)
+{
+	if (c->password == NULL)
+		return;
+	OPENSSL_cleanse(c->password, c->password_len);
+	free(c->password);
+	c->password = NULL;
+	c->password_len = 0;
+}
+
+void
+credentials_clear(struct credentials *c)
+{
+	credentials_forget_password(c);
+	free(c->user);
+	c->user = NULL;
+}

@@ -1,0 +1,87 @@
+/* error.c - see error.h. */
+#include "base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int
+error_set(struct error *e, enum error_code code, const char *format, ...)
+{
+	va_list args;
+
+	if (e == NULL)
+		return (int) code;
+	e->code = code;
+	va_start(args, format);
+	vsnprintf(e->text, sizeof(e->text), format, args);
+	va_end(args);
+	return (int) code;
+}
+
+int
+error_prefix(struct error *e, const char *format, ...)
+{
+	char old[ERROR_TEXT_MAX];
+	va_list args;
+	size_t used;
+	int n;
+
+	if (e == NULL)
+		return ERR_OK;
+	memcpy(old, e->text, sizeof(old));
+	va_start(args, format);
+	n = vsnprintf(e->text, sizeof(e->text), format, args);
+	va_end(args);
+	used = n < 0 ? 0 : (size_t) n;
+	if (used < sizeof(e->text) - 1)
+		snprintf(e->text + used, sizeof(e->text) - used, ": %s", old);
+	return (int) e->code;
+}
+
+const char *
+error_name(enum error_code code)
+{
+	switch (code) {
+	case ERR_OK:
+		return "no error";
+	case ERR_NO_MEMORY:
+		return "out of memory";
+	case ERR_INVALID:
+		return "invalid";
+	case ERR_LIMIT:
+		return "over a limit";
+	case ERR_CANCELLED:
+		return "cancelled";
+	case ERR_INTERRUPTED:
+		return "interrupted";
+	case ERR_TIMEOUT:
+		return "timed out";
+	case ERR_CLOSED:
+		return "connection closed";
+	case ERR_PROTOCOL:
+		return "protocol violated";
+	case ERR_TLS:
+		return "TLS failed";
+	case ERR_AUTH:
+		return "credentials rejected";
+	case ERR_AUTH_DENIED:
+		return "login not permitted";
+	case ERR_AUTH_EXPIRED:
+		return "credentials expired";
+	case ERR_AUTH_PRIVACY:
+		return "encryption required";
+	case ERR_IN_USE:
+		return "maildrop in use";
+	case ERR_READ_ONLY:
+		return "read-only";
+	case ERR_GONE:
+		return "message gone";
+	case ERR_INCOMPLETE:
+		return "deletion incomplete";
+	case ERR_TEMPORARY:
+		return "temporary failure";
+	case ERR_PERMANENT:
+		return "permanent failure";
+	}
+	return "unknown error";
+}

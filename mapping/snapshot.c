@@ -1,0 +1,217 @@
+/* snapshot.c - see snapshot.h. */
+#include "mapping/snapshot.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+
+struct snapshot {
+	uint32_t uidvalidity;
+	const struct uidl_template *uidls;
+	struct snapshot_message *messages; /* messages[0] has number 1 */
+	size_t count;
+	size_t room;
+	bool ascending;	/* as added so far */
+	size_t marked;
+	uint64_t octets;
+	uint64_t marked_octets;
+};
+
+int
+snapshot_new(
+    uint32_t uidvalidity, const struct uidl_template *uidls, size_t expected, struct snapshot **out)
+{
+	struct snapshot *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return ERR_NO_MEMORY;
+	s->uidvalidity = uidvalidity;
+	s->uidls = uidls;
+	s->ascending = true;
+	if (expected > 0) {
+		/* A hint that came from the network: when it cannot be met, growing step by step may still do. */
+		s->messages = calloc(expected, sizeof(*s->messages));
+		s->room = s->messages == NULL ? 0 : expected;
+	}
+	*out = s;
+	return 0;
+}
+
+void
+snapshot_free(struct snapshot *s)
+{
+	if (s == NULL)
+		return;
+	free(s->messages);
+	free(s);
+}
+
+static int
+grow(struct snapshot *s)
+{
+	size_t room = s->room == 0 ? 16 : s->room * 2;
+	struct snapshot_message *messages = realloc(s->messages, room * sizeof(*messages));
+
+	if (messages == NULL)
+		return ERR_NO_MEMORY;
+	s->messages = messages;
+	s->room = room;
+	return 0;
+}
+
+int
+snapshot_add(struct snapshot *s, uint32_t uid, uint64_t size, size_t max_messages)
+{
+	int rc;
+
+	if (uid == 0)
+		return ERR_INVALID;
+	if (s->count >= max_messages)
+		return ERR_LIMIT;
+	if (s->count == s->room && (rc = grow(s)) != 0)
+		return rc;
+	if (s->count > 0 && s->messages[s->count - 1].uid >= uid)
+		s->ascending = false;
+	s->messages[s->count++] = (struct snapshot_message) { .uid = uid, .size = size };
+	s->octets += size;
+	return 0;
+}
+
+static int
+compare_uids(const void *a, const void *b)
+{
+	uint32_t x = ((const struct snapshot_message *) a)->uid;
+	uint32_t y = ((const struct snapshot_message *) b)->uid;
+
+	return (x > y) - (x < y);
+}
+
+int
+snapshot_seal(struct snapshot *s)
+{
+	if (s->ascending)
+		return 0;
+	qsort(s->messages, s->count, sizeof(*s->messages), compare_uids);
+	for (size_t i = 1; i < s->count; i++)
+		if (s->messages[i].uid == s->messages[i - 1].uid)
+			return ERR_PROTOCOL;
+	s->ascending = true;
+	return 0;
+}
+
+uint32_t
+snapshot_uidvalidity(const struct snapshot *s)
+{
+	return s->uidvalidity;
+}
+
+size_t
+snapshot_count(const struct snapshot *s)
+{
+	return s->count;
+}
+
+size_t
+snapshot_left(const struct snapshot *s)
+{
+	return s->count - s->marked;
+}
+
+uint64_t
+snapshot_left_octets(const struct snapshot *s)
+{
+	return s->octets - s->marked_octets;
+}
+
+size_t
+snapshot_marked(const struct snapshot *s)
+{
+	return s->marked;
+}
+
+int
+snapshot_lookup(const struct snapshot *s, uint64_t number, const struct snapshot_message **out)
+{
+	const struct snapshot_message *m;
+
+	if (number == 0 || number > s->count)
+		return ERR_INVALID;
+	m = &s->messages[number - 1];
+	if (m->deleted)
+		return ERR_GONE;
+	*out = m;
+	return 0;
+}
+
+const struct snapshot_message *
+snapshot_at(const struct snapshot *s, size_t number)
+{
+	return &s->messages[number - 1];
+}
+
+void
+snapshot_uidl(const struct snapshot *s, size_t number, char buf[UIDL_MAX + 1])
+{
+	uidl_format(s->uidls, s->uidvalidity, s->messages[number - 1].uid, buf);
+}
+
+int
+snapshot_mark(struct snapshot *s, uint64_t number)
+{
+	const struct snapshot_message *m;
+	int rc;
+
+	if ((rc = snapshot_lookup(s, number, &m)) != 0)
+		return rc;
+	if (m->broken)
+		return ERR_PERMANENT;
+	s->messages[number - 1].deleted = true;
+	s->marked++;
+	s->marked_octets += m->size;
+	return 0;
+}
+
+void
+snapshot_unmark_all(struct snapshot *s)
+{
+	if (s->marked == 0)
+		return;
+	for (size_t i = 0; i < s->count; i++)
+		s->messages[i].deleted = false;
+	s->marked = 0;
+	s->marked_octets = 0;
+}
+
+void
+snapshot_set_retrieved(struct snapshot *s, size_t number)
+{
+	s->messages[number - 1].retrieved = true;
+}
+
+void
+snapshot_set_broken(struct snapshot *s, size_t number)
+{
+	s->messages[number - 1].broken = true;
+}
+
+int
+snapshot_marked_uids(const struct snapshot *s, struct uidset *set)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < s->count && rc == 0; i++)
+		if (s->messages[i].deleted)
+			rc = uidset_add(set, s->messages[i].uid);
+	return rc;
+}
+
+int
+snapshot_retrieved_uids(const struct snapshot *s, struct uidset *set)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < s->count && rc == 0; i++)
+		if (s->messages[i].retrieved)
+			rc = uidset_add(set, s->messages[i].uid);
+	return rc;
+}
