@@ -1,8 +1,9 @@
 """What QUIT does to the mailbox: rules 9-20 and the deletion procedure, on real servers and under faults."""
+import functools
 import re
 
 from harness import corpus, scripted_imap, servers
-from harness.cases import Case
+from harness.cases import Case, ScriptedCase
 from harness.popgate import Popgate
 
 MESSAGES = [corpus.message(f"number {number}", b"text\r\n" * number) for number in range(1, 6)]
@@ -30,102 +31,105 @@ def not_removed(reply):
     return int(match[1]), int(match[2])
 
 
-class OnRealServers(Case):
-    """Each test runs on every server of REAL."""
-
-    def each(self, messages=MESSAGES):
+def on_each_server(test):
+    """Runs TEST(self, server, gate, user) on every server of REAL, with MESSAGES in a new user's mailbox."""
+    @functools.wraps(test)
+    def each(self):
         for name, (server, gate) in REAL.items():
             with self.subTest(server=name):
                 user = server.user()
-                server.fill(user, messages)
-                yield server, gate, user
+                server.fill(user, MESSAGES)
+                test(self, server, gate, user)
                 gate.assert_alive()
+    return each
 
+
+class OnRealServers(Case):
     def left(self, server, user):
         with server.imap(user) as mailbox:
             return mailbox.flags()
 
-    def test_rule_14_quit_removes_exactly_what_was_marked(self):
-        for server, gate, user in self.each():
-            with server.imap(user) as mailbox:
-                mailbox.store([1, 2, 4], "+FLAGS", "\\Flagged \\Seen")
-                before = mailbox.flags()
-            session = gate.login(user)
-            unique = session.uidl()
-            session.ok("DELE 2")
-            session.ok("DELE 5")
-            self.assertTrue(session.quit().startswith(b"+OK"))
-            self.assertEqual(self.left(server, user), {uid: before[uid] for uid in (1, 3, 4)})
-            session = gate.login_when_free(user)
-            self.assertEqual(session.uidl(), {1: unique[1], 2: unique[3], 3: unique[4]})
-            session.quit()
+    @on_each_server
+    def test_rule_14_quit_removes_exactly_what_was_marked(self, server, gate, user):
+        with server.imap(user) as mailbox:
+            mailbox.store([1, 2, 4], "+FLAGS", "\\Flagged \\Seen")
+            before = mailbox.flags()
+        session = gate.login(user)
+        unique = session.uidl()
+        session.ok("DELE 2")
+        session.ok("DELE 5")
+        self.assertTrue(session.quit().startswith(b"+OK"))
+        self.assertEqual(self.left(server, user), {uid: before[uid] for uid in (1, 3, 4)})
+        session = gate.login_when_free(user)
+        self.assertEqual(session.uidl(), {1: unique[1], 2: unique[3], 3: unique[4]})
+        session.quit()
 
-    def test_rule_14_everything_can_go(self):
-        for server, gate, user in self.each():
-            session = gate.login(user)
-            for number in range(1, 6):
-                session.retr(number)
-                session.ok(f"DELE {number}")
-            self.assertTrue(session.quit().startswith(b"+OK"))
-            self.assertEqual(self.left(server, user), {})
-            self.assertEqual(gate.login_when_free(user).stat(), (0, 0))
+    @on_each_server
+    def test_rule_14_everything_can_go(self, server, gate, user):
+        session = gate.login(user)
+        for number in range(1, 6):
+            session.retr(number)
+            session.ok(f"DELE {number}")
+        self.assertTrue(session.quit().startswith(b"+OK"))
+        self.assertEqual(self.left(server, user), {})
+        self.assertEqual(gate.login_when_free(user).stat(), (0, 0))
 
-    def test_nothing_marked_changes_nothing(self):
-        for server, gate, user in self.each():
-            with server.imap(user) as mailbox:
-                mailbox.flag_deleted([3])
-            session = gate.login(user)
-            session.ok("DELE 1")
-            session.ok("RSET")
-            self.assertTrue(session.quit().startswith(b"+OK"))
-            left = self.left(server, user)
-            self.assertEqual({uid for uid in left if left[uid]}, {3})
-            self.assertEqual(len(left), 5)
+    @on_each_server
+    def test_nothing_marked_changes_nothing(self, server, gate, user):
+        with server.imap(user) as mailbox:
+            mailbox.flag_deleted([3])
+        session = gate.login(user)
+        session.ok("DELE 1")
+        session.ok("RSET")
+        self.assertTrue(session.quit().startswith(b"+OK"))
+        left = self.left(server, user)
+        self.assertEqual({uid for uid in left if left[uid]}, {3})
+        self.assertEqual(len(left), 5)
 
-    def test_rule_15_quit_and_immediate_half_close(self):
-        for server, gate, user in self.each():
-            session = gate.login(user)
-            session.send(b"DELE 1\r\nDELE 3\r\nQUIT\r\n")
-            session.half_close()
-            self.assertEqual(session.rest().count(b"+OK"), 3)
-            self.assertEqual(sorted(self.left(server, user)), [2, 4, 5])
+    @on_each_server
+    def test_rule_15_quit_and_immediate_half_close(self, server, gate, user):
+        session = gate.login(user)
+        session.send(b"DELE 1\r\nDELE 3\r\nQUIT\r\n")
+        session.half_close()
+        self.assertEqual(session.rest().count(b"+OK"), 3)
+        self.assertEqual(sorted(self.left(server, user)), [2, 4, 5])
 
-    def test_rule_15_quit_and_immediate_close(self):
-        for server, gate, user in self.each():
-            session = gate.login(user)
-            session.send(b"DELE 1\r\nDELE 3\r\nQUIT\r\n")
-            session.close()
-            gate.login_when_free(user).quit()
-            self.assertEqual(sorted(self.left(server, user)), [2, 4, 5])
+    @on_each_server
+    def test_rule_15_quit_and_immediate_close(self, server, gate, user):
+        session = gate.login(user)
+        session.send(b"DELE 1\r\nDELE 3\r\nQUIT\r\n")
+        session.close()
+        gate.login_when_free(user).quit()
+        self.assertEqual(sorted(self.left(server, user)), [2, 4, 5])
 
-    def test_rule_16_no_quit_no_deletion(self):
+    @on_each_server
+    def test_rule_16_no_quit_no_deletion(self, server, gate, user):
         ends = {"RST": lambda session: session.reset(),
                 "FIN": lambda session: session.close(),
                 "half a QUIT": lambda session: (session.send(b"QUI"), session.half_close()),
                 "QUIT without line end": lambda session: (session.send(b"QUIT"), session.half_close()),
                 "CR without LF": lambda session: (session.send(b"QUIT\r"), session.half_close())}
-        for server, gate, user in self.each():
-            for name, end in ends.items():
-                with self.subTest(end=name):
-                    session = gate.login_when_free(user)
-                    session.ok("DELE 1")
-                    session.ok("DELE 2")
-                    end(session)
-                    session = gate.login_when_free(user)
-                    self.assertEqual(session.stat()[0], 5)
-                    session.quit()
-                    self.assertEqual(self.left(server, user), {uid: set() for uid in range(1, 6)})
-                    gate.login_when_free(user).quit()
+        for name, end in ends.items():
+            with self.subTest(end=name):
+                session = gate.login_when_free(user)
+                session.ok("DELE 1")
+                session.ok("DELE 2")
+                end(session)
+                session = gate.login_when_free(user)
+                self.assertEqual(session.stat()[0], 5)
+                session.quit()
+                self.assertEqual(self.left(server, user), {uid: set() for uid in range(1, 6)})
+                gate.login_when_free(user).quit()
 
-    def test_rule_18_flagged_messages_are_hidden_and_left_alone(self):
-        for server, gate, user in self.each():
-            with server.imap(user) as mailbox:
-                mailbox.flag_deleted([2])
-            session = gate.login(user)
-            self.assertEqual(session.stat()[0], 4)
-            self.assertEqual(session.retr(2), MESSAGES[2])
-            self.assertTrue(session.quit().startswith(b"+OK"))
-            self.assertEqual(self.left(server, user), {1: set(), 2: {"\\Deleted"}, 3: set(), 4: set(), 5: set()})
+    @on_each_server
+    def test_rule_18_flagged_messages_are_hidden_and_left_alone(self, server, gate, user):
+        with server.imap(user) as mailbox:
+            mailbox.flag_deleted([2])
+        session = gate.login(user)
+        self.assertEqual(session.stat()[0], 4)
+        self.assertEqual(session.retr(2), MESSAGES[2])
+        self.assertTrue(session.quit().startswith(b"+OK"))
+        self.assertEqual(self.left(server, user), {1: set(), 2: {"\\Deleted"}, 3: set(), 4: set(), 5: set()})
 
     def test_rule_18_flagged_messages_can_be_shown(self):
         for name, (server, _) in REAL.items():
@@ -141,26 +145,26 @@ class OnRealServers(Case):
                 session.quit()
                 self.assertEqual(self.left(server, user)[2], {"\\Deleted"})
 
-    def test_rule_09_marked_message_that_someone_else_removed_counts_as_done(self):
-        for server, gate, user in self.each():
-            session = gate.login(user)
-            session.ok("DELE 2")
-            session.ok("DELE 4")
-            with server.imap(user) as mailbox:
-                mailbox.expunge([4])
-            self.assertTrue(session.quit().startswith(b"+OK"))
-            self.assertEqual(sorted(self.left(server, user)), [1, 3, 5])
+    @on_each_server
+    def test_rule_09_marked_message_that_someone_else_removed_counts_as_done(self, server, gate, user):
+        session = gate.login(user)
+        session.ok("DELE 2")
+        session.ok("DELE 4")
+        with server.imap(user) as mailbox:
+            mailbox.expunge([4])
+        self.assertTrue(session.quit().startswith(b"+OK"))
+        self.assertEqual(sorted(self.left(server, user)), [1, 3, 5])
 
-    def test_rule_08_numbers_hold_while_others_add_and_remove(self):
-        for server, gate, user in self.each():
-            session = gate.login(user)
-            with server.imap(user) as mailbox:
-                mailbox.expunge([1])
-                mailbox.append([corpus.message("new", b"new\r\n")] * 3)
-            self.assertEqual(session.retr(3), MESSAGES[2])
-            session.ok("DELE 3")
-            self.assertTrue(session.quit().startswith(b"+OK"))
-            self.assertEqual(sorted(self.left(server, user)), [2, 4, 5, 6, 7, 8])
+    @on_each_server
+    def test_rule_08_numbers_hold_while_others_add_and_remove(self, server, gate, user):
+        session = gate.login(user)
+        with server.imap(user) as mailbox:
+            mailbox.expunge([1])
+            mailbox.append([corpus.message("new", b"new\r\n")] * 3)
+        self.assertEqual(session.retr(3), MESSAGES[2])
+        session.ok("DELE 3")
+        self.assertTrue(session.quit().startswith(b"+OK"))
+        self.assertEqual(sorted(self.left(server, user)), [2, 4, 5, 6, 7, 8])
 
     def test_two_thousand_messages_every_second_removed(self):
         for name in ("Dovecot", "Dovecot without UIDPLUS"):
@@ -296,37 +300,8 @@ class ReadOnly(Case):
         self.assertNotIn("UID STORE", server.names())
 
 
-class Scripted(Case):
-    """One scripted server and one gateway for the class; each test begins with a full mailbox."""
-
-    capability = scripted_imap.CAPABILITY
-
-    @classmethod
-    def setUpClass(cls):
-        cls.server = scripted_imap.Server(capability=cls.capability)
-        cls.gate = Popgate({"port": cls.server.port, "command_timeout": "500ms"})
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.gate.stop()
-        cls.server.stop()
-        if cls.server.faults:
-            raise AssertionError(f"the scripted server itself failed: {cls.server.faults}")
-
-    def setUp(self):
-        self.begin()
-
-    def tearDown(self):
-        self.gate.assert_alive()
-
-    def begin(self, messages=MESSAGES):
-        server = self.server
-        server.usual()
-        with server.lock:
-            server.uidvalidity = 1700000000
-            server.messages = [scripted_imap.Message(10 * i, m) for i, m in enumerate(messages, 1)]
-            server.messages[-1].flags = {"\\Flagged"}
-        server.forget()
+class Scripted(ScriptedCase):
+    messages = MESSAGES
 
     def session(self, *marked):
         session = self.gate.login_when_free("someone")
@@ -494,7 +469,7 @@ class WithoutUidplus(Scripted):
         self.assertNotIn("UID MOVE", names, "no trash mailbox is configured")
 
     def test_lift_interrupted_before_expunge_restores_theirs(self):
-        gate = self.gateway({"port": self.server.port, "without_uidplus": "lift", "command_timeout": "500ms"})
+        gate = self.gateway({"port": self.server.port, "without_uidplus": "lift", "command_timeout": "1s"})
         for fault in (b"{tag} NO no\r\n", scripted_imap.close, scripted_imap.stall):
             with self.subTest(fault):
                 self.begin()

@@ -36,3 +36,45 @@ class Case(unittest.TestCase):
         self.assertTrue(reply.startswith(start), f"expected {start!r}: {reply!r}")
         if code is None:
             self.assertFalse(reply.startswith(b"-ERR ["), f"expected no response code: {reply!r}")
+
+
+class ScriptedCase(Case):
+    """One scripted server and one gateway for the class; each test begins with a full mailbox (UIDs 10, 20, ...,
+    the last message flagged)."""
+
+    capability = scripted_imap.CAPABILITY
+    tls = "none"
+    messages = ()
+    upstream = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = scripted_imap.Server(capability=cls.capability, tls=cls.tls)
+        cls.gate = Popgate({"port": cls.server.port, "tls": cls.tls, "connect_timeout": "1s", "tls_timeout": "1s",
+                            "command_timeout": "1s", **cls.upstream})
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.gate.stop()
+        cls.server.stop()
+        if cls.server.faults:
+            raise AssertionError(f"the scripted server itself failed: {cls.server.faults}")
+
+    def setUp(self):
+        self.begin()
+
+    def tearDown(self):
+        self.gate.assert_alive()
+
+    def begin(self, messages=None):
+        server = self.server
+        server.usual()
+        with server.lock:
+            server.capability = list(self.capability)
+            server.uidvalidity = 1700000000
+            server.users = None
+            server.messages = [scripted_imap.Message(10 * i, m)
+                               for i, m in enumerate(self.messages if messages is None else messages, 1)]
+            if server.messages:
+                server.messages[-1].flags = {"\\Flagged"}
+        server.forget()

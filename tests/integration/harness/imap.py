@@ -44,7 +44,10 @@ class Mailbox:
         return data
 
     def select(self, name="INBOX"):
-        self._did(self.connection.select(name))
+        try:
+            self._did(self.connection.select(name))
+        except imaplib.IMAP4.readonly:
+            pass  # it is selected all the same
 
     def append(self, messages, name="INBOX"):
         for message in messages:
