@@ -85,3 +85,16 @@ config_report_print(const struct config_report *report, const char *file, FILE *
 		fprintf(out, "%s\n", line);
 	}
 }
+
+void
+config_report_log(const struct config_report *report, const char *file, struct log *log)
+{
+	enum log_level level;
+	char text[LOG_VALUE_MAX];
+
+	for (size_t i = 0; i < report->count; i++) {
+		level = report->remarks[i].severity == CONFIG_FAULT ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING;
+		config_report_format(report, i, file, text, sizeof(text));
+		log_event(log, level, NULL, "configuration", LOG_FIELDS(LOG_TEXT("remark", text)));
+	}
+}

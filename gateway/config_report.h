@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "gateway/log.h"
+
 enum config_severity {
 	CONFIG_FAULT,	/* the configuration cannot be used */
 	CONFIG_WARNING,	/* it can, but somebody should know */
@@ -38,3 +40,6 @@ void config_report_format(
 
 /* Prints all remarks to OUT, one a line. */
 void config_report_print(const struct config_report *report, const char *file, FILE *out);
+
+/* Logs all remarks, one a line. */
+void config_report_log(const struct config_report *report, const char *file, struct log *log);

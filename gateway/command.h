@@ -1,0 +1,15 @@
+/* command.h - the commands of popgate's command line. */
+#pragma once
+
+/* What a command was called with. */
+struct command_line {
+	const char *config;	/* the configuration file */
+	int password_fd;	/* -1: not given */
+	const char *operand;	/* NULL: none */
+};
+
+/* Each returns an exit status of sysexits.h. */
+int command_serve(const struct command_line *line);
+int command_check(const struct command_line *line);
+int command_probe(const struct command_line *line);
+int command_settings(const struct command_line *line);

@@ -1,0 +1,338 @@
+/* connection.c - accepted connections: each is a fiber that runs one POP3 session.
+ *
+ * Until it has logged in, a connection costs a stranger nothing. So when the house is full, the one that has waited
+ * longest without a login makes room for a new one; who has logged in stays. */
+#include "gateway/connection.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "gateway/maildrop.h"
+#include "gateway/worker.h"
+#include "pop3front/session.h"
+
+enum {
+	SESSION_ID_MAX = 13,	/* octets of a session id, with NUL */
+	REFUSED_LOG_MS = 1000,	/* at most one line about refused connections in this time */
+};
+
+struct connection {
+	TAILQ_ENTRY(connection) entry;
+	struct worker *worker;
+	struct config *config;		/* held */
+	struct tls_server *tls;		/* held; NULL: none */
+	enum listener_protocol protocol;
+	struct stream *stream;		/* NULL once the session has freed it */
+	struct fiber *fiber;
+	struct sockaddr_storage peer;
+	char address[ADDRESS_TEXT_MAX];
+	char id[SESSION_ID_MAX];
+	char tls_version[16];		/* "" before TLS */
+	bool handshaking;		/* stream_interrupt does not reach it */
+	bool logged_in;
+	uint64_t began;			/* loop time in milliseconds */
+	struct maildrop_context maildrop;
+};
+
+void
+connections_init(struct connections *connections)
+{
+	memset(connections, 0, sizeof(*connections));
+	TAILQ_INIT(&connections->before_login);
+	TAILQ_INIT(&connections->after_login);
+	/* Ids need to be unique, not secret: should this fail, they are still unique within the run. */
+	if (getrandom(&connections->random, sizeof(connections->random), 0) < 0)
+		connections->random = (uint32_t)getpid();
+}
+
+bool
+connections_none(const struct connections *connections)
+{
+	return TAILQ_EMPTY(&connections->before_login) && TAILQ_EMPTY(&connections->after_login);
+}
+
+/* Writes SYMBOLS characters of base 32, 5 bits of VALUE each. */
+static void
+base32(uint64_t value, int symbols, char *out)
+{
+	static const char alphabet[32] = "abcdefghijklmnopqrstuvwxyz234567";
+
+	for (int i = symbols - 1; i >= 0; i--, value >>= 5)
+		out[i] = alphabet[value & 31];
+}
+
+/* 30 bits of chance for the run, then 30 bits of a counter. */
+static void
+make_session_id(struct connections *connections, char id[SESSION_ID_MAX])
+{
+	base32(connections->random, 6, id);
+	base32(connections->count_ever++, 6, id + 6);
+	id[SESSION_ID_MAX - 1] = '\0';
+}
+
+static bool
+may_login_without_tls(const struct config *config, const struct sockaddr_storage *peer)
+{
+	if (network_is_loopback(peer) && config->plaintext_loopback)
+		return true;
+	for (size_t i = 0; i < config->plaintext_networks.count; i++)
+		if (network_contains(&config->plaintext_networks.items[i], peer))
+			return true;
+	return false;
+}
+
+/* The backend's open, which besides tells us who has logged in. CTX is the connection's maildrop context. */
+static int
+open_maildrop(void *ctx, const struct credentials *credentials, struct pop3_maildrop *out, struct error *e)
+{
+	struct maildrop_context *maildrop = ctx;
+	struct connection *c =
+	    (struct connection *)((char *)maildrop - offsetof(struct connection, maildrop));
+	struct connections *all = &c->worker->connections;
+	int rc;
+
+	if ((rc = maildrop_backend.open(maildrop, credentials, out, e)) != 0)
+		return rc;
+	c->logged_in = true;
+	TAILQ_REMOVE(&all->before_login, c, entry);
+	TAILQ_INSERT_TAIL(&all->after_login, c, entry);
+	return 0;
+}
+
+/* Out of all lists and counts; frees C but not its stream. */
+static void
+connection_free(struct connection *c)
+{
+	struct connections *all = &c->worker->connections;
+
+	if (c->logged_in)
+		TAILQ_REMOVE(&all->after_login, c, entry);
+	else
+		TAILQ_REMOVE(&all->before_login, c, entry);
+	census_leave(c->worker->census, &c->peer);
+	tls_server_unref(c->tls);
+	config_unref(c->config);
+	free(c);
+}
+
+/* The one line that says what a session did. */
+static void
+log_summary(struct connection *c, const struct pop3_report *r)
+{
+	const struct deletion_result *deleted = &r->deleted;
+	bool failed = r->error.code != ERR_OK;
+
+	log_event(c->worker->log, LOG_LEVEL_INFO, c->id, "session ended",
+	    LOG_FIELDS(LOG_TEXT("client", c->address),
+		LOG_TEXT("user", r->user[0] != '\0' ? r->user : NULL),
+		LOG_TEXT("logged_in", r->logged_in ? "yes" : "no"),
+		LOG_TEXT("tls", c->tls_version[0] != '\0' ? c->tls_version : "none"),
+		LOG_NUMBER("commands", r->commands), LOG_NUMBER("messages", r->retrieved),
+		LOG_NUMBER("octets", r->octets), LOG_NUMBER("deleted", deleted->marked - deleted->remaining),
+		LOG_NUMBER("marked", deleted->marked), LOG_TEXT("reason", pop3_end_name(r->end)),
+		LOG_NUMBER("duration_ms", uv_now(&c->worker->loop) - c->began),
+		LOG_TEXT("code", failed ? error_name(r->error.code) : NULL),
+		LOG_TEXT("error", failed && r->error.text[0] != '\0' ? r->error.text : NULL)));
+}
+
+/* TLS from the first octet. Returns 0, or an error that has been logged. */
+static int
+start_tls(struct connection *c)
+{
+	struct error e = { 0 };
+	int rc;
+
+	rc = stream_start_tls_server(
+	    c->stream, c->tls, fiber_deadline(c->config->pop3.login_ms), &e);
+	c->handshaking = false;
+	if (rc != 0) {
+		e.code = (enum error_code)rc;
+		log_error(c->worker->log, LOG_LEVEL_INFO, c->id, "TLS handshake failed", &e,
+		    LOG_FIELDS(LOG_TEXT("client", c->address)));
+		return rc;
+	}
+	snprintf(c->tls_version, sizeof(c->tls_version), "%s", stream_tls_version(c->stream));
+	return 0;
+}
+
+static void
+run_session(struct connection *c)
+{
+	struct pop3_settings settings = c->config->pop3;
+	struct pop3_backend backend = maildrop_backend;
+	struct pop3_report report = { 0 };
+	struct stream *stream = c->stream;
+
+	settings.tls = c->tls;
+	settings.plaintext_login = may_login_without_tls(c->config, &c->peer);
+	settings.keepalive_ms = c->maildrop.upstream->keepalive_ms;
+	backend.open = open_maildrop;
+	pop3_session_run(stream, &settings, &backend, &c->maildrop, &report);
+	c->stream = NULL;
+	log_summary(c, &report);
+}
+
+/* The fiber of a connection. */
+static void
+connection_run(void *arg)
+{
+	struct connection *c = arg;
+	struct worker *worker = c->worker;
+
+	if (c->protocol == LISTENER_POP3S && start_tls(c) != 0)
+		stream_abort(c->stream);
+	else
+		run_session(c);
+	connection_free(c);
+	worker_connection_ended(worker);
+}
+
+static struct connection *
+connection_new(struct worker *worker, const struct listener *listener,
+    const struct sockaddr_storage *peer, const char *address)
+{
+	struct connection *c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		return NULL;
+	c->worker = worker;
+	c->config = config_ref(worker->config);
+	c->tls = listener->tls != NULL ? tls_server_ref(listener->tls) : NULL;
+	c->protocol = listener->protocol;
+	c->handshaking = c->protocol == LISTENER_POP3S;
+	c->peer = *peer;
+	c->began = uv_now(&worker->loop);
+	memcpy(c->address, address, sizeof(c->address));
+	make_session_id(&worker->connections, c->id);
+	c->maildrop = (struct maildrop_context) {
+		.upstream = &c->config->upstreams[0],
+		.state_directory = c->config->state_directory,
+		.census = worker->census,
+		.log = worker->log,
+		.session_id = c->id,
+		.client_address = c->address,
+	};
+	TAILQ_INSERT_TAIL(&worker->connections.before_login, c, entry);
+	return c;
+}
+
+/* Says so, where the client can understand it, and closes FD. */
+static void
+refuse(struct worker *worker, const struct listener *listener, int fd, const char *address, const char *reason)
+{
+	static const char answer[] = "-ERR [SYS/TEMP] too many connections\r\n";
+	struct connections *all = &worker->connections;
+	uint64_t now = uv_now(&worker->loop);
+
+	if (listener->protocol == LISTENER_POP3)
+		(void)send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
+	all->refused++;
+	if (all->refused_logged_at != 0 && now - all->refused_logged_at < REFUSED_LOG_MS)
+		return;
+	log_event(worker->log, LOG_LEVEL_WARNING, NULL, "connections refused",
+	    LOG_FIELDS(LOG_TEXT("client", address), LOG_TEXT("reason", reason),
+		LOG_NUMBER("refused", all->refused), LOG_NUMBER("sessions", census_count(worker->census))));
+	all->refused = 0;
+	all->refused_logged_at = now;
+}
+
+/* Ends the connection that has been here longest without a login. Returns whether there was one. */
+static bool
+evict_oldest(struct worker *worker)
+{
+	struct connection *oldest = TAILQ_FIRST(&worker->connections.before_login);
+
+	if (oldest == NULL)
+		return false;
+	log_event(worker->log, LOG_LEVEL_WARNING, oldest->id, "ended to make room",
+	    LOG_FIELDS(LOG_TEXT("client", oldest->address)));
+	fiber_cancel(oldest->fiber);
+	return true;
+}
+
+static enum census_answer
+admit(struct worker *worker, const struct sockaddr_storage *peer)
+{
+	enum census_answer answer = census_enter(worker->census, peer);
+
+	if (answer == CENSUS_FULL && evict_oldest(worker))
+		answer = census_enter(worker->census, peer);
+	return answer;
+}
+
+void
+connection_accept(
+    struct worker *worker, const struct listener *listener, int fd, const struct sockaddr_storage *peer)
+{
+	static const char *const reasons[] = {
+		[CENSUS_FULL] = "max_sessions is reached",
+		[CENSUS_ADDRESS_FULL] = "max_sessions_per_address is reached",
+		[CENSUS_NO_MEMORY] = "out of memory",
+	};
+	enum census_answer answer = admit(worker, peer);
+	char address[ADDRESS_TEXT_MAX];
+	struct connection *c;
+
+	network_peer_text(peer, address);
+	if (answer != CENSUS_ADMITTED) {
+		refuse(worker, listener, fd, address, reasons[answer]);
+		return;
+	}
+	if ((c = connection_new(worker, listener, peer, address)) == NULL) {
+		census_leave(worker->census, peer);
+		refuse(worker, listener, fd, address, reasons[CENSUS_NO_MEMORY]);
+		return;
+	}
+	if (stream_adopt(worker->fibers, fd, &c->stream) != 0) {
+		connection_free(c);
+		refuse(worker, listener, fd, address, reasons[CENSUS_NO_MEMORY]);
+		return;
+	}
+	if (fiber_spawn(worker->fibers, connection_run, c, &c->fiber) != 0) {
+		stream_abort(c->stream);
+		connection_free(c);
+	}
+}
+
+static void
+interrupt_list(struct connection_list *list)
+{
+	struct connection *c, *next;
+
+	for (c = TAILQ_FIRST(list); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (c->handshaking)
+			fiber_cancel(c->fiber);
+		else if (c->stream != NULL)
+			stream_interrupt(c->stream);
+	}
+}
+
+void
+connections_interrupt(struct connections *connections)
+{
+	interrupt_list(&connections->before_login);
+	interrupt_list(&connections->after_login);
+}
+
+static uint64_t
+cut_list(struct connection_list *list)
+{
+	struct connection *c;
+	uint64_t count = 0;
+
+	for (; (c = TAILQ_FIRST(list)) != NULL; count++)
+		fiber_cancel(c->fiber);
+	return count;
+}
+
+uint64_t
+connections_cut(struct connections *connections)
+{
+	return cut_list(&connections->before_login) + cut_list(&connections->after_login);
+}

@@ -1,0 +1,168 @@
+/* listeners.c - the addresses that a worker listens on. */
+#include "gateway/listeners.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fiberio/acceptor.h"
+#include "gateway/connection.h"
+#include "gateway/worker.h"
+
+static void
+on_accept(void *arg, int fd, const struct sockaddr_storage *peer)
+{
+	const struct listener *l = arg;
+
+	connection_accept(l->worker, l, fd, peer);
+}
+
+static void
+listener_close(struct listener *l)
+{
+	acceptor_close(l->acceptor);
+	tls_server_unref(l->tls);
+	free(l->address);
+	free(l);
+}
+
+static int
+listener_open(struct worker *worker, const char *address, struct listener **out, struct error *e)
+{
+	struct listener *l;
+	int rc;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL || (l->address = strdup(address)) == NULL) {
+		free(l);
+		return error_set(e, ERR_NO_MEMORY, "no memory for a listener");
+	}
+	l->worker = worker;
+	if ((rc = acceptor_open(worker->fibers, address, on_accept, l, &l->acceptor, e)) != 0) {
+		error_prefix(e, "%s", address);
+		listener_close(l);
+		return rc;
+	}
+	*out = l;
+	return 0;
+}
+
+/* The listener of LISTENERS at ADDRESS that nobody has claimed yet, or NULL. */
+static struct listener *
+find_unclaimed(const struct listeners *listeners, const char *address)
+{
+	for (size_t i = 0; i < listeners->count; i++)
+		if (listeners->items[i]->wanted == NULL && strcmp(listeners->items[i]->address, address) == 0)
+			return listeners->items[i];
+	return NULL;
+}
+
+static bool
+contains(const struct listeners *listeners, const struct listener *l)
+{
+	for (size_t i = 0; i < listeners->count; i++)
+		if (listeners->items[i] == l)
+			return true;
+	return false;
+}
+
+/* Closes and forgets those of LISTENERS that are not in KEPT. */
+static void
+close_others(struct listeners *listeners, const struct listeners *kept)
+{
+	for (size_t i = 0; i < listeners->count; i++)
+		if (!contains(kept, listeners->items[i]))
+			listener_close(listeners->items[i]);
+	free(listeners->items);
+	listeners->items = NULL;
+	listeners->count = 0;
+}
+
+static int
+claim_or_open(struct worker *worker, const struct config_listener *wanted, const char *address,
+    struct listeners *next, struct error *e)
+{
+	struct listener *l = find_unclaimed(&worker->listeners, address);
+	int rc;
+
+	if (l == NULL && (rc = listener_open(worker, address, &l, e)) != 0)
+		return rc;
+	l->wanted = wanted;
+	next->items[next->count++] = l;
+	return 0;
+}
+
+/* Fills NEXT with a listener for each address of CONFIG. */
+static int
+collect(struct worker *worker, const struct config *config, struct listeners *next, struct error *e)
+{
+	const struct config_listener *wanted;
+	size_t total = 0;
+	int rc;
+
+	for (size_t i = 0; i < config->listener_count; i++)
+		total += config->listeners[i].addresses.count;
+	if ((next->items = calloc(total, sizeof(struct listener *))) == NULL)
+		return error_set(e, ERR_NO_MEMORY, "no memory for listeners");
+	for (size_t i = 0; i < config->listener_count; i++) {
+		wanted = &config->listeners[i];
+		for (size_t j = 0; j < wanted->addresses.count; j++) {
+			rc = claim_or_open(worker, wanted, wanted->addresses.items[j], next, e);
+			if (rc != 0)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+/* "127.0.0.1:0" was asked for, "127.0.0.1:40123" is what it became. */
+static void
+log_listening(struct log *log, const struct listener *l)
+{
+	int host_len = (int)(strrchr(l->address, ':') - l->address);
+	char address[ADDRESS_TEXT_MAX + 8];
+
+	snprintf(address, sizeof(address), "%.*s:%u", host_len, l->address,
+	    (unsigned)acceptor_port(l->acceptor));
+	log_event(log, LOG_LEVEL_INFO, NULL, "listening",
+	    LOG_FIELDS(LOG_TEXT("address", address),
+		LOG_TEXT("protocol", listener_protocol_name(l->protocol)),
+		LOG_TEXT("tls", l->protocol == LISTENER_POP3S ? "implicit" :
+			l->tls != NULL			      ? "stls" :
+								"none")));
+}
+
+int
+listeners_apply(struct worker *worker, const struct config *config, struct error *e)
+{
+	struct listeners next = { 0 };
+	struct listener *l;
+	int rc;
+
+	if ((rc = collect(worker, config, &next, e)) != 0) {
+		close_others(&next, &worker->listeners);
+		for (size_t i = 0; i < worker->listeners.count; i++)
+			worker->listeners.items[i]->wanted = NULL;
+		return rc;
+	}
+	for (size_t i = 0; i < next.count; i++) {
+		l = next.items[i];
+		tls_server_unref(l->tls);
+		l->tls = l->wanted->tls != NULL ? tls_server_ref(l->wanted->tls) : NULL;
+		l->protocol = l->wanted->protocol;
+		l->wanted = NULL;
+		if (!contains(&worker->listeners, l))
+			log_listening(worker->log, l);
+	}
+	close_others(&worker->listeners, &next);
+	worker->listeners = next;
+	return 0;
+}
+
+void
+listeners_close(struct listeners *listeners)
+{
+	const struct listeners none = { 0 };
+
+	close_others(listeners, &none);
+}
