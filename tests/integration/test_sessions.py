@@ -19,7 +19,7 @@ THREE = corpus.message("three", corpus.FILL * 100)
 def setUpModule():
     global SERVER, GATE
     SERVER = servers.dovecot()
-    GATE = Popgate({"port": SERVER.imap_port}, auth_failure_delay="0s")
+    GATE = Popgate({"port": SERVER.imap_port})
 
 
 def tearDownModule():

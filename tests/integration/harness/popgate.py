@@ -12,8 +12,8 @@ from .process import Process
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|runtime error:|LeakSanitizer|ERROR: ThreadSanitizer")
 
 # Kept short so that a failing test does not hold the suite up; tests set what they look at.
-SETTINGS = {"log_level": "debug", "drain_timeout": "5s", "max_sessions_per_address": 500,
-            "max_sessions_per_user": 50}
+SETTINGS = {"log_level": "debug", "drain_timeout": "5s", "auth_failure_delay": "0s",
+            "max_sessions_per_address": 500, "max_sessions_per_user": 50}
 UPSTREAM = {"host": "localhost", "tls": "none", "connect_timeout": "5s", "tls_timeout": "5s",
             "command_timeout": "30s"}
 
@@ -57,7 +57,7 @@ def config_text(settings, listeners, upstream):
 
 def _value(value):
     text = str(value)
-    return f'"{text}"' if re.search(r"[\s#]", text) and "," not in text else text
+    return f'"{text}"' if re.search(r"[\s#={}]", text) and "," not in text else text
 
 
 class Popgate:
@@ -73,6 +73,7 @@ class Popgate:
         os.mkdir(os.path.join(self.dir, "state"), 0o700)
         self.pop3 = (ports.HOST, ports.free_port())
         self.pop3s = (ports.HOST, ports.free_port())
+        self.more_listeners = []
         self.write_config()
         self.process = None
         self.start()
@@ -87,7 +88,7 @@ class Popgate:
         listeners = [
             ("pop3", {"address": "%s:%d" % self.pop3, **(tls if self.plain_certificate else {})}),
             ("pop3s", {"address": "%s:%d" % self.pop3s, **tls})]
-        self.write(config_text(self.settings, listeners, self.upstream))
+        self.write(config_text(self.settings, listeners + list(self.more_listeners), self.upstream))
 
     def write(self, text):
         with open(self.config, "w", encoding="utf-8") as out:
@@ -123,8 +124,15 @@ class Popgate:
     def wait_log(self, wanted, timeout=20, start=0):
         return self.process.wait_output(wanted, timeout, start)
 
-    def reload(self):
+    def reload(self, outcome="configuration reloaded"):
+        """Writes the configuration anew, sends SIGHUP and waits until the log tells the OUTCOME."""
+        self.write_config()
+        self.send_reload(outcome)
+
+    def send_reload(self, outcome):
+        start = len(self.log())
         self.process.signal(signal.SIGHUP)
+        self.wait_log(outcome, start=start)
 
     def kill(self):
         """SIGKILL: the crash that no destructor sees."""
