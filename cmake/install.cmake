@@ -6,7 +6,9 @@ if(CMAKE_INSTALL_PREFIX STREQUAL "/usr/local")
 	set(POPGATE_CONFIG_FILE /etc/popgate/popgate.conf)
 endif()
 
-install(TARGETS popgate RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
+if(TARGET popgate)
+	install(TARGETS popgate RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
+endif()
 
 install(FILES README.md CHANGES.md LICENSE packaging/popgate.conf.example
 	DESTINATION ${CMAKE_INSTALL_DOCDIR})

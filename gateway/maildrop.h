@@ -1,0 +1,22 @@
+/* maildrop.h - an IMAP mailbox behind the face that the POP3 front end knows (pop3front/backend.h).
+ *
+ * Opening one connects, logs in, takes the maildrop lock, selects and lists; everything afterwards happens on that one
+ * connection. */
+#pragma once
+#include "gateway/census.h"
+#include "gateway/log.h"
+#include "gateway/upstream.h"
+#include "pop3front/backend.h"
+
+/* What a maildrop needs of the session it is opened for. Everything must outlive the maildrop. */
+struct maildrop_context {
+	const struct upstream *upstream;
+	const char *state_directory;
+	struct census *census;	/* NULL: users are not counted */
+	struct log *log;	/* NULL: nothing is logged */
+	const char *session_id;
+	const char *client_address; /* for the log */
+};
+
+/* Its open takes a struct maildrop_context as CTX. */
+extern const struct pop3_backend maildrop_backend;
