@@ -23,18 +23,22 @@ error_prefix(struct error *e, const char *format, ...)
 {
 	char old[ERROR_TEXT_MAX];
 	va_list args;
-	size_t used;
-	int n;
+	size_t used, keep;
 
 	if (e == NULL)
 		return ERR_OK;
 	memcpy(old, e->text, sizeof(old));
 	va_start(args, format);
-	n = vsnprintf(e->text, sizeof(e->text), format, args);
+	vsnprintf(e->text, sizeof(e->text), format, args);
 	va_end(args);
-	used = n < 0 ? 0 : (size_t) n;
-	if (used < sizeof(e->text) - 1)
-		snprintf(e->text + used, sizeof(e->text) - used, ": %s", old);
+	used = strlen(e->text);
+	if (used + 2 >= sizeof(e->text))
+		return (int) e->code;
+	memcpy(e->text + used, ": ", 2);
+	used += 2;
+	keep = strnlen(old, sizeof(e->text) - used - 1);
+	memcpy(e->text + used, old, keep);
+	e->text[used + keep] = '\0';
 	return (int) e->code;
 }
 
