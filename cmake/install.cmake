@@ -29,7 +29,7 @@ if(SCDOC)
 		set(manual ${PROJECT_BINARY_DIR}/man/${page})
 		add_custom_command(OUTPUT ${manual}
 			COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/man
-			COMMAND ${SCDOC} <${source} >${manual}
+			COMMAND sh -c [[exec "$1" <"$2" >"$3"]] sh ${SCDOC} ${source} ${manual}
 			DEPENDS ${source} VERBATIM)
 		list(APPEND manuals ${manual})
 		install(FILES ${manual} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
