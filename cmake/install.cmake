@@ -1,16 +1,9 @@
-# What "cmake --install" puts where. Nothing is written over in /etc: the example goes to the documentation.
+# What "cmake --install" puts where. Nothing goes to /etc: the example is among the documentation.
 
-set(POPGATE_CONFIG_FILE ${CMAKE_INSTALL_FULL_SYSCONFDIR}/popgate/popgate.conf)
-if(CMAKE_INSTALL_PREFIX STREQUAL "/usr/local")
-	# The program's default, whatever the prefix.
-	set(POPGATE_CONFIG_FILE /etc/popgate/popgate.conf)
+install(TARGETS popgate RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 endif()
 
-if(TARGET popgate)
-	install(TARGETS popgate RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
-endif()
-
-install(FILES README.md CHANGES.md LICENSE packaging/popgate.conf.example
+install(FILES README.md CHANGES.md SECURITY.md LICENSE packaging/popgate.conf.example
 	DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs
 	FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "man" EXCLUDE)
