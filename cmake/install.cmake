@@ -1,7 +1,6 @@
 # What "cmake --install" puts where. Nothing goes to /etc: the example is among the documentation.
 
 install(TARGETS popgate RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
-endif()
 
 install(FILES README.md CHANGES.md SECURITY.md LICENSE packaging/popgate.conf.example
 	DESTINATION ${CMAKE_INSTALL_DOCDIR})
