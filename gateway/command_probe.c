@@ -27,13 +27,13 @@ struct probe_job {
 /* What to do next, and the exit status; the first row that fits counts. */
 static const struct advice {
 	enum error_code code;
-	int from_step, to_step;
+	enum probe_step from_step, to_step;
 	int status;
 	const char *text;
 } advices[] = {
 	{ ERR_AUTH, PROBE_LOGIN, PROBE_LOGIN, EX_NOPERM,
-	    "The server rejected user name or password. Some services want the full address as user "
-	    "name,\nor a password made for one application only." },
+	    "The server rejected user name or password. Some services want the full address as user\n"
+	    "name, or a password made for one application only." },
 	{ ERR_AUTH_DENIED, PROBE_LOGIN, PROBE_LOGIN, EX_NOPERM,
 	    "The password is right, but this user may not log in by IMAP. Ask who runs the server." },
 	{ ERR_AUTH_EXPIRED, PROBE_LOGIN, PROBE_LOGIN, EX_NOPERM,
@@ -41,16 +41,17 @@ static const struct advice {
 	{ ERR_AUTH_PRIVACY, PROBE_LOGIN, PROBE_LOGIN, EX_NOPERM,
 	    "The server wants an encrypted connection: set \"tls\" to implicit or starttls." },
 	{ ERR_TLS, PROBE_CONNECT, PROBE_DONE, EX_UNAVAILABLE,
-	    "If the certificate comes from an authority of your own, set \"ca_file\"; if it bears another "
-	    "name\nthan \"host\", set \"verify_name\"; on a port without TLS, set \"tls = starttls\"." },
+	    "If the certificate comes from an authority of your own, set \"ca_file\"; if it bears another\n"
+	    "name than \"host\", set \"verify_name\"; on a port without TLS, set \"tls = starttls\"." },
 	{ ERR_CLOSED, PROBE_CONNECT, PROBE_CONNECT, EX_UNAVAILABLE,
-	    "Check \"host\", \"port\" and \"tls\", and that no firewall is in between: 993 is the port for tls = "
-	    "implicit,\n143 for starttls." },
+	    "Check \"host\", \"port\" and \"tls\", and that no firewall is in between: 993 is the port for\n"
+	    "tls = implicit, 143 for starttls." },
 	{ ERR_TIMEOUT, PROBE_CONNECT, PROBE_CONNECT, EX_TEMPFAIL,
-	    "Nothing answered in time. Check \"host\", \"port\" and \"tls\", and that no firewall is in between." },
+	    "Nothing answered in time. Check \"host\", \"port\" and \"tls\", and that no firewall is in\n"
+	    "between." },
 	{ ERR_PERMANENT, PROBE_LOGIN, PROBE_LOGIN, EX_UNAVAILABLE,
-	    "The server offers no way to log in that popgate knows. If it does so on connections with TLS "
-	    "only,\nset \"tls\" to implicit or starttls." },
+	    "The server offers no way to log in that popgate knows. If it does so on connections with TLS\n"
+	    "only, set \"tls\" to implicit or starttls." },
 	{ ERR_PERMANENT, PROBE_SELECT, PROBE_SELECT, EX_UNAVAILABLE,
 	    "Check \"mailbox\": it must exist, and the user must be allowed to read it." },
 	{ ERR_PROTOCOL, PROBE_CONNECT, PROBE_DONE, EX_PROTOCOL,
@@ -59,7 +60,8 @@ static const struct advice {
 	    "The server's answer is larger than popgate accepts." },
 	{ ERR_NO_MEMORY, PROBE_CONNECT, PROBE_DONE, EX_OSERR, "There is not enough memory." },
 	{ ERR_TEMPORARY, PROBE_CONNECT, PROBE_DONE, EX_TEMPFAIL, "Try again later." },
-	{ ERR_TIMEOUT, PROBE_CONNECT, PROBE_DONE, EX_TEMPFAIL, "The server is slow or stuck. Try again later." },
+	{ ERR_TIMEOUT, PROBE_CONNECT, PROBE_DONE, EX_TEMPFAIL,
+	    "The server is slow or stuck. Try again later." },
 	{ ERR_CLOSED, PROBE_CONNECT, PROBE_DONE, EX_TEMPFAIL,
 	    "The server hung up. Try again later; its log may say why." },
 };
@@ -132,6 +134,14 @@ print_deletion(const struct upstream *u, const struct probe_result *r)
 }
 
 static void
+print_times(const struct probe_result *r)
+{
+	printf("%-22s connect %" PRIu64 " ms, login %" PRIu64 " ms, select %" PRIu64 " ms, list %" PRIu64
+	       " ms\n", "time", r->took_ms[PROBE_CONNECT], r->took_ms[PROBE_LOGIN],
+	    r->took_ms[PROBE_SELECT], r->took_ms[PROBE_LIST]);
+}
+
+static void
 print_result(const struct upstream *u, const struct probe_result *r)
 {
 	char number[16];
@@ -155,6 +165,7 @@ print_result(const struct upstream *u, const struct probe_result *r)
 		return;
 	print_amount(r);
 	print_deletion(u, r);
+	print_times(r);
 }
 
 static int
@@ -168,7 +179,7 @@ print_failure(const struct upstream *u, const struct probe_result *r)
 	fprintf(stderr, "popgate probe: %s at %s: %s%s%s\n", steps[r->reached], u->name,
 	    error_name(r->error.code), shown[0] != '\0' ? ": " : "", shown);
 	for (a = advices; a < advices + sizeof(advices) / sizeof(advices[0]); a++) {
-		if (a->code == r->error.code && (int)r->reached >= a->from_step && (int)r->reached <= a->to_step) {
+		if (a->code == r->error.code && r->reached >= a->from_step && r->reached <= a->to_step) {
 			fprintf(stderr, "%s\n", a->text);
 			return a->status;
 		}

@@ -88,8 +88,9 @@ check_listener_tls(
 	} else if (l->key != NULL) {
 		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_LISTENER, "key"),
 		    "listener: key needs a certificate");
-	} else if (l->protocol == LISTENER_POP3S && line_of(lines, SETTING_LISTENER, "certificate") == 0) {
-		config_report_add(report, CONFIG_FAULT, line, "listener pop3s: certificate and key are missing");
+	} else if (l->protocol == LISTENER_POP3S && line == lines->begin) {
+		config_report_add(
+		    report, CONFIG_FAULT, line, "listener pop3s: certificate and key are missing");
 	}
 	return 0;
 }

@@ -132,7 +132,8 @@ log_summary(struct connection *c, const struct pop3_report *r)
 		LOG_TEXT("logged_in", r->logged_in ? "yes" : "no"),
 		LOG_TEXT("tls", c->tls_version[0] != '\0' ? c->tls_version : "none"),
 		LOG_NUMBER("commands", r->commands), LOG_NUMBER("messages", r->retrieved),
-		LOG_NUMBER("octets", r->octets), LOG_NUMBER("deleted", deleted->marked - deleted->remaining),
+		LOG_NUMBER("octets", r->octets),
+		LOG_NUMBER("deleted", deleted->marked - deleted->remaining),
 		LOG_NUMBER("marked", deleted->marked), LOG_TEXT("reason", pop3_end_name(r->end)),
 		LOG_NUMBER("duration_ms", uv_now(&c->worker->loop) - c->began),
 		LOG_TEXT("code", failed ? error_name(r->error.code) : NULL),
@@ -222,7 +223,8 @@ connection_new(struct worker *worker, const struct listener *listener,
 
 /* Says so, where the client can understand it, and closes FD. */
 static void
-refuse(struct worker *worker, const struct listener *listener, int fd, const char *address, const char *reason)
+refuse(struct worker *worker, const struct listener *listener, int fd, const char *address,
+    const char *reason)
 {
 	static const char answer[] = "-ERR [SYS/TEMP] too many connections\r\n";
 	struct connections *all = &worker->connections;
@@ -236,7 +238,8 @@ refuse(struct worker *worker, const struct listener *listener, int fd, const cha
 		return;
 	log_event(worker->log, LOG_LEVEL_WARNING, NULL, "connections refused",
 	    LOG_FIELDS(LOG_TEXT("client", address), LOG_TEXT("reason", reason),
-		LOG_NUMBER("refused", all->refused), LOG_NUMBER("sessions", census_count(worker->census))));
+		LOG_NUMBER("refused", all->refused),
+		LOG_NUMBER("sessions", census_count(worker->census))));
 	all->refused = 0;
 	all->refused_logged_at = now;
 }

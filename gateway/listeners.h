@@ -15,7 +15,7 @@ struct listener {
 	char *address;			/* as written */
 	enum listener_protocol protocol;
 	struct tls_server *tls;		/* held; NULL: none */
-	const struct config_listener *wanted; /* during listeners_apply: what it is to serve from now on; NULL: nothing */
+	const struct config_listener *wanted; /* during listeners_apply: what it is to serve now */
 };
 
 struct listeners {

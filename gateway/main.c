@@ -23,8 +23,8 @@ struct command {
 static const struct command commands[] = {
 	{ "serve", command_serve, "[--config FILE]", "serve POP3 clients until SIGTERM",
 	    true, false, NULL },
-	{ "check-config", command_check, "[--config FILE]", "say everything that is wrong with a configuration",
-	    true, false, NULL },
+	{ "check-config", command_check, "[--config FILE]",
+	    "say everything that is wrong with a configuration", true, false, NULL },
 	{ "probe", command_probe, "[--config FILE] [--password-fd N] USER",
 	    "log in to the IMAP server as USER and say what is there", true, true, "USER" },
 	{ "settings", command_settings, "", "list all settings with their defaults",

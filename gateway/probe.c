@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fiberio/fiber.h"
+
 static int
 on_message(void *ctx, uint32_t uid, uint64_t size, bool deleted)
 {
@@ -34,41 +36,74 @@ note_login(struct imap *imap, struct probe_result *r)
 	r->capabilities = strdup(imap_capability_line(imap));
 }
 
-/* The steps on an open connection. */
+/* What the steps share. */
+struct probe {
+	const struct upstream *upstream;
+	const struct credentials *credentials;
+	struct imap *imap;	/* NULL before PROBE_CONNECT has succeeded */
+	struct probe_result *result;
+};
+
 static int
-look_around(
-    struct imap *imap, const struct upstream *u, const struct credentials *c, struct probe_result *r)
+step_connect(struct probe *p, struct error *e)
 {
 	int rc;
 
-	r->reached = PROBE_LOGIN;
-	rc = imap_id(imap, "popgate", POPGATE_VERSION, r->server, sizeof(r->server), &r->error);
-	if (rc != 0 || (rc = imap_login(imap, c, &r->error)) != 0)
+	if ((rc = imap_open(&p->upstream->imap, &p->imap, e)) != 0) {
+		p->imap = NULL;
 		return rc;
-	note_login(imap, r);
-	r->reached = PROBE_SELECT;
-	if ((rc = imap_select(imap, u->mailbox, &r->mailbox, &r->error)) != 0)
-		return rc;
-	r->reached = PROBE_LIST;
-	if ((rc = imap_list(imap, on_message, r, &r->error)) != 0)
-		return rc;
-	r->reached = PROBE_DONE;
-	return 0;
+	}
+	note_connection(p->imap, p->result);
+	return imap_id(
+	    p->imap, "popgate", POPGATE_VERSION, p->result->server, sizeof(p->result->server), e);
+}
+
+static int
+step_login(struct probe *p, struct error *e)
+{
+	int rc;
+
+	if ((rc = imap_login(p->imap, p->credentials, e)) == 0)
+		note_login(p->imap, p->result);
+	return rc;
+}
+
+static int
+step_select(struct probe *p, struct error *e)
+{
+	return imap_select(p->imap, p->upstream->mailbox, &p->result->mailbox, e);
+}
+
+static int
+step_list(struct probe *p, struct error *e)
+{
+	return imap_list(p->imap, on_message, p->result, e);
 }
 
 void
 probe_run(const struct upstream *upstream, const struct credentials *c, struct probe_result *r)
 {
-	struct imap *imap;
-	int rc;
+	static int (*const steps[])(struct probe *, struct error *) = {
+		[PROBE_CONNECT] = step_connect,
+		[PROBE_LOGIN] = step_login,
+		[PROBE_SELECT] = step_select,
+		[PROBE_LIST] = step_list,
+	};
+	struct probe p = { .upstream = upstream, .credentials = c, .result = r };
+	uint64_t began;
+	int rc = 0;
 
 	memset(r, 0, sizeof(*r));
-	if ((rc = imap_open(&upstream->imap, &imap, &r->error)) == 0) {
-		note_connection(imap, r);
-		rc = look_around(imap, upstream, c, r);
-		imap_logout(imap);
+	while (r->reached < PROBE_DONE) {
+		began = fiber_now();
+		rc = steps[r->reached](&p, &r->error);
+		r->took_ms[r->reached] = fiber_now() - began;
+		if (rc != 0)
+			break;
+		r->reached++;
 	}
 	r->error.code = (enum error_code)rc;
+	imap_logout(p.imap);
 }
 
 void

@@ -21,6 +21,7 @@ enum { PROBE_SERVER_MAX = 160 };
 struct probe_result {
 	enum probe_step reached;	/* the step that failed, or PROBE_DONE */
 	struct error error;		/* why */
+	uint64_t took_ms[PROBE_DONE];	/* each step that was reached */
 	char tls_version[16];		/* "" where there is no TLS */
 	char tls_cipher[64];
 	char server[PROBE_SERVER_MAX];	/* by ID; "" where the server does not say */

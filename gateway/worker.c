@@ -181,22 +181,22 @@ close_handle(uv_handle_t *handle)
 		uv_close(handle, NULL);
 }
 
-/* What surrounds the loop: signals, limits, census, folders, listeners. E says what failed. */
+/* What surrounds the loop: signals, limits, census, folders, listeners. Returns an exit status; E says what failed. */
 static int
 worker_start(struct worker *worker, struct error *e)
 {
-	int rc;
-
 	if (geteuid() == 0)
 		log_event(worker->log, LOG_LEVEL_WARNING, NULL,
 		    "running as root, which popgate never needs", NULL);
 	raise_descriptor_limit(worker);
-	if ((rc = state_directory_prepare(worker->config->state_directory, e)) != 0)
-		return rc;
+	if (state_directory_prepare(worker->config->state_directory, e) != 0)
+		return EX_CANTCREAT;
 	if (fiber_runtime_new(&worker->loop, &worker->fibers) != 0 ||
-	    census_new(&worker->config->limits, &worker->census) != 0 || start_handles(worker) != 0)
-		return error_set(e, ERR_NO_MEMORY, "no memory to start");
-	return listeners_apply(worker, worker->config, e);
+	    census_new(&worker->config->limits, &worker->census) != 0 || start_handles(worker) != 0) {
+		error_set(e, ERR_NO_MEMORY, "no memory to start");
+		return EX_OSERR;
+	}
+	return listeners_apply(worker, worker->config, e) == 0 ? 0 : EX_OSERR;
 }
 
 static void
@@ -223,6 +223,7 @@ worker_run(struct config *config, const char *config_file, struct log *log)
 {
 	struct worker *worker;
 	struct error e = { 0 };
+	int status;
 
 	setenv("UV_THREADPOOL_SIZE", "8", 0); /* look-ups of names are slow, and there may be many */
 	signal(SIGPIPE, SIG_IGN);
@@ -234,10 +235,10 @@ worker_run(struct config *config, const char *config_file, struct log *log)
 	worker->config = config_ref(config);
 	worker->config_file = config_file;
 	connections_init(&worker->connections);
-	if (worker_start(worker, &e) != 0) {
+	if ((status = worker_start(worker, &e)) != 0) {
 		log_failure(worker, "cannot start", &e);
 		worker_end(worker);
-		return e.code == ERR_NO_MEMORY ? EX_OSERR : EX_UNAVAILABLE;
+		return status;
 	}
 	notify_send("READY=1");
 	uv_run(&worker->loop, UV_RUN_DEFAULT);

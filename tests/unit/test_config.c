@@ -1,0 +1,491 @@
+/* Tests of gateway/config.c and what it is made of: config_parse.c, settings.c, setting_value.c, config_check.c. */
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "gateway/config.h"
+#include "gateway/settings.h"
+
+/* What a configuration needs; 6 lines, so that a test's own text begins in line 7. */
+#define LEAST \
+	"listener pop3 {\n" \
+	"address = 127.0.0.1:0\n" \
+	"}\n" \
+	"upstream {\n" \
+	"host = imap.example.org\n" \
+	"}\n"
+
+/* Loads TEXT as popgate.conf; the remarks, a line each, are in REMARKS. */
+static char remarks[8192];
+
+static int
+load(const char *text, struct config **out)
+{
+	struct config_report report = { 0 };
+	FILE *memory = fmemopen(remarks, sizeof(remarks), "w");
+	int rc;
+
+	*out = NULL;
+	rc = config_load_text("popgate.conf", text, strlen(text), out, &report);
+	CU_ASSERT_EQUAL(rc == 0, report.faults == 0);
+	config_report_print(&report, "popgate.conf", memory);
+	fputc('\0', memory);
+	fclose(memory);
+	config_report_clear(&report);
+	return rc;
+}
+
+static struct config *
+loaded(const char *text)
+{
+	struct config *config;
+
+	if (!UNIT_CHECK(load(text, &config) == 0, remarks))
+		exit(1);
+	return config;
+}
+
+/* A file's text, and everything that is said about it. */
+static const struct row {
+	const char *text;
+	const char *remarks;
+} faults[] = {
+	/* What the parser finds. */
+	{ LEAST "nonsense\n", "popgate.conf:7: expected \"=\" or \"{\" behind \"nonsense\"\n" },
+	{ LEAST "two words\n", "popgate.conf:7: expected \"=\" or \"{\" behind \"two\"\n" },
+	{ LEAST "= value\n", "popgate.conf:7: expected a name, found \"=\"\n" },
+	{ LEAST "\"mailbox\" = x\n", "popgate.conf:7: expected a name, found \"mailbox\"\n" },
+	{ LEAST "log =\n", "popgate.conf:7: log: a value is missing\n" },
+	{ LEAST "log = # syslog\n", "popgate.conf:7: log: a value is missing\n" },
+	{ LEAST "plaintext_networks = 10.0.0.0/8,\n",
+	    "popgate.conf:7: plaintext_networks: a value is missing\n" },
+	{ LEAST "plaintext_networks = , 10.0.0.0/8\n",
+	    "popgate.conf:7: plaintext_networks: a value is missing\n" },
+	{ LEAST "log = syslog stderr\n",
+	    "popgate.conf:7: log: unexpected \"stderr\" behind the value; a value with blanks or signs needs "
+	    "quotes\n" },
+	{ LEAST "log = \"syslog\n", "popgate.conf:7: a quoted value has no closing quote\n" },
+	{ LEAST "log = \"sys\\nlog\"\n",
+	    "popgate.conf:7: only \\\" and \\\\ are known escapes in a quoted value\n" },
+	{ LEAST "log = \"sys\\", "popgate.conf:7: only \\\" and \\\\ are known escapes in a quoted value\n" },
+	{ LEAST "log = sys\001log\n", "popgate.conf:7: a control character\n" },
+	{ LEAST "log = sys\177log\n", "popgate.conf:7: a control character\n" },
+	{ LEAST "log = \"\300\257\"\n", "popgate.conf:7: not UTF-8\n" },
+	{ LEAST "}\n", "popgate.conf:7: \"}\" without a block\n" },
+	{ LEAST "} x\n", "popgate.conf:7: \"}\" without a block\npopgate.conf:7: unexpected \"x\" behind \"}\"\n" },
+	{ LEAST "listener pop3 { address = 127.0.0.1:0\n}\n",
+	    "popgate.conf:7: unexpected \"address\" behind \"{\"\npopgate.conf:7: listener: address is missing\n" },
+	{ LEAST "listener pop3 {\naddress = 127.0.0.1:0\n",
+	    "popgate.conf:7: the block that begins here is not closed; \"}\" is missing\n" },
+	{ "listener pop3 {\naddress = 127.0.0.1:0\nupstream {\nhost = a\n}\n",
+	    "popgate.conf:3: the block of line 1 is not closed; \"}\" is missing before this line\n" },
+	/* Names. */
+	{ LEAST "upstrem = x\n", "popgate.conf:7: unknown setting \"upstrem\"; did you mean \"upstream\"?\n" },
+	{ LEAST "upstrem {\nwhatever = 1\n}\n",
+	    "popgate.conf:7: unknown block \"upstrem\"; did you mean \"upstream\"?\n" },
+	{ LEAST "zzz {\n}\n", "popgate.conf:7: unknown block \"zzz\"\n" },
+	{ LEAST "zzz = 1\n", "popgate.conf:7: unknown setting \"zzz\"\n" },
+	{ LEAST "idletimeout = 10m\n",
+	    "popgate.conf:7: unknown setting \"idletimeout\"; did you mean \"idle_timeout\"?\n" },
+	{ LEAST "certificate = x\n", "popgate.conf:7: \"certificate\" belongs in a block \"listener\"\n" },
+	{ "upstream {\nhost = a\nlog = syslog\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
+	    "popgate.conf:3: \"log\" belongs outside of blocks\n" },
+	{ LEAST "log = syslog\nlog = stderr\n", "popgate.conf:8: log is set twice; first in line 7\n" },
+	{ "listener imap {\naddress = 127.0.0.1:0\n}\nupstream {\nhost = a\n}\n",
+	    "popgate.conf:1: listener: expected pop3 or pop3s, found \"imap\"\n" },
+	{ "listener {\naddress = 127.0.0.1:0\n}\nupstream main {\nhost = a\n}\n",
+	    "popgate.conf:1: listener: expected pop3 or pop3s, found \"\"\n"
+	    "popgate.conf:4: upstream: expected \"{\", found \"main\"\n" },
+	/* Values. */
+	{ LEAST "idle_timeout = ten\n",
+	    "popgate.conf:7: idle_timeout: expected a duration such as 30s or 10m, found \"ten\"\n" },
+	{ LEAST "idle_timeout = 10\n",
+	    "popgate.conf:7: idle_timeout: expected a duration such as 30s or 10m, found \"10\"\n" },
+	{ LEAST "idle_timeout = 10d\n",
+	    "popgate.conf:7: idle_timeout: expected a duration such as 30s or 10m, found \"10d\"\n" },
+	{ LEAST "idle_timeout = -10m\n",
+	    "popgate.conf:7: idle_timeout: expected a duration such as 30s or 10m, found \"-10m\"\n" },
+	{ LEAST "idle_timeout = 99999999999999999999h\n",
+	    "popgate.conf:7: idle_timeout: expected a duration such as 30s or 10m, found "
+	    "\"99999999999999999999h\"\n" },
+	{ LEAST "idle_timeout = 25h\n",
+	    "popgate.conf:7: idle_timeout: expected a duration from 100ms to 24h, found \"25h\"\n" },
+	{ LEAST "idle_timeout = 10m, 20m\n",
+	    "popgate.conf:7: idle_timeout: expected one value, found 2\n" },
+	{ LEAST "max_sessions = 0\n",
+	    "popgate.conf:7: max_sessions: expected a number from 1 to 1000000, found \"0\"\n" },
+	{ LEAST "max_sessions = 1000001\n",
+	    "popgate.conf:7: max_sessions: expected a number from 1 to 1000000, found \"1000001\"\n" },
+	{ LEAST "max_sessions = 0x10\n",
+	    "popgate.conf:7: max_sessions: expected a number from 1 to 1000000, found \"0x10\"\n" },
+	{ LEAST "log = file\n", "popgate.conf:7: log: expected stderr or syslog, found \"file\"\n" },
+	{ LEAST "log_level = wraning\n",
+	    "popgate.conf:7: log_level: expected error, warning, info or debug, found \"wraning\"; did you mean "
+	    "\"warning\"?\n" },
+	{ LEAST "plaintext_loopback = true\n",
+	    "popgate.conf:7: plaintext_loopback: expected yes or no, found \"true\"\n" },
+	{ LEAST "state_directory = \"\"\n", "popgate.conf:7: state_directory: expected a path, found \"\"\n" },
+	{ LEAST "plaintext_networks = 10.0.0.0/8, 10.0.0.1/8\n",
+	    "popgate.conf:7: plaintext_networks: expected a network such as 10.0.0.0/8 or fd00::/8, found "
+	    "\"10.0.0.1/8\"\n" },
+	{ LEAST "plaintext_networks = 10.0.0.0/33\n",
+	    "popgate.conf:7: plaintext_networks: expected a network such as 10.0.0.0/8 or fd00::/8, found "
+	    "\"10.0.0.0/33\"\n" },
+	{ "listener pop3 {\naddress = 110\n}\nupstream {\nhost = a\n}\n",
+	    "popgate.conf:2: address: expected an address and port such as 127.0.0.1:110 or [::]:110, found "
+	    "\"110\"\n" },
+	{ "listener pop3 {\naddress = ::1:110\n}\nupstream {\nhost = a\n}\n",
+	    "popgate.conf:2: address: expected an address and port such as 127.0.0.1:110 or [::]:110, found "
+	    "\"::1:110\"\n" },
+	{ "upstream {\nhost = \"imap.example.org/x\"\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
+	    "popgate.conf:2: host: expected a host name or an address, found \"imap.example.org/x\"\n" },
+	{ "upstream {\nhost = a\nport = 65536\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
+	    "popgate.conf:3: port: expected a number from 1 to 65535, found \"65536\"\n" },
+	{ "upstream {\nhost = a\nmailbox = \"\"\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
+	    "popgate.conf:3: mailbox: expected 1 to 1000 octets, found \"\"\n" },
+	{ "upstream {\nhost = a\nuidl = \"%q\"\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
+	    "popgate.conf:3: uidl: \"%q\" cannot be understood from \"q\" on\n" },
+	{ "upstream {\nhost = a\nuidl = \"%v\"\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
+	    "popgate.conf:3: uidl: \"%v\" ends too early or has no UID such as %08Xu\n" },
+	/* What does not fit together. */
+	{ "", "popgate.conf: no listener block: nobody could connect\n"
+	      "popgate.conf: no upstream block: there is no IMAP server\n" },
+	{ LEAST "listener pop3 {\n}\n", "popgate.conf:7: listener: address is missing\n" },
+	{ LEAST "upstream {\nhost = other\n}\n",
+	    "popgate.conf:7: only one upstream block is possible; first in line 4\n" },
+	{ "upstream {\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
+	    "popgate.conf:1: upstream: host is missing\n" },
+	{ LEAST "listener pop3s {\naddress = 127.0.0.1:0\n}\n",
+	    "popgate.conf:7: listener pop3s: certificate and key are missing\n" },
+	{ LEAST "listener pop3s {\naddress = 127.0.0.1:0\ncertificate = c.pem\n}\n",
+	    "popgate.conf:9: listener: certificate needs a key\n" },
+	{ LEAST "listener pop3s {\naddress = 127.0.0.1:0\nkey = k.pem\n}\n",
+	    "popgate.conf:9: listener: key needs a certificate\n" },
+	{ LEAST "listener pop3 {\naddress = 127.0.0.1:4110, 127.0.0.1:4110\n}\n",
+	    "popgate.conf:8: address: 127.0.0.1:4110 is given twice; first in line 8\n" },
+	{ "upstream {\nhost = a\ntrash_mailbox = INBOX\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
+	    "popgate.conf:3: trash_mailbox: must be another mailbox than \"INBOX\"\n" },
+	/* Everything at once, in the order of lines. */
+	{ "log = file\nlistener pop3 {\n}\nidle_timeout = ten\nupstrem {\nhost = a\n}\nnul = keep\nnul = keep\n",
+	    "popgate.conf:1: log: expected stderr or syslog, found \"file\"\n"
+	    "popgate.conf:2: listener: address is missing\n"
+	    "popgate.conf:4: idle_timeout: expected a duration such as 30s or 10m, found \"ten\"\n"
+	    "popgate.conf:5: unknown block \"upstrem\"; did you mean \"upstream\"?\n"
+	    "popgate.conf:9: nul is set twice; first in line 8\n"
+	    "popgate.conf: no upstream block: there is no IMAP server\n" },
+	/* What a terminal must not get to see. */
+	{ LEAST "m\303\274ll = 1\n", "popgate.conf:7: unknown setting \"m\\xc3\\xbcll\"\n" },
+};
+
+static void
+faults_are_reported(void)
+{
+	struct config *config;
+	char message[sizeof(remarks) + 64];
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		UNIT_CHECK(load(faults[i].text, &config) == ERR_INVALID, faults[i].remarks);
+		snprintf(message, sizeof(message), "row %zu: %s", i, remarks);
+		UNIT_CHECK(strcmp(remarks, faults[i].remarks) == 0, message);
+		CU_ASSERT_PTR_NULL(config);
+	}
+}
+
+static const struct row warnings[] = {
+	{ LEAST, "" },
+	{ LEAST "idle_timeout = 5m\n",
+	    "popgate.conf:7: warning: idle_timeout: RFC 1939 asks for 10m or more; clients may be cut off\n" },
+	{ LEAST "plaintext_networks = 0.0.0.0/0\n",
+	    "popgate.conf:7: warning: plaintext_networks: passwords are accepted without TLS from everywhere\n" },
+	{ "upstream {\nhost = a\ntls = none\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
+	    "popgate.conf:3: warning: tls: passwords are sent to a without TLS\n" },
+	{ "upstream {\nhost = localhost\ntls = none\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n", "" },
+	{ "upstream {\nhost = a\n}\nlistener pop3 {\naddress = 0.0.0.0:0\n}\n",
+	    "popgate.conf:4: warning: listener pop3: without a certificate only clients on this machine can log "
+	    "in here\n" },
+};
+
+static void
+warnings_do_not_stop(void)
+{
+	struct config *config;
+
+	for (size_t i = 0; i < sizeof(warnings) / sizeof(warnings[0]); i++) {
+		UNIT_CHECK(load(warnings[i].text, &config) == 0, warnings[i].text);
+		UNIT_CHECK(strcmp(remarks, warnings[i].remarks) == 0, remarks);
+		config_unref(config);
+	}
+}
+
+static void
+defaults(void)
+{
+	struct config *config = loaded(LEAST);
+	const struct upstream *u = &config->upstreams[0];
+
+	CU_ASSERT_STRING_EQUAL(config->state_directory, "/var/lib/popgate");
+	CU_ASSERT_EQUAL(config->log.destination, LOG_TO_STDERR);
+	CU_ASSERT_EQUAL(config->log.format, LOG_PLAIN);
+	CU_ASSERT_EQUAL(config->log.level, LOG_LEVEL_INFO);
+	CU_ASSERT_EQUAL(config->pop3.nul, DOTSTUFF_NUL_KEEP);
+	CU_ASSERT_EQUAL(config->plaintext_networks.count, 0);
+	CU_ASSERT_TRUE(config->plaintext_loopback);
+	CU_ASSERT_EQUAL(config->limits.sessions, 10000);
+	CU_ASSERT_EQUAL(config->limits.sessions_per_address, 50);
+	CU_ASSERT_EQUAL(config->limits.sessions_per_user, 4);
+	CU_ASSERT_EQUAL(config->pop3.login_ms, 60000);
+	CU_ASSERT_EQUAL(config->pop3.authorization_ms, 180000);
+	CU_ASSERT_EQUAL(config->pop3.idle_ms, 600000);
+	CU_ASSERT_EQUAL(config->pop3.write_ms, 300000);
+	CU_ASSERT_EQUAL(config->drain_ms, 30000);
+	CU_ASSERT_EQUAL(config->pop3.auth_failure_delay_ms, 2000);
+	CU_ASSERT_EQUAL(config->pop3.max_auth_failures, 3);
+	CU_ASSERT_EQUAL(config->pop3.max_bad_commands_before, 3);
+	CU_ASSERT_EQUAL(config->pop3.max_bad_commands_after, 10);
+	CU_ASSERT_EQUAL(config->listener_count, 1);
+	CU_ASSERT_EQUAL(config->listeners[0].protocol, LISTENER_POP3);
+	CU_ASSERT_PTR_NULL(config->listeners[0].tls);
+	CU_ASSERT_STRING_EQUAL(u->name, "imap.example.org:993");
+	CU_ASSERT_STRING_EQUAL(u->imap.host, "imap.example.org");
+	CU_ASSERT_EQUAL(u->imap.port, 993);
+	CU_ASSERT_EQUAL(u->imap.security, IMAP_TLS_IMPLICIT);
+	CU_ASSERT_PTR_NOT_NULL(u->imap.tls);
+	CU_ASSERT_PTR_NULL(u->imap.verify_name);
+	CU_ASSERT_EQUAL(u->imap.connect_ms, 10000);
+	CU_ASSERT_EQUAL(u->imap.tls_ms, 10000);
+	CU_ASSERT_EQUAL(u->imap.command_ms, 60000);
+	CU_ASSERT_EQUAL(u->keepalive_ms, 1500000);
+	CU_ASSERT_STRING_EQUAL(u->mailbox, "INBOX");
+	CU_ASSERT_STRING_EQUAL(u->trash_mailbox, "");
+	CU_ASSERT_PTR_NOT_NULL(u->uidl);
+	CU_ASSERT_EQUAL(u->mark_seen, MARK_SEEN_NEVER);
+	CU_ASSERT_EQUAL(u->deleted, DELETED_HIDE);
+	CU_ASSERT_EQUAL(u->without_uidplus, DELETION_LEAVE);
+	CU_ASSERT_EQUAL(u->max_messages, 2000000);
+	CU_ASSERT_FALSE(u->send_id);
+	config_unref(config);
+}
+
+static void
+every_setting_is_read(void)
+{
+	struct config *config = loaded(
+	    "state_directory = /srv/pop\r\nlog = syslog\nlog_format=json\n  log_level =\tdebug # all\n"
+	    "nul = replace\nplaintext_networks = 10.0.0.0/8, \"fd00::/8\" , 192.0.2.1\n"
+	    "plaintext_loopback = no\nmax_sessions = 20\nmax_sessions_per_address = 21\n"
+	    "max_sessions_per_user = 22\nlogin_timeout = 1500ms\nauthorization_timeout = 2m\n"
+	    "idle_timeout = 1h\nclient_write_timeout = 90s\ndrain_timeout = 0s\nauth_failure_delay = 0s\n"
+	    "max_auth_failures = 4\nmax_bad_commands_before_login = 5\nmax_bad_commands_after_login = 6\n"
+	    "listener pop3 {\n\taddress = 127.0.0.1:110, [::1]:110\n}\n"
+	    "upstream {\nhost = 2001:db8::1\nport = 1143\ntls = none\nverify_name = imap.example.org\n"
+	    "connect_timeout = 1s\ntls_timeout = 2s\ncommand_timeout = 3s\nkeepalive_interval = 4m\n"
+	    "mailbox = \"Entw\303\274rfe \\\"\\\\\"\nuidl = \"%v-%u\"\nmark_seen = retr\ndeleted = show\n"
+	    "without_uidplus = lift\ntrash_mailbox = \"Deleted Items\"\nmax_messages = 7\nsend_id = yes\n}");
+	const struct upstream *u = &config->upstreams[0];
+
+	CU_ASSERT_STRING_EQUAL(config->state_directory, "/srv/pop");
+	CU_ASSERT_EQUAL(config->log.destination, LOG_TO_SYSLOG);
+	CU_ASSERT_EQUAL(config->log.format, LOG_JSON);
+	CU_ASSERT_EQUAL(config->log.level, LOG_LEVEL_DEBUG);
+	CU_ASSERT_EQUAL(config->pop3.nul, DOTSTUFF_NUL_REPLACE);
+	CU_ASSERT_EQUAL_FATAL(config->plaintext_networks.count, 3);
+	CU_ASSERT_EQUAL(config->plaintext_networks.items[0].bits, 8);
+	CU_ASSERT_EQUAL(config->plaintext_networks.items[2].bits, 32);
+	CU_ASSERT_FALSE(config->plaintext_loopback);
+	CU_ASSERT_EQUAL(config->limits.sessions, 20);
+	CU_ASSERT_EQUAL(config->limits.sessions_per_address, 21);
+	CU_ASSERT_EQUAL(config->limits.sessions_per_user, 22);
+	CU_ASSERT_EQUAL(config->pop3.login_ms, 1500);
+	CU_ASSERT_EQUAL(config->pop3.authorization_ms, 120000);
+	CU_ASSERT_EQUAL(config->pop3.idle_ms, 3600000);
+	CU_ASSERT_EQUAL(config->pop3.write_ms, 90000);
+	CU_ASSERT_EQUAL(config->drain_ms, 0);
+	CU_ASSERT_EQUAL(config->pop3.auth_failure_delay_ms, 0);
+	CU_ASSERT_EQUAL(config->pop3.max_auth_failures, 4);
+	CU_ASSERT_EQUAL(config->pop3.max_bad_commands_before, 5);
+	CU_ASSERT_EQUAL(config->pop3.max_bad_commands_after, 6);
+	CU_ASSERT_EQUAL_FATAL(config->listeners[0].addresses.count, 2);
+	CU_ASSERT_STRING_EQUAL(config->listeners[0].addresses.items[1], "[::1]:110");
+	CU_ASSERT_STRING_EQUAL(u->name, "[2001:db8::1]:1143");
+	CU_ASSERT_EQUAL(u->imap.port, 1143);
+	CU_ASSERT_EQUAL(u->imap.security, IMAP_TLS_NONE);
+	CU_ASSERT_PTR_NULL(u->imap.tls);
+	CU_ASSERT_STRING_EQUAL(u->imap.verify_name, "imap.example.org");
+	CU_ASSERT_EQUAL(u->imap.connect_ms, 1000);
+	CU_ASSERT_EQUAL(u->imap.tls_ms, 2000);
+	CU_ASSERT_EQUAL(u->imap.command_ms, 3000);
+	CU_ASSERT_EQUAL(u->keepalive_ms, 240000);
+	CU_ASSERT_STRING_EQUAL(u->mailbox, "Entw\303\274rfe \"\\");
+	CU_ASSERT_STRING_EQUAL(u->trash_mailbox, "Deleted Items");
+	CU_ASSERT_EQUAL(u->mark_seen, MARK_SEEN_RETR);
+	CU_ASSERT_EQUAL(u->deleted, DELETED_SHOW);
+	CU_ASSERT_EQUAL(u->without_uidplus, DELETION_LIFT);
+	CU_ASSERT_EQUAL(u->max_messages, 7);
+	CU_ASSERT_TRUE(u->send_id);
+	config_unref(config);
+}
+
+static void
+port_follows_tls(void)
+{
+	static const struct {
+		const char *tls;
+		uint16_t port;
+	} rows[] = {
+		{ "", 993 },
+		{ "tls = implicit\n", 993 },
+		{ "tls = starttls\n", 143 },
+		{ "tls = none\n", 143 },
+		{ "tls = starttls\nport = 993\n", 993 },
+	};
+	struct config *config;
+	char text[256];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text),
+		    "upstream {\nhost = localhost\n%s}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
+		    rows[i].tls);
+		config = loaded(text);
+		UNIT_CHECK(config->upstreams[0].imap.port == rows[i].port, rows[i].tls);
+		config_unref(config);
+	}
+}
+
+static void
+paths_are_relative_to_the_file(void)
+{
+	static const struct {
+		const char *file;
+		const char *path;
+		const char *expected;
+	} rows[] = {
+		{ "/etc/popgate/popgate.conf", "state", "/etc/popgate/state" },
+		{ "etc/popgate.conf", "state", "etc/state" },
+		{ "popgate.conf", "state", "state" },
+		{ "/popgate.conf", "state", "//state" },
+		{ "/etc/popgate/popgate.conf", "/srv/state", "/srv/state" },
+	};
+	struct config_report report = { 0 };
+	struct config *config;
+	char text[256];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), LEAST "state_directory = %s\n", rows[i].path);
+		CU_ASSERT_EQUAL_FATAL(
+		    config_load_text(rows[i].file, text, strlen(text), &config, &report), 0);
+		UNIT_CHECK(strcmp(config->state_directory, rows[i].expected) == 0, rows[i].expected);
+		config_unref(config);
+		config_report_clear(&report);
+	}
+}
+
+/* Each default is a value that the setting takes, so that the printed list tells the truth. */
+static void
+table_is_sound(void)
+{
+	char text[256];
+	struct config config = { 0 };
+
+	CU_ASSERT_EQUAL(settings_assign_defaults(SETTING_GLOBAL, &config), 0);
+	settings_clear(SETTING_GLOBAL, &config);
+	for (size_t i = 0; i < settings_count; i++) {
+		UNIT_CHECK(setting_find(settings[i].block, settings[i].name) == &settings[i], settings[i].name);
+		setting_describe(&settings[i], text, sizeof(text));
+		UNIT_CHECK(text[0] != '\0' && strlen(text) < 100, settings[i].name);
+		UNIT_CHECK(strstr(settings[i].help, "  ") == NULL, settings[i].name);
+		UNIT_CHECK(settings[i].block != SETTING_GLOBAL || settings[i].default_text != NULL, settings[i].name);
+	}
+}
+
+static void
+durations_are_written_as_read(void)
+{
+	static const struct {
+		uint64_t ms;
+		const char *text;
+	} rows[] = { { 0, "0s" }, { 1, "1ms" }, { 1500, "1500ms" }, { 2000, "2s" }, { 60000, "1m" },
+		{ 90000, "90s" }, { 3600000, "1h" }, { 86400000, "24h" } };
+	char text[32];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		setting_format_duration(rows[i].ms, text, sizeof(text));
+		UNIT_CHECK(strcmp(text, rows[i].text) == 0, rows[i].text);
+	}
+}
+
+static void
+config_is_counted(void)
+{
+	struct config *config = loaded(LEAST);
+
+	CU_ASSERT_PTR_EQUAL(config_ref(config), config);
+	config_unref(config);
+	CU_ASSERT_STRING_EQUAL(config->upstreams[0].host, "imap.example.org");
+	config_unref(config);
+	config_unref(NULL);
+}
+
+static void
+missing_files_are_faults(void)
+{
+	struct config_report report = { 0 };
+	struct config *config = NULL;
+	char text[256];
+
+	CU_ASSERT_EQUAL(config_load("/nonexistent/popgate.conf", &config, &report), ERR_INVALID);
+	CU_ASSERT_EQUAL_FATAL(report.count, 1);
+	config_report_format(&report, 0, "/nonexistent/popgate.conf", text, sizeof(text));
+	CU_ASSERT_STRING_EQUAL(
+	    text, "/nonexistent/popgate.conf: cannot be read: No such file or directory");
+	config_report_clear(&report);
+	CU_ASSERT_EQUAL(config_load("/tmp", &config, &report), ERR_INVALID);
+	CU_ASSERT_EQUAL(report.faults, 1);
+	config_report_clear(&report);
+	CU_ASSERT_EQUAL(load(LEAST "listener pop3s {\naddress = 127.0.0.1:0\n"
+				   "certificate = /nonexistent/c.pem\nkey = /nonexistent/k.pem\n}\n",
+			    &config),
+	    ERR_INVALID);
+	CU_ASSERT_PTR_NOT_NULL(strstr(remarks, "popgate.conf:9: certificate: "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(remarks, "/nonexistent/c.pem"));
+	CU_ASSERT_EQUAL(load("upstream {\nhost = a\nca_file = /nonexistent/ca.pem\n}\n"
+			     "listener pop3 {\naddress = 127.0.0.1:0\n}\n",
+			    &config),
+	    ERR_INVALID);
+	CU_ASSERT_PTR_NOT_NULL(strstr(remarks, "popgate.conf:3: ca_file: "));
+}
+
+static void
+nul_octets_are_refused(void)
+{
+	static const char text[] = LEAST "log = sys\0log\n";
+	struct config_report report = { 0 };
+	struct config *config = NULL;
+
+	CU_ASSERT_EQUAL(
+	    config_load_text("popgate.conf", text, sizeof(text) - 1, &config, &report), ERR_INVALID);
+	CU_ASSERT_EQUAL(report.faults, 1);
+	config_report_clear(&report);
+}
+
+int
+main(void)
+{
+	static const struct unit_test tests[] = {
+		{ "every fault is reported with its line", faults_are_reported },
+		{ "warnings do not stop", warnings_do_not_stop },
+		{ "defaults", defaults },
+		{ "every setting is read", every_setting_is_read },
+		{ "the port follows tls", port_follows_tls },
+		{ "paths are relative to the file", paths_are_relative_to_the_file },
+		{ "the table of settings is sound", table_is_sound },
+		{ "durations are written as they are read", durations_are_written_as_read },
+		{ "a configuration is counted", config_is_counted },
+		{ "missing files are faults", missing_files_are_faults },
+		{ "NUL octets are refused", nul_octets_are_refused },
+	};
+
+	return unit_run("config", tests, sizeof(tests) / sizeof(tests[0]));
+}
