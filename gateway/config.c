@@ -49,24 +49,31 @@ config_ref(struct config *config)
 	return config;
 }
 
+static void
+listener_clear(struct config_listener *l)
+{
+	tls_server_unref(l->tls);
+	settings_clear(SETTING_LISTENER, l);
+}
+
+static void
+upstream_clear(struct upstream *u)
+{
+	tls_client_unref(u->imap.tls);
+	uidl_template_free(u->uidl);
+	free(u->name);
+	settings_clear(SETTING_UPSTREAM, u);
+}
+
 void
 config_unref(struct config *config)
 {
-	struct config_listener *l;
-	struct upstream *u;
-
 	if (config == NULL || --config->references > 0)
 		return;
-	for (l = config->listeners; l < config->listeners + config->listener_count; l++) {
-		tls_server_unref(l->tls);
-		settings_clear(SETTING_LISTENER, l);
-	}
-	for (u = config->upstreams; u < config->upstreams + config->upstream_count; u++) {
-		tls_client_unref(u->imap.tls);
-		uidl_template_free(u->uidl);
-		free(u->name);
-		settings_clear(SETTING_UPSTREAM, u);
-	}
+	for (size_t i = 0; i < config->listener_count; i++)
+		listener_clear(&config->listeners[i]);
+	for (size_t i = 0; i < config->upstream_count; i++)
+		upstream_clear(&config->upstreams[i]);
 	free(config->listeners);
 	free(config->upstreams);
 	settings_clear(SETTING_GLOBAL, config);
