@@ -161,13 +161,15 @@ census_enter(struct census *census, const struct sockaddr_storage *peer)
 {
 	unsigned char key[ADDRESS_KEY_MAX];
 	size_t len = address_key(peer, key);
-	int rc;
+	const struct counter *counter = counter_find(census, key, len);
 
+	/* The address comes first: who has used up its own share must not move others to make room. */
+	if (counter != NULL && counter->count >= census->limits.sessions_per_address)
+		return CENSUS_ADDRESS_FULL;
 	if (census->sessions >= census->limits.sessions)
 		return CENSUS_FULL;
-	rc = count_up(census, key, len, census->limits.sessions_per_address);
-	if (rc != 0)
-		return rc == ERR_LIMIT ? CENSUS_ADDRESS_FULL : CENSUS_NO_MEMORY;
+	if (count_up(census, key, len, census->limits.sessions_per_address) != 0)
+		return CENSUS_NO_MEMORY;
 	census->sessions++;
 	return CENSUS_ADMITTED;
 }

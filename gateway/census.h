@@ -16,8 +16,8 @@ struct census_limits {
 
 enum census_answer {
 	CENSUS_ADMITTED,
-	CENSUS_FULL,		/* the limit of all sessions is reached */
 	CENSUS_ADDRESS_FULL,	/* this address has its share */
+	CENSUS_FULL,		/* all sessions are taken; the address has some of its share left */
 	CENSUS_NO_MEMORY,
 };
 

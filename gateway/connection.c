@@ -299,7 +299,11 @@ connection_accept(
 	if (fiber_spawn(worker->fibers, connection_run, c, &c->fiber) != 0) {
 		stream_abort(c->stream);
 		connection_free(c);
+		return;
 	}
+	log_event(worker->log, LOG_LEVEL_DEBUG, c->id, "connected",
+	    LOG_FIELDS(LOG_TEXT("client", address),
+		LOG_TEXT("protocol", listener_protocol_name(c->protocol))));
 }
 
 static void

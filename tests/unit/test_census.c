@@ -145,9 +145,9 @@ counts_stay_right(void)
 			total--;
 			continue;
 		}
-		expected = total == 400 ? CENSUS_FULL :
-		    counts[who] == LIMIT ? CENSUS_ADDRESS_FULL :
-					   CENSUS_ADMITTED;
+		expected = counts[who] == LIMIT ? CENSUS_ADDRESS_FULL :
+		    total == 400		? CENSUS_FULL :
+						  CENSUS_ADMITTED;
 		wrong += enter(census, text) != expected;
 		counts[who] += expected == CENSUS_ADMITTED;
 		total += expected == CENSUS_ADMITTED;

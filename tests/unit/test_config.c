@@ -75,15 +75,19 @@ static const struct row {
 	{ LEAST "log = sys\177log\n", "popgate.conf:7: a control character\n" },
 	{ LEAST "log = \"\300\257\"\n", "popgate.conf:7: not UTF-8\n" },
 	{ LEAST "}\n", "popgate.conf:7: \"}\" without a block\n" },
-	{ LEAST "} x\n", "popgate.conf:7: \"}\" without a block\npopgate.conf:7: unexpected \"x\" behind \"}\"\n" },
+	{ LEAST "} x\n",
+	    "popgate.conf:7: \"}\" without a block\n"
+	    "popgate.conf:7: unexpected \"x\" behind \"}\"\n" },
 	{ LEAST "listener pop3 { address = 127.0.0.1:0\n}\n",
-	    "popgate.conf:7: unexpected \"address\" behind \"{\"\npopgate.conf:7: listener: address is missing\n" },
+	    "popgate.conf:7: unexpected \"address\" behind \"{\"\n"
+	    "popgate.conf:7: listener: address is missing\n" },
 	{ LEAST "listener pop3 {\naddress = 127.0.0.1:0\n",
 	    "popgate.conf:7: the block that begins here is not closed; \"}\" is missing\n" },
 	{ "listener pop3 {\naddress = 127.0.0.1:0\nupstream {\nhost = a\n}\n",
 	    "popgate.conf:3: the block of line 1 is not closed; \"}\" is missing before this line\n" },
 	/* Names. */
-	{ LEAST "upstrem = x\n", "popgate.conf:7: unknown setting \"upstrem\"; did you mean \"upstream\"?\n" },
+	{ LEAST "upstrem = x\n",
+	    "popgate.conf:7: unknown setting \"upstrem\"; did you mean \"upstream\"?\n" },
 	{ LEAST "upstrem {\nwhatever = 1\n}\n",
 	    "popgate.conf:7: unknown block \"upstrem\"; did you mean \"upstream\"?\n" },
 	{ LEAST "zzz {\n}\n", "popgate.conf:7: unknown block \"zzz\"\n" },
@@ -123,11 +127,12 @@ static const struct row {
 	    "popgate.conf:7: max_sessions: expected a number from 1 to 1000000, found \"0x10\"\n" },
 	{ LEAST "log = file\n", "popgate.conf:7: log: expected stderr or syslog, found \"file\"\n" },
 	{ LEAST "log_level = wraning\n",
-	    "popgate.conf:7: log_level: expected error, warning, info or debug, found \"wraning\"; did you mean "
-	    "\"warning\"?\n" },
+	    "popgate.conf:7: log_level: expected error, warning, info or debug, found \"wraning\"; "
+	    "did you mean \"warning\"?\n" },
 	{ LEAST "plaintext_loopback = true\n",
 	    "popgate.conf:7: plaintext_loopback: expected yes or no, found \"true\"\n" },
-	{ LEAST "state_directory = \"\"\n", "popgate.conf:7: state_directory: expected a path, found \"\"\n" },
+	{ LEAST "state_directory = \"\"\n",
+	    "popgate.conf:7: state_directory: expected a path, found \"\"\n" },
 	{ LEAST "plaintext_networks = 10.0.0.0/8, 10.0.0.1/8\n",
 	    "popgate.conf:7: plaintext_networks: expected a network such as 10.0.0.0/8 or fd00::/8, found "
 	    "\"10.0.0.1/8\"\n" },
@@ -169,7 +174,8 @@ static const struct row {
 	{ "upstream {\nhost = a\ntrash_mailbox = INBOX\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
 	    "popgate.conf:3: trash_mailbox: must be another mailbox than \"INBOX\"\n" },
 	/* Everything at once, in the order of lines. */
-	{ "log = file\nlistener pop3 {\n}\nidle_timeout = ten\nupstrem {\nhost = a\n}\nnul = keep\nnul = keep\n",
+	{ "log = file\nlistener pop3 {\n}\nidle_timeout = ten\nupstrem {\nhost = a\n}\n"
+	  "nul = keep\nnul = keep\n",
 	    "popgate.conf:1: log: expected stderr or syslog, found \"file\"\n"
 	    "popgate.conf:2: listener: address is missing\n"
 	    "popgate.conf:4: idle_timeout: expected a duration such as 30s or 10m, found \"ten\"\n"
@@ -197,15 +203,17 @@ faults_are_reported(void)
 static const struct row warnings[] = {
 	{ LEAST, "" },
 	{ LEAST "idle_timeout = 5m\n",
-	    "popgate.conf:7: warning: idle_timeout: RFC 1939 asks for 10m or more; clients may be cut off\n" },
+	    "popgate.conf:7: warning: idle_timeout: RFC 1939 asks for 10m or more; "
+	    "clients may be cut off\n" },
 	{ LEAST "plaintext_networks = 0.0.0.0/0\n",
-	    "popgate.conf:7: warning: plaintext_networks: passwords are accepted without TLS from everywhere\n" },
+	    "popgate.conf:7: warning: plaintext_networks: passwords are accepted without "
+	    "TLS from everywhere\n" },
 	{ "upstream {\nhost = a\ntls = none\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
 	    "popgate.conf:3: warning: tls: passwords are sent to a without TLS\n" },
 	{ "upstream {\nhost = localhost\ntls = none\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n", "" },
 	{ "upstream {\nhost = a\n}\nlistener pop3 {\naddress = 0.0.0.0:0\n}\n",
-	    "popgate.conf:4: warning: listener pop3: without a certificate only clients on this machine can log "
-	    "in here\n" },
+	    "popgate.conf:4: warning: listener pop3: without a certificate only clients on this "
+	    "machine can log in here\n" },
 };
 
 static void
@@ -387,16 +395,18 @@ static void
 table_is_sound(void)
 {
 	char text[256];
+	const struct setting *s;
 	struct config config = { 0 };
 
 	CU_ASSERT_EQUAL(settings_assign_defaults(SETTING_GLOBAL, &config), 0);
 	settings_clear(SETTING_GLOBAL, &config);
 	for (size_t i = 0; i < settings_count; i++) {
-		UNIT_CHECK(setting_find(settings[i].block, settings[i].name) == &settings[i], settings[i].name);
-		setting_describe(&settings[i], text, sizeof(text));
-		UNIT_CHECK(text[0] != '\0' && strlen(text) < 100, settings[i].name);
-		UNIT_CHECK(strstr(settings[i].help, "  ") == NULL, settings[i].name);
-		UNIT_CHECK(settings[i].block != SETTING_GLOBAL || settings[i].default_text != NULL, settings[i].name);
+		s = &settings[i];
+		UNIT_CHECK(setting_find(s->block, s->name) == s, s->name);
+		setting_describe(s, text, sizeof(text));
+		UNIT_CHECK(text[0] != '\0' && strlen(text) < 100, s->name);
+		UNIT_CHECK(strstr(s->help, "  ") == NULL, s->name);
+		UNIT_CHECK(s->block != SETTING_GLOBAL || s->default_text != NULL, s->name);
 	}
 }
 

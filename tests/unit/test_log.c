@@ -11,7 +11,8 @@
 static char line[LOG_LINE_MAX];
 
 static const char *
-write_line(enum log_format format, enum log_heading heading, const char *session, const struct log_field *fields)
+write_line(enum log_format format, enum log_heading heading, const char *session,
+    const struct log_field *fields)
 {
 	struct log_line l = {
 		.format = format,
@@ -187,7 +188,8 @@ levels_are_dropped(void)
 	CU_ASSERT_PTR_NULL(strstr(text, " two"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, " warning three\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text,
-	    " error four session=id client=192.0.2.7 code=\"timed out\" error=\"connect to\\x0a192.0.2.1\"\n"));
+	    " error four session=id client=192.0.2.7 code=\"timed out\" "
+	    "error=\"connect to\\x0a192.0.2.1\"\n"));
 	CU_ASSERT_PTR_NULL(strstr(text, "five"));
 	options.level = LOG_LEVEL_DEBUG;
 	text = captured(write_all_levels, &options);
@@ -215,7 +217,8 @@ main(void)
 		{ "long values are cut", long_values_are_cut },
 		{ "full lines stay whole", full_lines_stay_whole },
 		{ "less important lines are dropped", levels_are_dropped },
-		{ "another's JOURNAL_STREAM gives no priorities", foreign_journal_stream_gives_no_priorities },
+		{ "another's JOURNAL_STREAM gives no priorities",
+		    foreign_journal_stream_gives_no_priorities },
 	};
 
 	return unit_run("log", tests, sizeof(tests) / sizeof(tests[0]));
