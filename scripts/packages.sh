@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # packages.sh - which Debian packages each job needs, and how they are installed. To be sourced.
 
 # Prints the packages of the job $1, one a word.
