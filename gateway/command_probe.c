@@ -26,7 +26,7 @@ struct probe_job {
 
 /* What to do next, and the exit status; the first row that fits counts. */
 static const struct advice {
-	enum error_code code;
+	int code;	/* of enum error_code */
 	enum probe_step from_step, to_step;
 	int status;
 	const char *text;

@@ -151,7 +151,7 @@ start_tls(struct connection *c)
 	    c->stream, c->tls, fiber_deadline(c->config->pop3.login_ms), &e);
 	c->handshaking = false;
 	if (rc != 0) {
-		e.code = (enum error_code)rc;
+		e.code = rc;
 		log_error(c->worker->log, LOG_LEVEL_INFO, c->id, "TLS handshake failed", &e,
 		    LOG_FIELDS(LOG_TEXT("client", c->address)));
 		return rc;

@@ -102,7 +102,7 @@ probe_run(const struct upstream *upstream, const struct credentials *c, struct p
 			break;
 		r->reached++;
 	}
-	r->error.code = (enum error_code)rc;
+	r->error.code = rc;
 	imap_logout(p.imap);
 }
 

@@ -116,7 +116,7 @@ worker_reload(struct worker *worker)
 
 	notify_reloading();
 	if ((rc = config_load(worker->config_file, &config, &report)) != 0)
-		error_set(&e, (enum error_code)rc, "the configuration cannot be used");
+		error_set(&e, rc, "the configuration cannot be used");
 	else
 		rc = worker_take_config(worker, config, &e);
 	config_report_log(&report, worker->config_file, worker->log);
