@@ -28,7 +28,7 @@ base64_encode(const void *in, size_t len, char *out)
 		unsigned second = len == 2 ? from[1] : 0;
 
 		*out++ = alphabet[from[0] >> 2];
-		*out++ = alphabet[(from[0] & 3) << 4 | second >> 4];
+		*out++ = alphabet[(from[0] & 3u) << 4 | second >> 4];
 		*out++ = len == 2 ? alphabet[(second & 15) << 2] : '=';
 		*out++ = '=';
 	}

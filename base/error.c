@@ -5,17 +5,17 @@
 #include <string.h>
 
 int
-error_set(struct error *e, enum error_code code, const char *format, ...)
+error_set(struct error *e, int code, const char *format, ...)
 {
 	va_list args;
 
 	if (e == NULL)
-		return (int) code;
+		return code;
 	e->code = code;
 	va_start(args, format);
 	vsnprintf(e->text, sizeof(e->text), format, args);
 	va_end(args);
-	return (int) code;
+	return code;
 }
 
 int
@@ -33,17 +33,17 @@ error_prefix(struct error *e, const char *format, ...)
 	va_end(args);
 	used = strlen(e->text);
 	if (used + 2 >= sizeof(e->text))
-		return (int) e->code;
+		return e->code;
 	memcpy(e->text + used, ": ", 2);
 	used += 2;
 	keep = strnlen(old, sizeof(e->text) - used - 1);
 	memcpy(e->text + used, old, keep);
 	e->text[used + keep] = '\0';
-	return (int) e->code;
+	return e->code;
 }
 
 const char *
-error_name(enum error_code code)
+error_name(int code)
 {
 	switch (code) {
 	case ERR_OK:

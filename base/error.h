@@ -32,16 +32,16 @@ enum error_code {
 enum { ERROR_TEXT_MAX = 240 };	/* octets of a text, with the final NUL */
 
 struct error {
-	enum error_code code;
+	int code;	/* enum error_code */
 	char text[ERROR_TEXT_MAX];
 };
 
 /* Fills E (which may be NULL) with CODE and a formatted text, cut to fit. Returns CODE. */
-int error_set(struct error *e, enum error_code code, const char *format, ...)
+int error_set(struct error *e, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Puts "WHAT: " before the text of E (which may be NULL); keeps its code. Returns the code. */
 int error_prefix(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The name of CODE in a few words, e.g. "timed out"; never NULL. */
-const char *error_name(enum error_code code);
+const char *error_name(int code);

@@ -1,0 +1,200 @@
+/* acceptor.c - see acceptor.h. */
+#include "fiberio/acceptor.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+enum {
+	BACKLOG = 1024,
+	BURST = 64,	/* connections taken before the loop has its turn */
+	REST_MS = 100,	/* when there are no descriptors left */
+};
+
+struct acceptor {
+	int fd;
+	acceptor_fn *accepted;
+	void *arg;
+	uv_poll_t poll;
+	uv_timer_t rest;
+	unsigned open_handles;
+};
+
+static void on_connections(uv_poll_t *poll, int status, int events);
+
+static void
+on_rested(uv_timer_t *rest)
+{
+	struct acceptor *a = rest->data;
+
+	uv_poll_start(&a->poll, UV_READABLE, on_connections);
+}
+
+/* Whether accept4 failed in a way that concerns one connection only (accept(2), "Error handling"). */
+static bool
+is_passing(int error)
+{
+	return error == EINTR || error == ECONNABORTED || error == EPERM || error == EPROTO ||
+	    error == ENETDOWN || error == EHOSTDOWN || error == ENONET || error == EHOSTUNREACH ||
+	    error == ENETUNREACH || error == ENOPROTOOPT;
+}
+
+static void
+on_connections(uv_poll_t *poll, int status, int events)
+{
+	struct acceptor *a = poll->data;
+
+	(void) events;
+	for (int i = 0; i < BURST && status == 0 && uv_is_active((uv_handle_t *) poll); i++) {
+		struct sockaddr_storage peer = { 0 };
+		socklen_t size = sizeof(peer);
+		int fd = accept4(
+		    a->fd, (struct sockaddr *) &peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd >= 0) {
+			a->accepted(a->arg, fd, &peer);
+			continue;
+		}
+		if (errno == EAGAIN)
+			return;
+		if (is_passing(errno))
+			continue;
+		/* EMFILE and its kin: the connection stays in the queue and would wake the loop for ever. */
+		uv_poll_stop(poll);
+		uv_timer_start(&a->rest, on_rested, REST_MS, 0);
+		return;
+	}
+	if (status < 0) /* libuv has stopped the handle */
+		uv_timer_start(&a->rest, on_rested, REST_MS, 0);
+}
+
+/* Takes "127.0.0.1:110" or "[::1]:110" apart. */
+static int
+parse_address(const char *text, struct sockaddr_storage *out, socklen_t *size)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *) out;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *) out;
+	const char *colon = strrchr(text, ':');
+	bool bracketed = text[0] == '[';
+	char host[INET6_ADDRSTRLEN];
+	size_t len;
+	uint64_t port;
+
+	memset(out, 0, sizeof(*out));
+	if (colon == NULL || text_to_number(colon + 1, strlen(colon + 1), UINT16_MAX, &port) != 0)
+		return ERR_INVALID;
+	len = (size_t) (colon - text);
+	if (bracketed && (len < 2 || text[len - 1] != ']'))
+		return ERR_INVALID;
+	if (bracketed) {
+		text++;
+		len -= 2;
+	}
+	if (len >= sizeof(host))
+		return ERR_INVALID;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	if (bracketed && inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons((uint16_t) port);
+		*size = sizeof(*v6);
+		return 0;
+	}
+	if (bracketed || inet_pton(AF_INET, host, &v4->sin_addr) != 1)
+		return ERR_INVALID;
+	v4->sin_family = AF_INET;
+	v4->sin_port = htons((uint16_t) port);
+	*size = sizeof(*v4);
+	return 0;
+}
+
+/* A listening socket on ADDRESS in *FD. */
+static int
+listen_on(const char *address, int *fd, struct error *e)
+{
+	static const int on = 1;
+	struct sockaddr_storage name;
+	socklen_t size;
+	int s;
+
+	if (parse_address(address, &name, &size) != 0)
+		return error_set(e, ERR_INVALID,
+		    "\"%s\" is not an address such as 127.0.0.1:110 or [::1]:110", address);
+	s = socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s < 0)
+		return error_set(e, ERR_PERMANENT, "cannot listen on %s: %s", address, strerror(errno));
+	setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (name.ss_family == AF_INET6) /* so that [::]:110 and 0.0.0.0:110 can stand side by side */
+		setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (bind(s, (struct sockaddr *) &name, size) != 0 || listen(s, BACKLOG) != 0) {
+		error_set(e, ERR_PERMANENT, "cannot listen on %s: %s", address, strerror(errno));
+		close(s);
+		return ERR_PERMANENT;
+	}
+	*fd = s;
+	return 0;
+}
+
+int
+acceptor_open(struct fiber_runtime *runtime, const char *address, acceptor_fn *accepted, void *arg,
+    struct acceptor **out, struct error *e)
+{
+	struct acceptor *a = calloc(1, sizeof(*a));
+	int rc;
+
+	if (a == NULL)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	if ((rc = listen_on(address, &a->fd, e)) != 0) {
+		free(a);
+		return rc;
+	}
+	if (uv_poll_init(fiber_loop(runtime), &a->poll, a->fd) != 0) {
+		close(a->fd);
+		free(a);
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	}
+	uv_timer_init(fiber_loop(runtime), &a->rest);
+	a->poll.data = a->rest.data = a;
+	a->open_handles = 2;
+	a->accepted = accepted;
+	a->arg = arg;
+	uv_poll_start(&a->poll, UV_READABLE, on_connections);
+	*out = a;
+	return 0;
+}
+
+uint16_t
+acceptor_port(const struct acceptor *a)
+{
+	struct sockaddr_storage name;
+	socklen_t size = sizeof(name);
+
+	if (getsockname(a->fd, (struct sockaddr *) &name, &size) != 0)
+		return 0;
+	return ntohs(name.ss_family == AF_INET6 ? ((struct sockaddr_in6 *) &name)->sin6_port
+						: ((struct sockaddr_in *) &name)->sin_port);
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+	struct acceptor *a = handle->data;
+
+	if (--a->open_handles == 0)
+		free(a);
+}
+
+void
+acceptor_close(struct acceptor *a)
+{
+	if (a == NULL)
+		return;
+	uv_close((uv_handle_t *) &a->poll, on_closed);
+	uv_close((uv_handle_t *) &a->rest, on_closed);
+	close(a->fd);
+}

@@ -1,0 +1,63 @@
+/* offload.c - blocking work on libuv's thread pool; see fiber_offload. */
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "fiberio/fiber_internal.h"
+
+/* Lives on the heap: the pool may still be at work when the fiber is gone. */
+struct offload {
+	uv_work_t request;
+	void (*work)(void *job);
+	void (*discard)(void *job);
+	void *job;
+	struct fiber *waiting;	/* NULL: cancelled, the job is the pool's */
+};
+
+static void
+on_work(uv_work_t *request)
+{
+	struct offload *offload = request->data;
+
+	offload->work(offload->job);
+}
+
+static void
+on_done(uv_work_t *request, int status)
+{
+	struct offload *offload = request->data;
+	struct fiber *waiting = offload->waiting;
+
+	(void) status; /* not begun can only mean that the wait was cancelled */
+	if (waiting == NULL)
+		offload->discard(offload->job);
+	free(offload);
+	if (waiting != NULL)
+		fiber_resume(waiting, 0);
+}
+
+int
+fiber_offload(void (*work)(void *job), void (*discard)(void *job), void *job)
+{
+	struct offload *offload;
+	int rc;
+
+	if (fiber_cancelled()) {
+		discard(job);
+		return ERR_CANCELLED;
+	}
+	if ((offload = calloc(1, sizeof(*offload))) == NULL)
+		return ERR_NO_MEMORY;
+	*offload = (struct offload) { .work = work, .discard = discard, .job = job };
+	offload->request.data = offload;
+	offload->waiting = fiber_self();
+	if (uv_queue_work(fiber_loop(fiber_self_runtime()), &offload->request, on_work, on_done) != 0) {
+		free(offload);
+		return ERR_NO_MEMORY;
+	}
+	rc = fiber_suspend(FIBER_NO_DEADLINE);
+	if (rc != 0) { /* cancelled; OFFLOAD is still there, for on_done has not run */
+		offload->waiting = NULL;
+		uv_cancel((uv_req_t *) &offload->request);
+	}
+	return rc;
+}

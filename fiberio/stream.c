@@ -1,0 +1,214 @@
+/* stream.c - see stream.h. Sockets without TLS, and the waiting for all of them.
+ *
+ * Every operation first tries the system call; only when the kernel says EAGAIN the loop is asked to watch the socket. The
+ * watch stays on afterwards, for the next read will most likely wait again; an event that nobody waits for turns it off. A
+ * session of requests and answers so costs no epoll_ctl(2) at all. */
+#include "fiberio/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fiberio/fiber_internal.h"
+#include "fiberio/stream_internal.h"
+
+static void on_ready(uv_poll_t *poll, int status, int events);
+
+static int
+watch(struct stream *s, int events)
+{
+	int rc;
+
+	if (s->watching == events)
+		return 0;
+	rc = events == 0 ? uv_poll_stop(&s->poll) : uv_poll_start(&s->poll, events, on_ready);
+	if (rc != 0)
+		return ERR_CLOSED; /* the kernel will not watch this descriptor */
+	s->watching = events;
+	return 0;
+}
+
+static void
+on_ready(uv_poll_t *poll, int status, int events)
+{
+	struct stream *s = poll->data;
+
+	if (status < 0)
+		s->watching = 0; /* libuv has stopped the handle; the next system call tells why */
+	if (s->waiting != NULL && (status < 0 || (events & s->wanted) != 0))
+		fiber_resume(s->waiting, 0);
+	else if (status >= 0)
+		watch(s, s->watching & ~events);
+}
+
+int
+stream_wait(struct stream *s, int events, uint64_t deadline)
+{
+	int rc;
+
+	if ((rc = watch(s, s->watching | events)) != 0)
+		return rc;
+	s->waiting = fiber_self();
+	s->wanted = events;
+	rc = fiber_suspend(deadline);
+	s->waiting = NULL;
+	return rc;
+}
+
+int
+stream_adopt(struct fiber_runtime *runtime, int fd, struct stream **out)
+{
+	static const int on = 1;
+	struct stream *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return ERR_NO_MEMORY;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	/* Small answers must not wait for each other, and a peer that is gone must show. Not a TCP socket: no matter. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	if (uv_poll_init(fiber_loop(runtime), &s->poll, fd) != 0) { /* sets it non-blocking, too */
+		free(s);
+		return ERR_NO_MEMORY;
+	}
+	s->runtime = runtime;
+	s->fd = fd;
+	s->poll.data = s;
+	*out = s;
+	return 0;
+}
+
+static int
+plain_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadline)
+{
+	int rc;
+
+	for (;;) {
+		ssize_t n = recv(s->fd, buf, room, 0);
+
+		if (n > 0) {
+			*got = (size_t) n;
+			return fiber_breathe();
+		}
+		if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			return ERR_CLOSED;
+		if (errno == EAGAIN && (rc = stream_wait(s, UV_READABLE, deadline)) != 0)
+			return rc;
+	}
+}
+
+int
+stream_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadline)
+{
+	int rc;
+
+	if (fiber_cancelled())
+		return ERR_CANCELLED;
+	if (s->interrupted)
+		return ERR_INTERRUPTED;
+	s->reading = true;
+	rc = s->ssl == NULL ? plain_read(s, buf, room, got, deadline)
+			    : stream_tls_read(s, buf, room, got, deadline);
+	s->reading = false;
+	return rc;
+}
+
+static int
+plain_write(struct stream *s, const char *buf, size_t len, uint64_t timeout_ms)
+{
+	int rc;
+
+	while (len > 0) {
+		ssize_t n = send(s->fd, buf, len, MSG_NOSIGNAL);
+
+		if (n >= 0) {
+			buf += n;
+			len -= (size_t) n;
+			continue;
+		}
+		if (errno != EAGAIN && errno != EINTR)
+			return ERR_CLOSED;
+		rc = errno == EINTR ? 0 : stream_wait(s, UV_WRITABLE, fiber_deadline(timeout_ms));
+		if (rc != 0)
+			return rc;
+	}
+	return fiber_breathe();
+}
+
+int
+stream_write(struct stream *s, const void *buf, size_t len, uint64_t timeout_ms)
+{
+	if (fiber_cancelled())
+		return ERR_CANCELLED;
+	return s->ssl == NULL ? plain_write(s, buf, len, timeout_ms)
+			      : stream_tls_write(s, buf, len, timeout_ms);
+}
+
+void
+stream_interrupt(struct stream *s)
+{
+	s->interrupted = true;
+	if (s->waiting != NULL && s->reading)
+		fiber_resume(s->waiting, ERR_INTERRUPTED);
+}
+
+bool
+stream_has_input(struct stream *s)
+{
+	char octet;
+	ssize_t n;
+
+	if (s->ssl != NULL && SSL_pending(s->ssl) > 0)
+		return true;
+	n = recv(s->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+	return n >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+void
+stream_peer(const struct stream *s, struct sockaddr_storage *out)
+{
+	socklen_t size = sizeof(*out);
+
+	memset(out, 0, sizeof(*out));
+	if (getpeername(s->fd, (struct sockaddr *) out, &size) != 0)
+		out->ss_family = AF_UNSPEC;
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+/* The handle forgets the descriptor at once, so it can be closed; the object goes when libuv is through with it. */
+static void
+release(struct stream *s)
+{
+	uv_close((uv_handle_t *) &s->poll, on_closed);
+	close(s->fd);
+}
+
+void
+stream_close(struct stream *s)
+{
+	if (s == NULL)
+		return;
+	stream_tls_end(s, true);
+	release(s);
+}
+
+void
+stream_abort(struct stream *s)
+{
+	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+	if (s == NULL)
+		return;
+	stream_tls_end(s, false);
+	setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	release(s);
+}

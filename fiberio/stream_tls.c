@@ -1,0 +1,206 @@
+/* stream_tls.c - TLS on a stream, by OpenSSL directly on the socket; see stream.h.
+ *
+ * All fibers of a thread share OpenSSL's error queue, so it is emptied before every call whose result is looked at. */
+#include <arpa/inet.h>
+#include <limits.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "fiberio/fiber_internal.h"
+#include "fiberio/stream_internal.h"
+#include "fiberio/tls_internal.h"
+
+/* Deals with RESULT of an SSL call that did not succeed: waits for what it needs and returns 0 for "again", or an error. */
+static int
+after_failure(struct stream *s, int result, uint64_t deadline)
+{
+	switch (SSL_get_error(s->ssl, result)) {
+	case SSL_ERROR_WANT_READ:
+		return stream_wait(s, UV_READABLE, deadline);
+	case SSL_ERROR_WANT_WRITE:
+		return stream_wait(s, UV_WRITABLE, deadline);
+	case SSL_ERROR_ZERO_RETURN:
+		return ERR_CLOSED;
+	case SSL_ERROR_SYSCALL:
+		s->failed = true;
+		return ERR_CLOSED;
+	default:
+		s->failed = true;
+		/* The peer went without close_notify: for us that is a closed connection, never an end of data. */
+		if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+			return ERR_CLOSED;
+		return ERR_TLS;
+	}
+}
+
+int
+stream_tls_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadline)
+{
+	int rc;
+
+	for (;;) {
+		int n;
+
+		ERR_clear_error();
+		n = SSL_read(s->ssl, buf, room > INT_MAX ? INT_MAX : (int) room);
+		if (n > 0) {
+			*got = (size_t) n;
+			return fiber_breathe();
+		}
+		if ((rc = after_failure(s, n, deadline)) != 0)
+			return rc;
+	}
+}
+
+int
+stream_tls_write(struct stream *s, const char *buf, size_t len, uint64_t timeout_ms)
+{
+	int rc;
+
+	while (len > 0) {
+		int n;
+
+		ERR_clear_error();
+		n = SSL_write(s->ssl, buf, len > INT_MAX ? INT_MAX : (int) len);
+		if (n > 0) {
+			buf += n;
+			len -= (size_t) n;
+		} else if ((rc = after_failure(s, n, fiber_deadline(timeout_ms))) != 0)
+			return rc;
+	}
+	return fiber_breathe();
+}
+
+void
+stream_tls_end(struct stream *s, bool in_order)
+{
+	if (s->ssl == NULL)
+		return;
+	/* One try: what the socket does not take now, nobody waits for. */
+	if (in_order && !s->failed && SSL_is_init_finished(s->ssl)) {
+		ERR_clear_error();
+		SSL_shutdown(s->ssl);
+	}
+	SSL_free(s->ssl);
+	s->ssl = NULL;
+	tls_server_unref(s->server);
+	tls_client_unref(s->client);
+	s->server = NULL;
+	s->client = NULL;
+}
+
+static int
+explain_handshake(struct stream *s, int rc, struct error *e)
+{
+	char reason[160];
+	long verification = SSL_get_verify_result(s->ssl);
+
+	if (rc == ERR_TIMEOUT)
+		return error_set(e, rc, "TLS handshake timed out");
+	if (rc == ERR_CLOSED)
+		return error_set(e, rc, "connection closed during the TLS handshake");
+	if (rc == ERR_CANCELLED)
+		return error_set(e, rc, "cancelled");
+	if (s->client != NULL && verification != X509_V_OK) {
+		ERR_clear_error();
+		return error_set(e, ERR_TLS, "certificate not accepted: %s",
+		    X509_verify_cert_error_string(verification));
+	}
+	return error_set(e, ERR_TLS, "TLS handshake: %s", tls_reason(reason, sizeof(reason)));
+}
+
+/* Runs the handshake of s->ssl, which STEP (SSL_accept or SSL_connect) drives. */
+static int
+shake_hands(struct stream *s, int (*step)(SSL *ssl), uint64_t deadline, struct error *e)
+{
+	int rc;
+
+	for (;;) {
+		int n;
+
+		if (fiber_cancelled())
+			return error_set(e, ERR_CANCELLED, "cancelled");
+		ERR_clear_error();
+		if ((n = step(s->ssl)) == 1)
+			return fiber_breathe();
+		if ((rc = after_failure(s, n, deadline)) != 0) {
+			s->failed = true;
+			return explain_handshake(s, rc, e);
+		}
+	}
+}
+
+static int
+attach(struct stream *s, SSL_CTX *context, struct error *e)
+{
+	if ((s->ssl = SSL_new(context)) == NULL)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	if (SSL_set_fd(s->ssl, s->fd) == 1)
+		return 0;
+	SSL_free(s->ssl);
+	s->ssl = NULL;
+	return error_set(e, ERR_NO_MEMORY, "out of memory");
+}
+
+int
+stream_start_tls_server(
+    struct stream *s, struct tls_server *server, uint64_t deadline, struct error *e)
+{
+	int rc;
+
+	if ((rc = attach(s, server->context, e)) != 0)
+		return rc;
+	s->server = tls_server_ref(server);
+	return shake_hands(s, SSL_accept, deadline, e);
+}
+
+/* Tells OpenSSL whose certificate we expect (RFC 6125, RFC 9525): addresses are compared with iPAddress entries and never
+ * sent as SNI (RFC 6066 section 3). */
+static int
+expect_name(SSL *ssl, const char *name)
+{
+	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+	unsigned char address[sizeof(struct in6_addr)];
+
+	if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
+		return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1 ? 0 : ERR_NO_MEMORY;
+	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+	if (SSL_set1_host(ssl, name) != 1 || SSL_set_tlsext_host_name(ssl, name) != 1)
+		return ERR_NO_MEMORY;
+	return 0;
+}
+
+int
+stream_start_tls_client(
+    struct stream *s, struct tls_client *client, const char *name, uint64_t deadline, struct error *e)
+{
+	int rc;
+
+	if ((rc = attach(s, client->context, e)) != 0)
+		return rc;
+	s->client = tls_client_ref(client);
+	if ((rc = expect_name(s->ssl, name)) != 0)
+		return error_set(e, rc, "out of memory");
+	return shake_hands(s, SSL_connect, deadline, e);
+}
+
+bool
+stream_is_tls(const struct stream *s)
+{
+	return s->ssl != NULL;
+}
+
+const char *
+stream_tls_version(const struct stream *s)
+{
+	return s->ssl == NULL ? "" : SSL_get_version(s->ssl);
+}
+
+const char *
+stream_tls_cipher(const struct stream *s)
+{
+	return s->ssl == NULL ? "" : SSL_get_cipher_name(s->ssl);
+}

@@ -1,0 +1,18 @@
+/* tls_internal.h - the OpenSSL contexts behind tls.h. Not for other layers. */
+#pragma once
+#include <openssl/ssl.h>
+
+#include "fiberio/tls.h"
+
+struct tls_server {
+	unsigned references;
+	SSL_CTX *context;
+};
+
+struct tls_client {
+	unsigned references;
+	SSL_CTX *context;
+};
+
+/* What OpenSSL says went wrong last, in its words, and clears its queue. BUF has ROOM octets; returns BUF. */
+char *tls_reason(char *buf, size_t room);
