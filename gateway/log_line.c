@@ -57,35 +57,27 @@ put(struct writer *w, const char *text)
 		put_octet(w, *text);
 }
 
-/* TEXT has been through text_escape: printable ASCII, in which a backslash is an escape's. */
+/* TEXT has been through text_escape: printable ASCII, in which a backslash begins an escape. OCTETS get a backslash. */
 static void
-put_json_string(struct writer *w, const char *text)
+put_quoted(struct writer *w, const char *text, const char *octets)
 {
 	put_octet(w, '"');
 	for (; *text != '\0'; text++) {
-		if (*text == '"' || *text == '\\')
+		if (strchr(octets, *text) != NULL)
 			put_octet(w, '\\');
 		put_octet(w, *text);
 	}
 	put_octet(w, '"');
 }
 
-/* As put_json_string; a quote becomes an escape like those that are there already. */
+/* Quoted only where the value's end would be in doubt. */
 static void
 put_plain_value(struct writer *w, const char *text)
 {
-	if (*text != '\0' && strpbrk(text, " \"=") == NULL) {
+	if (*text != '\0' && strpbrk(text, " \"=") == NULL)
 		put(w, text);
-		return;
-	}
-	put_octet(w, '"');
-	for (; *text != '\0'; text++) {
-		if (*text == '"')
-			put(w, "\\x22");
-		else
-			put_octet(w, *text);
-	}
-	put_octet(w, '"');
+	else
+		put_quoted(w, text, "\"");
 }
 
 static void
@@ -100,7 +92,7 @@ put_value(struct writer *w, enum log_format format, const struct log_field *fiel
 	}
 	text_escape(field->text, strlen(field->text), safe, sizeof(safe));
 	if (format == LOG_JSON)
-		put_json_string(w, safe);
+		put_quoted(w, safe, "\"\\");
 	else
 		put_plain_value(w, safe);
 }

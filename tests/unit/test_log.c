@@ -36,7 +36,7 @@ static const struct row {
 	{ "", "\"\"", "\"\"" },
 	{ "two words", "\"two words\"", "\"two words\"" },
 	{ "a=b", "\"a=b\"", "\"a=b\"" },
-	{ "x\" session=forged", "\"x\\x22 session=forged\"", "\"x\\\" session=forged\"" },
+	{ "x\" session=forged", "\"x\\\" session=forged\"", "\"x\\\" session=forged\"" },
 	{ "a\r\nb", "a\\x0d\\x0ab", "\"a\\\\x0d\\\\x0ab\"" },
 	{ "\033[31mred", "\\x1b[31mred", "\"\\\\x1b[31mred\"" },
 	{ "back\\slash", "back\\x5cslash", "\"back\\\\x5cslash\"" },
