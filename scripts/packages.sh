@@ -32,11 +32,9 @@ packages_as_root() {
 packages_install() {
 	local job package missing=() policy=/usr/sbin/policy-rc.d
 
-	for job; do
-		for package in $(packages_for "$job"); do
-			[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
-				missing+=("$package")
-		done
+	for package in $(for job; do packages_for "$job"; done | tr ' ' '\n' | sort -u); do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+			missing+=("$package")
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
 
