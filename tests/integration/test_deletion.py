@@ -97,7 +97,9 @@ class OnRealServers(Case):
     @on_each_server
     def test_rule_15_quit_and_immediate_close(self, server, gate, user):
         session = gate.login(user)
-        session.send(b"DELE 1\r\nDELE 3\r\nQUIT\r\n")
+        session.ok("DELE 1")
+        session.ok("DELE 3")
+        session.send(b"QUIT\r\n")
         session.close()
         gate.login_when_free(user).quit()
         self.assertEqual(sorted(self.left(server, user)), [2, 4, 5])

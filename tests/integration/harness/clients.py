@@ -8,7 +8,7 @@ import subprocess
 
 from . import workspace
 
-TIMEOUT = 240
+TIMEOUT = 100
 
 
 def _need(name):

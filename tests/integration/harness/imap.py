@@ -47,7 +47,7 @@ class Mailbox:
         try:
             self._did(self.connection.select(name))
         except imaplib.IMAP4.readonly:
-            pass  # it is selected all the same
+            self.connection.is_readonly = True  # it is selected all the same
 
     def append(self, messages, name="INBOX"):
         for message in messages:

@@ -168,6 +168,10 @@ class Server:
             connection.reset()
 
     def stop(self):
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept, which would keep it open
+        except OSError:
+            pass
         self._listener.close()
         self.drop_connections()
 
