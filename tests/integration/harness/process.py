@@ -1,10 +1,19 @@
 """A child process whose output is collected while it runs; ended by its own pid only."""
+import atexit
 import os
 import signal
 import socket
 import subprocess
 import threading
 import time
+
+_all = []
+
+
+def _end_all():
+    """Nothing outlives the run, however it ends."""
+    for process in _all:
+        process.signal(signal.SIGTERM)
 
 
 class Process:
@@ -16,6 +25,9 @@ class Process:
         self._child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=env, cwd=cwd, start_new_session=True)
+        if not _all:
+            atexit.register(_end_all)
+        _all.append(self)
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
 
