@@ -1,0 +1,262 @@
+/* driver.c - libetpan's idea of a stream, made of ours: what the parser reads has passed the wire guard.
+ *
+ * libetpan 1.9.4 was seen to spin when a read returns 0 at the end of a stream inside a literal, so reads return -1 at every
+ * end. It holds message bodies in memory, so they never get there. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fiberio/fiber.h"
+#include "imapback/imap_internal.h"
+
+enum {
+	PARSER_BUFFER = 4096,	/* of libetpan's stream, each way */
+	INPUT_SMALL = 8192,	/* for answers */
+	INPUT_LARGE = 65536,	/* while a body is poured */
+	RATE_PERIOD_MS = 60000, /* the rate is judged after so much waiting */
+	RATE_OCTETS = 1024 * 60, /* that must have come by then */
+};
+
+int
+imap_fail(struct imap *imap, int code, const char *format, ...)
+{
+	va_list args;
+	char text[ERROR_TEXT_MAX];
+
+	if (imap->dead)
+		return imap->error.code;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	imap->dead = true;
+	return error_set(&imap->error, code, "%s", text);
+}
+
+/* A server that drips holds a fiber for ever without ever timing out (security: slow drip). Only the time spent waiting for
+ * it counts: while our client is slow, the server is not to blame. */
+static int
+judge_rate(struct imap *imap, size_t got, uint64_t waited_ms)
+{
+	imap->slow_octets += got;
+	imap->slow_ms += waited_ms;
+	if (imap->slow_ms < RATE_PERIOD_MS)
+		return 0;
+	if (imap->slow_octets < RATE_OCTETS)
+		return imap_fail(imap, ERR_TIMEOUT, "the server sends less than 1 KiB/s");
+	imap->slow_octets = imap->slow_ms = 0;
+	return 0;
+}
+
+static int
+make_room(struct imap *imap)
+{
+	size_t wanted = imap->operation.body_begun ? INPUT_LARGE : INPUT_SMALL;
+
+	if (imap->in != NULL && imap->in_room >= wanted)
+		return 0;
+	free(imap->in);
+	imap->in = malloc(wanted);
+	imap->in_room = imap->in == NULL ? 0 : wanted;
+	return imap->in == NULL ? imap_fail(imap, ERR_NO_MEMORY, "out of memory") : 0;
+}
+
+/* Reads more from the server. */
+static int
+refill(struct imap *imap)
+{
+	uint64_t begun = fiber_now();
+	size_t got;
+	int rc;
+
+	if ((rc = make_room(imap)) != 0)
+		return rc;
+	rc = stream_read(
+	    imap->stream, imap->in, imap->in_room, &got, fiber_deadline(imap->options.command_ms));
+	if (rc == ERR_TIMEOUT)
+		return imap_fail(imap, rc, "the server is silent");
+	if (rc != 0)
+		return imap_fail(imap, rc, "reading from the server: %s", error_name(rc));
+	imap->in_at = 0;
+	imap->in_end = got;
+	return judge_rate(imap, got, fiber_now() - begun);
+}
+
+static int
+begin_body(struct imap *imap, const struct guard_event *event)
+{
+	struct imap_operation *op = &imap->operation;
+	int rc;
+
+	if (event->uid != 0 && event->uid != op->uid)
+		return imap_fail(imap, ERR_PROTOCOL, "the server sent UID %u instead of %u",
+		    (unsigned) event->uid, (unsigned) op->uid);
+	op->body_begun = true;
+	if ((rc = op->sink->begin(op->sink, event->number)) != 0)
+		return imap_fail(imap, rc, "delivery: %s", error_name(rc));
+	return 0;
+}
+
+/* Does what the guard took out of the stream. The sink may suspend. */
+static int
+take_event(struct imap *imap, const struct guard_event *event)
+{
+	struct imap_operation *op = &imap->operation;
+	int rc = 0;
+
+	switch (event->kind) {
+	case GUARD_NOTHING:
+		break;
+	case GUARD_BODY_BEGIN:
+		return begin_body(imap, event);
+	case GUARD_BODY_CHUNK:
+		if ((rc = op->sink->chunk(op->sink, event->data, event->len)) != 0)
+			return imap_fail(imap, rc, "delivery: %s", error_name(rc));
+		break;
+	case GUARD_BODY_END:
+		op->body_complete = true;
+		break;
+	case GUARD_SEARCH_HIT:
+		if (event->number == 0 || event->number > UINT32_MAX)
+			return imap_fail(imap, ERR_PROTOCOL, "UID out of range in a search result");
+		if ((rc = uidset_add(op->found, (uint32_t) event->number)) != 0)
+			return imap_fail(imap, rc, "search result: %s", error_name(rc));
+		break;
+	case GUARD_REFUSED:
+		return imap_fail(imap, ERR_PROTOCOL, "refused: %s", guard_reason(&imap->guard));
+	}
+	return 0;
+}
+
+static ssize_t
+driver_read(mailstream_low *low, void *buf, size_t room)
+{
+	struct imap *imap = low->data;
+	size_t written = 0;
+
+	while (written == 0) {
+		struct guard_event event = { .kind = GUARD_NOTHING };
+
+		if (imap->dead)
+			return -1;
+		if (imap->in_at == imap->in_end && refill(imap) != 0)
+			return -1;
+		imap->in_at += guard_feed(&imap->guard, imap->in + imap->in_at,
+		    imap->in_end - imap->in_at, buf, room, &written, &event);
+		if (take_event(imap, &event) != 0)
+			return -1;
+	}
+	return (ssize_t) written;
+}
+
+static ssize_t
+driver_write(mailstream_low *low, const void *buf, size_t len)
+{
+	struct imap *imap = low->data;
+
+	return imap_write_raw(imap, buf, len) == 0 ? (ssize_t) len : -1;
+}
+
+int
+imap_write_raw(struct imap *imap, const void *octets, size_t len)
+{
+	int rc;
+
+	if (imap->dead)
+		return imap->error.code;
+	if ((rc = stream_write(imap->stream, octets, len, imap->options.command_ms)) != 0)
+		return imap_fail(imap, rc, "writing to the server: %s", error_name(rc));
+	return 0;
+}
+
+static int
+driver_close(mailstream_low *low)
+{
+	(void) low;
+	return 0;
+}
+
+/* No descriptor: nothing in libetpan may select(2) on it. */
+static int
+driver_get_fd(mailstream_low *low)
+{
+	(void) low;
+	return -1;
+}
+
+static void
+driver_free(mailstream_low *low)
+{
+	free(low);
+}
+
+static void
+driver_cancel(mailstream_low *low)
+{
+	(void) low;
+}
+
+static struct mailstream_cancel *
+driver_get_cancel(mailstream_low *low)
+{
+	(void) low;
+	return NULL;
+}
+
+static carray *
+driver_get_certificate_chain(mailstream_low *low)
+{
+	(void) low;
+	return NULL;
+}
+
+static int
+driver_no_idle(mailstream_low *low)
+{
+	(void) low;
+	return -1;
+}
+
+mailstream *
+imap_driver_new(struct imap *imap)
+{
+	/* libetpan takes it without const, but writes nothing to it. */
+	static mailstream_low_driver driver = {
+		.mailstream_read = driver_read,
+		.mailstream_write = driver_write,
+		.mailstream_close = driver_close,
+		.mailstream_get_fd = driver_get_fd,
+		.mailstream_free = driver_free,
+		.mailstream_cancel = driver_cancel,
+		.mailstream_get_cancel = driver_get_cancel,
+		.mailstream_get_certificate_chain = driver_get_certificate_chain,
+		.mailstream_setup_idle = driver_no_idle,
+		.mailstream_unsetup_idle = driver_no_idle,
+		.mailstream_interrupt_idle = driver_no_idle,
+	};
+	mailstream_low *low = mailstream_low_new(imap, &driver);
+	mailstream *stream;
+
+	if (low == NULL)
+		return NULL;
+	if ((stream = mailstream_new(low, PARSER_BUFFER)) == NULL)
+		free(low);
+	return stream;
+}
+
+bool
+imap_has_unread(struct imap *imap)
+{
+	return imap->in_at < imap->in_end || !guard_is_idle(&imap->guard) ||
+	    imap->session->imap_stream->read_buffer_len > 0 || stream_has_input(imap->stream);
+}
+
+void
+imap_driver_rest(struct imap *imap)
+{
+	if (imap->in_at < imap->in_end)
+		return;
+	free(imap->in);
+	imap->in = NULL;
+	imap->in_room = imap->in_at = imap->in_end = 0;
+}

@@ -1,0 +1,212 @@
+/* login.c - AUTHENTICATE PLAIN and LOGIN (RFC 3501 section 6.2, RFC 4616, RFC 4959).
+ *
+ * Not by libetpan: its AUTHENTICATE needs Cyrus SASL plug-ins at run time, and its LOGIN writes user names as they are. The
+ * secret goes from a buffer of ours straight to the socket, so that no copy stays behind in a stream's buffer. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "base/base64.h"
+#include "imapback/imap_internal.h"
+
+enum {
+	INITIAL_RESPONSE_MAX = 1024, /* longer ones wait for the continuation: RFC 2683 section 3.2.1.5 on long lines */
+	LINES_BEFORE_CONTINUATION = 16,
+};
+
+/* Octets that are cleansed before they are freed. */
+struct secret {
+	char *octets;
+	size_t len;
+};
+
+static int
+secret_new(struct secret *secret, size_t len)
+{
+	secret->octets = calloc(1, len + 1);
+	secret->len = len;
+	return secret->octets == NULL ? ERR_NO_MEMORY : 0;
+}
+
+static void
+secret_free(struct secret *secret)
+{
+	if (secret->octets == NULL)
+		return;
+	OPENSSL_cleanse(secret->octets, secret->len);
+	free(secret->octets);
+}
+
+/* The message of PLAIN in base64, with CRLF: NUL user NUL password (RFC 4616 section 2). */
+static int
+plain_message(const struct credentials *c, struct secret *out)
+{
+	size_t user_len = strlen(c->user), len = user_len + c->password_len + 2;
+	struct secret plain;
+
+	if (secret_new(&plain, len) != 0)
+		return ERR_NO_MEMORY;
+	memcpy(plain.octets + 1, c->user, user_len);
+	memcpy(plain.octets + user_len + 2, c->password, c->password_len);
+	if (secret_new(out, base64_encoded_size(len) + 2) != 0) {
+		secret_free(&plain);
+		return ERR_NO_MEMORY;
+	}
+	base64_encode(plain.octets, len, out->octets);
+	memcpy(out->octets + out->len - 2, "\r\n", 2);
+	secret_free(&plain);
+	return 0;
+}
+
+/* Reads until the server asks for more with "+" (*GO_ON) or begins its final answer. */
+static int
+await_continuation(struct imap *imap, bool *go_on)
+{
+	const char *line;
+	int rc;
+
+	*go_on = false;
+	for (int i = 0; i < LINES_BEFORE_CONTINUATION; i++) {
+		if ((rc = imap_read_line(imap, &line)) != 0)
+			return rc;
+		*go_on = line[0] == '+';
+		if (line[0] != '*')
+			return 0;
+	}
+	return imap_fail(imap, ERR_PROTOCOL, "the server chatters instead of asking for the credentials");
+}
+
+static int
+authenticate_plain(struct imap *imap, const struct credentials *c, struct imap_outcome *outcome)
+{
+	struct secret message = { 0 };
+	const char *line;
+	bool initial, go_on;
+	int rc;
+
+	if (plain_message(c, &message) != 0)
+		return imap_fail(imap, ERR_NO_MEMORY, "out of memory");
+	initial = (imap->capabilities & IMAP_CAP_SASL_IR) != 0 && message.len <= INITIAL_RESPONSE_MAX;
+	rc = imap_send(imap, initial ? "AUTHENTICATE PLAIN " : "AUTHENTICATE PLAIN\r\n");
+	if (rc == 0 && !initial && (rc = await_continuation(imap, &go_on)) == 0 && !go_on)
+		goto answer;
+	if (rc == 0)
+		rc = imap_write_raw(imap, message.octets, message.len);
+	if (rc == 0)
+		rc = imap_read_line(imap, &line);
+answer:
+	secret_free(&message);
+	return rc != 0 ? rc : imap_take_answer(imap, outcome);
+}
+
+/* Whether TEXT can stand between quotes (RFC 3501 section 9, QUOTED-CHAR; 7 bits). */
+static bool
+is_quotable(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char) text[i] < 0x20 || (unsigned char) text[i] > 0x7e)
+			return false;
+	return true;
+}
+
+/* TEXT as a quoted string with a blank before it. */
+static int
+quote(const char *text, size_t len, struct secret *out)
+{
+	size_t at = 0;
+
+	if (secret_new(out, 2 * len + 3) != 0)
+		return ERR_NO_MEMORY;
+	out->octets[at++] = ' ';
+	out->octets[at++] = '"';
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '"' || text[i] == '\\')
+			out->octets[at++] = '\\';
+		out->octets[at++] = text[i];
+	}
+	out->octets[at] = '"';
+	return 0;
+}
+
+/* Sends one argument of LOGIN: quoted, or as a synchronising literal where it has octets that quotes cannot hold. *GO_ON is
+ * false when the server answered instead of taking the literal. */
+static int
+send_argument(struct imap *imap, const char *text, size_t len, bool *go_on)
+{
+	struct secret quoted = { 0 };
+	char announcement[32];
+	int rc;
+
+	*go_on = true;
+	if (is_quotable(text, len)) {
+		if (quote(text, len, &quoted) != 0)
+			return imap_fail(imap, ERR_NO_MEMORY, "out of memory");
+		rc = imap_write_raw(imap, quoted.octets, strlen(quoted.octets));
+		secret_free(&quoted);
+		return rc;
+	}
+	snprintf(announcement, sizeof(announcement), " {%zu}\r\n", len);
+	if ((rc = imap_write_raw(imap, announcement, strlen(announcement))) != 0)
+		return rc;
+	if ((rc = await_continuation(imap, go_on)) != 0 || !*go_on)
+		return rc;
+	return imap_write_raw(imap, text, len);
+}
+
+static int
+login(struct imap *imap, const struct credentials *c, struct imap_outcome *outcome)
+{
+	const char *line;
+	bool go_on;
+	int rc;
+
+	if ((rc = imap_send(imap, "LOGIN")) != 0)
+		return rc;
+	if ((rc = send_argument(imap, c->user, strlen(c->user), &go_on)) != 0)
+		return rc;
+	if (go_on && (rc = send_argument(imap, c->password, c->password_len, &go_on)) != 0)
+		return rc;
+	if (go_on && ((rc = imap_write_raw(imap, "\r\n", 2)) != 0 || (rc = imap_read_line(imap, &line)) != 0))
+		return rc;
+	return imap_take_answer(imap, outcome);
+}
+
+/* CR, LF and NUL would end the command and begin another (security: injection). credentials.h keeps them out, and here is
+ * where it would matter. */
+static bool
+is_clean(const char *text, size_t len)
+{
+	return memchr(text, '\0', len) == NULL && memchr(text, '\r', len) == NULL &&
+	    memchr(text, '\n', len) == NULL;
+}
+
+int
+imap_login(struct imap *imap, const struct credentials *c, struct error *e)
+{
+	struct imap_outcome outcome;
+	int rc;
+
+	if (imap->dead)
+		return imap_dead_error(imap, e);
+	if (!is_clean(c->user, strlen(c->user)) || !is_clean(c->password, c->password_len))
+		return error_set(e, ERR_INVALID, "credentials with CR, LF or NUL");
+	if ((imap->capabilities & IMAP_CAP_AUTH_PLAIN) != 0)
+		imap->mechanism = "PLAIN";
+	else if ((imap->capabilities & IMAP_CAP_LOGINDISABLED) == 0)
+		imap->mechanism = "LOGIN";
+	else
+		return error_set(e, ERR_PERMANENT,
+		    "the server offers no way to log in (no AUTH=PLAIN, LOGINDISABLED): is TLS missing?");
+	guard_expect(&imap->guard, GUARD_EXPECT_RESPONSE, IMAP_BUDGET);
+	rc = imap->mechanism[0] == 'P' ? authenticate_plain(imap, c, &outcome) : login(imap, c, &outcome);
+	if (rc != 0) {
+		imap_dead_error(imap, e);
+		error_prefix(e, "login");
+		return rc;
+	}
+	if (!outcome.ok)
+		return imap_refused(&outcome, "login", RESPONSE_TO_LOGIN, e);
+	imap->session->imap_state = MAILIMAP_STATE_AUTHENTICATED;
+	return imap_learn_capabilities(imap, e);
+}

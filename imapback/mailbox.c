@@ -1,0 +1,233 @@
+/* mailbox.c - SELECT, and changing what is in a mailbox (RFC 3501 section 6.3.1 and 6.4, RFC 4315, RFC 6851). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "imapback/imap_internal.h"
+#include "imapback/mailbox_name.h"
+
+enum {
+	NAME_MAX_OCTETS = 1024, /* of an encoded mailbox name */
+	DIGITS = 10,
+};
+
+/* NAME encoded and quoted in BUF: what modified UTF-7 yields is printable ASCII. */
+static int
+quoted_name(const char *name, char buf[2 * NAME_MAX_OCTETS + 3], struct error *e)
+{
+	char encoded[NAME_MAX_OCTETS];
+	char *at = buf;
+
+	if (mailbox_name_encode(name, encoded, sizeof(encoded)) != 0)
+		return error_set(e, ERR_PERMANENT, "not a mailbox name: too long, or not UTF-8");
+	*at++ = '"';
+	for (const char *p = encoded; *p != '\0'; p++) {
+		if (*p == '"' || *p == '\\')
+			*at++ = '\\';
+		*at++ = *p;
+	}
+	*at++ = '"';
+	*at = '\0';
+	return 0;
+}
+
+/* Whether the flag TYPE can be stored for good. A server that says nothing lets all flags be stored (RFC 3501 section
+ * 7.1, PERMANENTFLAGS). */
+static bool
+is_permanent(const struct mailimap_selection_info *info, int type)
+{
+	if (info->sel_perm_flags == NULL)
+		return true;
+	for (clistiter *i = clist_begin(info->sel_perm_flags); i != NULL; i = clist_next(i)) {
+		const struct mailimap_flag_perm *flag = clist_content(i);
+
+		if (flag->fl_type == MAILIMAP_FLAG_PERM_FLAG && flag->fl_flag->fl_type == type)
+			return true;
+	}
+	return false;
+}
+
+/* A fresh place for what SELECT tells; libetpan fills it while it parses. */
+static int
+reset_selection(struct imap *imap)
+{
+	mailimap *session = imap->session;
+
+	if (session->imap_selection_info != NULL)
+		mailimap_selection_info_free(session->imap_selection_info);
+	if ((session->imap_selection_info = mailimap_selection_info_new()) == NULL)
+		return imap_fail(imap, ERR_NO_MEMORY, "out of memory");
+	session->imap_selection_info->sel_perm = MAILIMAP_MAILBOX_READWRITE;
+	return 0;
+}
+
+int
+imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, struct error *e)
+{
+	char quoted[2 * NAME_MAX_OCTETS + 3], text[sizeof(quoted) + 16];
+	const struct mailimap_selection_info *info;
+	int rc;
+
+	if (imap->dead || reset_selection(imap) != 0)
+		return imap_dead_error(imap, e);
+	if ((rc = quoted_name(name, quoted, e)) != 0)
+		return rc;
+	snprintf(text, sizeof(text), "SELECT %s", quoted);
+	if ((rc = imap_simple(imap, text, "SELECT", IMAP_BUDGET, RESPONSE_TO_SELECT, e)) != 0)
+		return rc;
+	imap->session->imap_state = MAILIMAP_STATE_SELECTED;
+	info = imap->session->imap_selection_info;
+	if (info->sel_uidvalidity == 0)
+		return error_set(e, ERR_PROTOCOL, "the server tells no UIDVALIDITY");
+	out->exists = info->sel_exists;
+	out->uidvalidity = info->sel_uidvalidity;
+	out->uidnext = info->sel_uidnext;
+	out->read_only = info->sel_perm == MAILIMAP_MAILBOX_READONLY ||
+	    !is_permanent(info, MAILIMAP_FLAG_DELETED);
+	out->seen_permanent = !out->read_only && is_permanent(info, MAILIMAP_FLAG_SEEN);
+	return 0;
+}
+
+/* BEFORE, the set, and AFTER, in one allocated text; NULL without memory. */
+static char *
+set_command(const char *before, const struct uid_range *ranges, size_t count, const char *after)
+{
+	size_t room = strlen(before) + count * (2 * DIGITS + 2) + strlen(after) + 1, at;
+	char *text = malloc(room);
+
+	if (text == NULL)
+		return NULL;
+	at = (size_t) snprintf(text, room, "%s", before);
+	for (size_t i = 0; i < count; i++) {
+		const char *comma = i == 0 ? "" : ",";
+
+		if (ranges[i].first == ranges[i].last)
+			at += (size_t) snprintf(
+			    text + at, room - at, "%s%u", comma, (unsigned) ranges[i].first);
+		else
+			at += (size_t) snprintf(text + at, room - at, "%s%u:%u", comma,
+			    (unsigned) ranges[i].first, (unsigned) ranges[i].last);
+	}
+	snprintf(text + at, room - at, "%s", after);
+	return text;
+}
+
+/* How much a server may say about COUNT ranges: EXPUNGE or FETCH for each message in them. */
+static uint64_t
+set_budget(const struct uid_range *ranges, size_t count)
+{
+	uint64_t messages = 0;
+
+	for (size_t i = 0; i < count; i++)
+		messages += (uint64_t) ranges[i].last - ranges[i].first + 1;
+	return IMAP_BUDGET + messages * IMAP_MESSAGE_BUDGET;
+}
+
+/* A command over a set that answers nothing of interest. */
+static int
+on_set(struct imap *imap, const char *what, const char *before, const struct uid_range *ranges,
+    size_t count, const char *after, struct error *e)
+{
+	char *text;
+	int rc;
+
+	if (imap->dead)
+		return imap_dead_error(imap, e);
+	if ((text = set_command(before, ranges, count, after)) == NULL)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	rc = imap_simple(imap, text, what, set_budget(ranges, count), RESPONSE_TO_OTHER, e);
+	free(text);
+	return rc;
+}
+
+int
+imap_store(struct imap *imap, const struct uid_range *ranges, size_t count,
+    enum imap_flag_change change, unsigned flags, struct error *e)
+{
+	char after[64];
+	bool both = (flags & IMAP_FLAG_DELETED) != 0 && (flags & IMAP_FLAG_SEEN) != 0;
+
+	snprintf(after, sizeof(after), " %cFLAGS.SILENT (%s%s%s)", change == IMAP_FLAGS_ADD ? '+' : '-',
+	    (flags & IMAP_FLAG_DELETED) != 0 ? "\\Deleted" : "", both ? " " : "",
+	    (flags & IMAP_FLAG_SEEN) != 0 ? "\\Seen" : "");
+	return on_set(imap, "STORE", "UID STORE ", ranges, count, after, e);
+}
+
+int
+imap_uid_expunge(struct imap *imap, const struct uid_range *ranges, size_t count, struct error *e)
+{
+	return on_set(imap, "EXPUNGE", "UID EXPUNGE ", ranges, count, "", e);
+}
+
+int
+imap_expunge(struct imap *imap, struct error *e)
+{
+	const struct uid_range everything = { 1, UINT32_MAX };
+
+	if (imap->dead)
+		return imap_dead_error(imap, e);
+	return imap_simple(
+	    imap, "EXPUNGE", "EXPUNGE", set_budget(&everything, 1), RESPONSE_TO_OTHER, e);
+}
+
+int
+imap_move(struct imap *imap, const struct uid_range *ranges, size_t count, const char *name,
+    struct error *e)
+{
+	char after[2 * NAME_MAX_OCTETS + 4] = " ";
+	int rc;
+
+	if ((rc = quoted_name(name, after + 1, e)) != 0)
+		return rc;
+	return on_set(imap, "MOVE", "UID MOVE ", ranges, count, after, e);
+}
+
+/* Runs the search TEXT; its results go into FOUND as they arrive. */
+static int
+search(struct imap *imap, const char *text, uint64_t budget, struct uidset *found, struct error *e)
+{
+	struct imap_outcome outcome;
+	int rc;
+
+	imap->operation = (struct imap_operation) { .found = found };
+	rc = imap_command(imap, text, GUARD_EXPECT_SEARCH, budget, &outcome);
+	imap->operation.found = NULL;
+	if (rc != 0)
+		return imap_dead_error(imap, e);
+	return outcome.ok ? 0 : imap_refused(&outcome, "SEARCH", RESPONSE_TO_OTHER, e);
+}
+
+int
+imap_search_uids(struct imap *imap, const struct uid_range *ranges, size_t count,
+    struct uidset *found, struct error *e)
+{
+	char *text;
+	int rc;
+
+	if (imap->dead)
+		return imap_dead_error(imap, e);
+	if ((text = set_command("UID SEARCH UID ", ranges, count, "")) == NULL)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	rc = search(imap, text, set_budget(ranges, count), found, e);
+	free(text);
+	return rc;
+}
+
+int
+imap_search_deleted(struct imap *imap, struct uidset *found, struct error *e)
+{
+	const struct uid_range everything = { 1, UINT32_MAX };
+
+	if (imap->dead)
+		return imap_dead_error(imap, e);
+	return search(imap, "UID SEARCH DELETED", set_budget(&everything, 1), found, e);
+}
+
+int
+imap_noop(struct imap *imap, struct error *e)
+{
+	const struct uid_range everything = { 1, UINT32_MAX };
+
+	if (imap->dead)
+		return imap_dead_error(imap, e);
+	return imap_simple(imap, "NOOP", "NOOP", set_budget(&everything, 1), RESPONSE_TO_OTHER, e);
+}
