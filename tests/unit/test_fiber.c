@@ -1,0 +1,370 @@
+/* Unit tests of fiberio/fiber.c, offload.c and stack.c. */
+#include "fiberio/fiber.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "unit.h"
+
+static uv_loop_t loop;
+static struct fiber_runtime *runtime;
+
+static void
+begin(void)
+{
+	CU_ASSERT_EQUAL_FATAL(uv_loop_init(&loop), 0);
+	CU_ASSERT_EQUAL_FATAL(fiber_runtime_new(&loop, &runtime), 0);
+}
+
+/* Everything must be gone: a handle left open makes uv_loop_close fail. */
+static void
+end(void)
+{
+	fiber_runtime_free(runtime);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
+}
+
+static void
+run_all(void)
+{
+	while (fiber_count(runtime) > 0)
+		uv_run(&loop, UV_RUN_ONCE);
+}
+
+/* ---- many fibers ---- */
+
+struct sleeper {
+	uint64_t ms;
+	int result;
+	bool done;
+};
+
+static void
+sleeper_main(void *arg)
+{
+	struct sleeper *s = arg;
+
+	CU_ASSERT_PTR_NOT_NULL(fiber_self());
+	s->result = fiber_sleep(s->ms);
+	s->done = true;
+}
+
+static void
+thousands_sleep_and_wake(void)
+{
+	enum { COUNT = 3000 };
+	struct sleeper *sleepers = calloc(COUNT, sizeof(*sleepers));
+	unsigned done = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(sleepers);
+	begin();
+	for (unsigned i = 0; i < COUNT; i++) {
+		sleepers[i].ms = i % 20;
+		CU_ASSERT_EQUAL_FATAL(fiber_spawn(runtime, sleeper_main, &sleepers[i], NULL), 0);
+		CU_ASSERT_FALSE(sleepers[i].done);
+	}
+	CU_ASSERT_EQUAL(fiber_count(runtime), COUNT);
+	run_all();
+	for (unsigned i = 0; i < COUNT; i++)
+		done += sleepers[i].done && sleepers[i].result == 0;
+	CU_ASSERT_EQUAL(done, COUNT);
+	CU_ASSERT_PTR_NULL(fiber_self());
+	end();
+	free(sleepers);
+}
+
+/* ---- cancellation ---- */
+
+static void
+waits_after_cancel(void)
+{
+	CU_ASSERT_TRUE(fiber_cancelled());
+	CU_ASSERT_EQUAL(fiber_sleep(1000000), ERR_CANCELLED);
+	CU_ASSERT_EQUAL(fiber_park(FIBER_NO_DEADLINE), ERR_CANCELLED);
+}
+
+static void
+cancelled_main(void *arg)
+{
+	struct sleeper *s = arg;
+
+	s->result = s->ms == 0 ? fiber_park(FIBER_NO_DEADLINE) : fiber_sleep(s->ms);
+	waits_after_cancel();
+	s->done = true;
+}
+
+static void
+cancel_ends_a_fiber_at_once(void)
+{
+	struct sleeper asleep = { .ms = 1000000 }, parked = { 0 }, fresh = { .ms = 5 };
+	struct fiber *a, *b, *c;
+
+	begin();
+	CU_ASSERT_EQUAL_FATAL(fiber_spawn(runtime, cancelled_main, &asleep, &a), 0);
+	CU_ASSERT_EQUAL_FATAL(fiber_spawn(runtime, cancelled_main, &parked, &b), 0);
+	uv_run(&loop, UV_RUN_NOWAIT);
+	uv_run(&loop, UV_RUN_NOWAIT);
+	CU_ASSERT_EQUAL_FATAL(fiber_spawn(runtime, cancelled_main, &fresh, &c), 0);
+	fiber_cancel(c); /* before it began */
+	CU_ASSERT_TRUE(fresh.done);
+	CU_ASSERT_EQUAL(fresh.result, ERR_CANCELLED);
+	fiber_cancel(a);
+	CU_ASSERT_TRUE(asleep.done);
+	CU_ASSERT_EQUAL(asleep.result, ERR_CANCELLED);
+	fiber_cancel(b);
+	CU_ASSERT_TRUE(parked.done);
+	CU_ASSERT_EQUAL(parked.result, ERR_CANCELLED);
+	CU_ASSERT_EQUAL(fiber_count(runtime), 0);
+	end();
+}
+
+static void
+freeing_the_runtime_cancels_all(void)
+{
+	struct sleeper sleepers[10];
+
+	begin();
+	for (size_t i = 0; i < 10; i++) {
+		sleepers[i] = (struct sleeper) { .ms = 1000000 };
+		CU_ASSERT_EQUAL_FATAL(fiber_spawn(runtime, sleeper_main, &sleepers[i], NULL), 0);
+	}
+	uv_run(&loop, UV_RUN_NOWAIT);
+	end();
+	for (size_t i = 0; i < 10; i++)
+		CU_ASSERT_EQUAL(sleepers[i].result, ERR_CANCELLED);
+}
+
+struct canceller {
+	struct fiber *victim;
+	struct sleeper *slept;
+	bool went_on;
+};
+
+static void
+canceller_main(void *arg)
+{
+	struct canceller *c = arg;
+	struct fiber *self = fiber_self();
+
+	fiber_cancel(c->victim);
+	CU_ASSERT_TRUE(c->slept->done);
+	CU_ASSERT_PTR_EQUAL(fiber_self(), self);
+	CU_ASSERT_FALSE(fiber_cancelled());
+	CU_ASSERT_EQUAL(fiber_sleep(1), 0);
+	fiber_cancel(self); /* only marks it */
+	waits_after_cancel();
+	c->went_on = true;
+}
+
+static void
+a_fiber_cancels_another_and_itself(void)
+{
+	struct sleeper sleeper = { .ms = 1000000 };
+	struct canceller canceller = { .slept = &sleeper };
+
+	begin();
+	CU_ASSERT_EQUAL_FATAL(fiber_spawn(runtime, sleeper_main, &sleeper, &canceller.victim), 0);
+	uv_run(&loop, UV_RUN_NOWAIT);
+	CU_ASSERT_EQUAL_FATAL(fiber_spawn(runtime, canceller_main, &canceller, NULL), 0);
+	run_all();
+	CU_ASSERT_TRUE(canceller.went_on);
+	CU_ASSERT_EQUAL(sleeper.result, ERR_CANCELLED);
+	end();
+}
+
+/* ---- park and wake ---- */
+
+struct parker {
+	struct fiber *fiber;
+	uint64_t deadline_ms;
+	int first, second;
+	bool done;
+};
+
+static void
+parker_main(void *arg)
+{
+	struct parker *p = arg;
+
+	p->first = fiber_park(p->deadline_ms == 0 ? FIBER_NO_DEADLINE : fiber_deadline(p->deadline_ms));
+	p->second = fiber_park(fiber_deadline(1));
+	p->done = true;
+}
+
+static void
+wake_lets_go_on_once(void)
+{
+	struct parker woken = { 0 }, late = { .deadline_ms = 1 };
+
+	begin();
+	CU_ASSERT_EQUAL_FATAL(fiber_spawn(runtime, parker_main, &woken, &woken.fiber), 0);
+	CU_ASSERT_EQUAL_FATAL(fiber_spawn(runtime, parker_main, &late, &late.fiber), 0);
+	fiber_wake(woken.fiber); /* not parked yet: no effect */
+	uv_run(&loop, UV_RUN_NOWAIT);
+	uv_run(&loop, UV_RUN_NOWAIT);
+	fiber_wake(woken.fiber);
+	fiber_wake(woken.fiber);
+	run_all();
+	CU_ASSERT_TRUE(woken.done && late.done);
+	CU_ASSERT_EQUAL(woken.first, 0);
+	CU_ASSERT_EQUAL(woken.second, ERR_TIMEOUT);
+	CU_ASSERT_EQUAL(late.first, ERR_TIMEOUT);
+	end();
+}
+
+/* ---- offload ---- */
+
+struct job {
+	uv_sem_t go;
+	int worked;
+	int discarded;
+	int result;
+	bool done;
+};
+
+static void
+job_work(void *arg)
+{
+	struct job *job = arg;
+
+	uv_sem_wait(&job->go);
+	job->worked++;
+}
+
+static void
+job_discard(void *arg)
+{
+	((struct job *) arg)->discarded++;
+}
+
+static void
+job_main(void *arg)
+{
+	struct job *job = arg;
+
+	job->result = fiber_offload(job_work, job_discard, job);
+	job->done = true;
+}
+
+static void
+offload_runs_elsewhere(void)
+{
+	struct job job = { 0 };
+
+	begin();
+	uv_sem_init(&job.go, 1);
+	CU_ASSERT_EQUAL_FATAL(fiber_spawn(runtime, job_main, &job, NULL), 0);
+	run_all();
+	CU_ASSERT_EQUAL(job.result, 0);
+	CU_ASSERT_EQUAL(job.worked, 1);
+	CU_ASSERT_EQUAL(job.discarded, 0);
+	uv_sem_destroy(&job.go);
+	end();
+}
+
+static void
+a_cancelled_offload_is_discarded_later(void)
+{
+	struct job job = { 0 };
+	struct fiber *fiber;
+
+	begin();
+	uv_sem_init(&job.go, 0);
+	CU_ASSERT_EQUAL_FATAL(fiber_spawn(runtime, job_main, &job, &fiber), 0);
+	uv_run(&loop, UV_RUN_NOWAIT);
+	fiber_cancel(fiber);
+	CU_ASSERT_TRUE(job.done);
+	CU_ASSERT_EQUAL(job.result, ERR_CANCELLED);
+	uv_sem_post(&job.go);
+	while (job.discarded == 0)
+		uv_run(&loop, UV_RUN_ONCE);
+	CU_ASSERT_EQUAL(job.discarded, 1);
+	end();
+	uv_sem_destroy(&job.go);
+}
+
+/* ---- stacks ---- */
+
+static unsigned __attribute__((noinline))
+recurse(unsigned depth)
+{
+	volatile char frame[1024];
+
+	frame[depth % sizeof(frame)] = (char) depth;
+	if (depth == 0)
+		return (unsigned) frame[0];
+	return recurse(depth - 1) + (unsigned) frame[depth % sizeof(frame)];
+}
+
+static void
+overflow_main(void *arg)
+{
+	(void) arg;
+	recurse(100000);
+	_exit(0); /* the guard page was not there */
+}
+
+static void
+an_overflowing_stack_hits_the_guard_page(void)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		/* The sanitizers would tell of the fault at length; the kernel's word is enough. */
+		signal(SIGSEGV, SIG_DFL);
+		signal(SIGBUS, SIG_DFL);
+		setrlimit(RLIMIT_CORE, &(struct rlimit) { 0, 0 });
+		if (uv_loop_init(&loop) != 0 || fiber_runtime_new(&loop, &runtime) != 0 ||
+		    fiber_spawn(runtime, overflow_main, NULL, NULL) != 0)
+			_exit(1);
+		uv_run(&loop, UV_RUN_DEFAULT);
+		_exit(2);
+	}
+	CU_ASSERT_TRUE_FATAL(child > 0);
+	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+	CU_ASSERT_TRUE(WIFSIGNALED(status));
+}
+
+static void
+deep_main(void *arg)
+{
+	*(unsigned *) arg = recurse(150);
+}
+
+static void
+stacks_are_used_again(void)
+{
+	begin();
+	for (int i = 0; i < 500; i++) {
+		unsigned result = 0;
+
+		CU_ASSERT_EQUAL_FATAL(fiber_spawn(runtime, deep_main, &result, NULL), 0);
+		run_all();
+		CU_ASSERT_NOT_EQUAL(result, 0);
+	}
+	end();
+}
+
+int
+main(void)
+{
+	static const struct unit_test tests[] = {
+		{ "thousands_sleep_and_wake", thousands_sleep_and_wake },
+		{ "cancel_ends_a_fiber_at_once", cancel_ends_a_fiber_at_once },
+		{ "freeing_the_runtime_cancels_all", freeing_the_runtime_cancels_all },
+		{ "a_fiber_cancels_another_and_itself", a_fiber_cancels_another_and_itself },
+		{ "wake_lets_go_on_once", wake_lets_go_on_once },
+		{ "offload_runs_elsewhere", offload_runs_elsewhere },
+		{ "a_cancelled_offload_is_discarded_later", a_cancelled_offload_is_discarded_later },
+		{ "an_overflowing_stack_hits_the_guard_page", an_overflowing_stack_hits_the_guard_page },
+		{ "stacks_are_used_again", stacks_are_used_again },
+	};
+
+	return unit_run("fiber", tests, sizeof(tests) / sizeof(tests[0]));
+}
