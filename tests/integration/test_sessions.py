@@ -311,6 +311,18 @@ class Tls(SessionCase):
         with self.assertRaises((ssl.SSLError, ConnectionResetError)):
             Pop3(GATE.pop3s, tls=context)
 
+    def test_alpn_without_pop3_is_refused(self):
+        for protocols in (["http/1.1"], ["h2", "http/1.1"], ["imap"], ["pop"]):
+            with self.subTest(protocols):
+                context = tls_context(GATE.certificate.ca)
+                context.set_alpn_protocols(protocols)
+                with self.assertRaises((ssl.SSLError, ConnectionResetError)):
+                    Pop3(GATE.pop3s, tls=context)
+        context = tls_context(GATE.certificate.ca)
+        context.set_alpn_protocols(["imap", "pop3"])
+        with Pop3(GATE.pop3s, tls=context) as session:
+            self.assertEqual(session.sock.selected_alpn_protocol(), "pop3")
+
     def test_plain_text_on_the_tls_port_gets_no_pop3_answer(self):
         with Pop3(GATE.pop3s, greeting=False) as session:
             session.send(b"CAPA\r\nUSER x\r\nQUIT\r\n")
