@@ -43,8 +43,27 @@ struct guard_event {
 	size_t len;
 };
 
+enum { GUARD_HEAD_MAX = 48 };	/* octets of a line that are held until its kind is known */
+
+/* The state between two octets; nobody but guard.c looks into it. */
 struct guard {
-	/* The implementation's state; nobody else looks into it. */
+	enum guard_expectation expectation;
+	uint64_t budget;	/* octets that may still come */
+	const char *reason;	/* NULL: nothing was refused */
+	unsigned state;		/* where in the grammar, see guard.c */
+	unsigned after_quoted;	/* the state behind the quoted string or literal that is open */
+	uint32_t line;		/* octets of the current line */
+	uint32_t depth;		/* open parentheses */
+	uint64_t number;	/* of a number or literal size that is being read */
+	uint32_t digits;
+	uint64_t left;		/* octets of the open literal */
+	uint32_t uid;		/* of the current FETCH response */
+	bool forward;		/* the current line is for the parser */
+	bool diverted;		/* a body was taken out since guard_expect */
+	char word[GUARD_HEAD_MAX]; /* the word that is being read */
+	uint32_t word_len;
+	char out[GUARD_HEAD_MAX + 16]; /* for the parser, before anything else */
+	uint32_t out_at, out_len;
 };
 
 /* Begins a connection. */
@@ -54,7 +73,7 @@ void guard_init(struct guard *g);
  * data, diverted ones not counted, may come until the next call. */
 void guard_expect(struct guard *g, enum guard_expectation expectation, uint64_t budget);
 
-/* Takes octets of IN (LEN) and writes what the parser may see to OUT (ROOM, at least 16), until the input is used up, the
+/* Takes octets of IN (LEN) and writes what the parser may see to OUT (ROOM, at least 1), until the input is used up, the
  * output is full or there is an event. Returns the number of octets used; *WRITTEN is set and *EVENT filled. Call again with
  * the rest after an event. No octet of IN is looked at again once used; nothing is written after GUARD_REFUSED. */
 size_t guard_feed(struct guard *g, const char *in, size_t len, char *out, size_t room,
