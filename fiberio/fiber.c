@@ -56,11 +56,11 @@ struct fiber {
 	void *arg;
 	enum fiber_state state;
 	bool cancelled;
-	bool parked;	/* suspended by fiber_park */
+	bool parked;	/* in fiber_park */
 	bool queued;	/* in the run queue */
 	bool rested;	/* suspended since before the last sweep */
 	bool trimmed;	/* and its stack was given back since */
-	int result;	/* of the wait it is resumed from */
+	int result;	/* of the wait that it is, or will be, resumed from */
 	unsigned breaths; /* operations since it was last resumed */
 	const void *top; /* where its stack pointer was when it was suspended */
 	void *stack;
@@ -80,11 +80,10 @@ struct fiber_runtime {
 	struct stack_cache *stacks;
 	struct fiber *first;
 	size_t count;
-	struct fiber *queue_head, **queue_tail; /* to be started or woken in the next turn */
+	struct fiber *queue_head, **queue_tail; /* to be started or resumed in the next turn */
 	uv_idle_t turn;		/* active while the queue is not empty; keeps the loop from sleeping */
 	uv_timer_t sweep;
 	unsigned open_handles;
-	bool freed;
 	ucontext_t loop_context;
 #ifdef HAVE_ASAN
 	void *loop_fake_stack;
@@ -95,6 +94,8 @@ struct fiber_runtime {
 
 /* One thread runs a loop and its fibers; libuv calls back without telling who runs, hence this. */
 static _Thread_local struct fiber *current;
+
+static void on_turn(uv_idle_t *turn);
 
 /* ---- switching ---- */
 
@@ -182,44 +183,6 @@ enter(struct fiber *fiber)
 		bury(fiber);
 }
 
-void
-fiber_resume(struct fiber *fiber, int result)
-{
-	uv_timer_stop(&fiber->timer);
-	fiber->result = result;
-	enter(fiber);
-}
-
-static void
-on_deadline(uv_timer_t *timer)
-{
-	fiber_resume(timer->data, ERR_TIMEOUT);
-}
-
-int
-fiber_suspend(uint64_t deadline)
-{
-	struct fiber *self = current;
-	uint64_t now = uv_now(self->runtime->loop);
-
-	if (self->cancelled)
-		return ERR_CANCELLED;
-	if (deadline != FIBER_NO_DEADLINE)
-		uv_timer_start(&self->timer, on_deadline, deadline > now ? deadline - now : 0, 0);
-	self->state = FIBER_SUSPENDED;
-	self->top = (const char *) __builtin_frame_address(0) - SWITCH_OCTETS;
-	switch_context(self->runtime, self, self->resumer, false);
-	return self->cancelled ? ERR_CANCELLED : self->result;
-}
-
-bool
-fiber_is_suspended(const struct fiber *fiber)
-{
-	return fiber->state == FIBER_SUSPENDED;
-}
-
-/* ---- life ---- */
-
 static void
 enqueue(struct fiber *fiber)
 {
@@ -229,6 +192,7 @@ enqueue(struct fiber *fiber)
 	fiber->next_queued = NULL;
 	*runtime->queue_tail = fiber;
 	runtime->queue_tail = &fiber->next_queued;
+	uv_idle_start(&runtime->turn, on_turn);
 }
 
 static void
@@ -245,7 +209,27 @@ dequeue(struct fiber *fiber)
 	fiber->queued = false;
 }
 
-/* Starts and wakes what was in the queue when the turn began; who comes meanwhile waits for the next turn, so that fibers
+void
+fiber_resume(struct fiber *fiber, int result)
+{
+	uv_timer_stop(&fiber->timer);
+	if (fiber->queued)
+		dequeue(fiber);
+	fiber->result = result;
+	enter(fiber);
+}
+
+void
+fiber_resume_later(struct fiber *fiber, int result)
+{
+	if (fiber->queued)
+		return;
+	uv_timer_stop(&fiber->timer); /* what happened before the deadline counts */
+	fiber->result = result;
+	enqueue(fiber);
+}
+
+/* Starts and resumes what was in the queue when the turn began; who comes meanwhile waits for the next turn, so that fibers
  * that wake each other do not keep the loop from its sockets. */
 static void
 on_turn(uv_idle_t *turn)
@@ -262,11 +246,38 @@ on_turn(uv_idle_t *turn)
 		if (fiber->state == FIBER_STARTING)
 			enter(fiber);
 		else
-			fiber_resume(fiber, 0);
+			fiber_resume(fiber, fiber->result);
 	}
 	if (runtime->queue_head == NULL)
 		uv_idle_stop(turn);
 }
+
+static void
+on_deadline(uv_timer_t *timer)
+{
+	fiber_resume(timer->data, ERR_TIMEOUT);
+}
+
+int
+fiber_suspend(uint64_t deadline)
+{
+	struct fiber *self = current;
+	uint64_t now = uv_now(self->runtime->loop);
+
+	if (self->cancelled)
+		return ERR_CANCELLED;
+	/* Not by a timer of 0 ms: libuv would run that again and again before it looks at any socket. */
+	if (deadline <= now)
+		fiber_resume_later(self, ERR_TIMEOUT);
+	else if (deadline != FIBER_NO_DEADLINE)
+		uv_timer_start(&self->timer, on_deadline, deadline - now, 0);
+	self->state = FIBER_SUSPENDED;
+	self->top = (const char *) __builtin_frame_address(0) - SWITCH_OCTETS;
+	switch_context(self->runtime, self, self->resumer, false);
+	return self->cancelled ? ERR_CANCELLED : self->result;
+}
+
+/* ---- life ---- */
 
 /* Gives back what lies under fibers that have rested since the last sweep: a login touches far more stack than waiting for
  * the next command needs. */
@@ -352,7 +363,6 @@ introduce(struct fiber_runtime *runtime, struct fiber *fiber)
 	if (runtime->count++ == 0)
 		uv_timer_start(&runtime->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
 	enqueue(fiber);
-	uv_idle_start(&runtime->turn, on_turn);
 }
 
 int
@@ -391,11 +401,10 @@ fiber_cancel(struct fiber *fiber)
 	/* A running fiber, this one or one that resumed this one, sees the mark at its next wait. */
 	if (fiber->state == FIBER_RUNNING)
 		return;
-	if (fiber->queued)
+	if (fiber->state == FIBER_STARTING) {
 		dequeue(fiber);
-	if (fiber->state == FIBER_STARTING)
 		enter(fiber);
-	else
+	} else
 		fiber_resume(fiber, ERR_CANCELLED);
 }
 
@@ -450,18 +459,14 @@ fiber_park(uint64_t deadline)
 	self->parked = true;
 	rc = fiber_suspend(deadline);
 	self->parked = false;
-	if (self->queued) /* woken, but the deadline or a cancellation came first */
-		dequeue(self);
 	return rc;
 }
 
 void
 fiber_wake(struct fiber *fiber)
 {
-	if (!fiber->parked || fiber->queued)
-		return;
-	enqueue(fiber);
-	uv_idle_start(&fiber->runtime->turn, on_turn);
+	if (fiber->parked)
+		fiber_resume_later(fiber, 0);
 }
 
 int
@@ -473,7 +478,6 @@ fiber_breathe(void)
 		return ERR_CANCELLED;
 	if (++self->breaths < BREATHS)
 		return 0;
-	self->parked = true;
-	fiber_wake(self);
-	return fiber_park(FIBER_NO_DEADLINE);
+	fiber_resume_later(self, 0);
+	return fiber_suspend(FIBER_NO_DEADLINE);
 }

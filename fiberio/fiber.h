@@ -38,8 +38,8 @@ uv_loop_t *fiber_loop(struct fiber_runtime *runtime);
 int fiber_spawn(
     struct fiber_runtime *runtime, void (*entry)(void *arg), void *arg, struct fiber **out);
 
-/* Ends FIBER: its pending and all later suspending calls return ERR_CANCELLED. Unless FIBER is the running one, it
- * has unwound and is freed when this returns. */
+/* Ends FIBER: its pending and all later suspending calls return ERR_CANCELLED. It has unwound and is freed when this
+ * returns, unless it is the running fiber or one that is cancelling the running one: such a fiber is only marked. */
 void fiber_cancel(struct fiber *fiber);
 
 /* The running fiber, or NULL outside of any; its runtime; whether it was cancelled. */

@@ -11,8 +11,8 @@ int fiber_suspend(uint64_t deadline);
  * loop's callbacks or from another fiber. */
 void fiber_resume(struct fiber *fiber, int result);
 
-/* Whether FIBER is suspended. */
-bool fiber_is_suspended(const struct fiber *fiber);
+/* The same in the next turn of the loop, unless something else resumes FIBER first. */
+void fiber_resume_later(struct fiber *fiber, int result);
 
 /* Called by operations that did not have to suspend: lets the loop have a turn every so often, so that a peer who is always
  * ready cannot keep everybody else waiting. Returns 0 or ERR_CANCELLED. */

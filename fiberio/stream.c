@@ -50,6 +50,8 @@ stream_wait(struct stream *s, int events, uint64_t deadline)
 {
 	int rc;
 
+	if (s->reading && s->interrupted)
+		return ERR_INTERRUPTED;
 	if ((rc = watch(s, s->watching | events)) != 0)
 		return rc;
 	s->waiting = fiber_self();
@@ -153,7 +155,7 @@ stream_interrupt(struct stream *s)
 {
 	s->interrupted = true;
 	if (s->waiting != NULL && s->reading)
-		fiber_resume(s->waiting, ERR_INTERRUPTED);
+		fiber_resume_later(s->waiting, ERR_INTERRUPTED);
 }
 
 bool
@@ -162,8 +164,8 @@ stream_has_input(struct stream *s)
 	char octet;
 	ssize_t n;
 
-	if (s->ssl != NULL && SSL_pending(s->ssl) > 0)
-		return true;
+	if (s->ssl != NULL)
+		return stream_tls_has_input(s);
 	n = recv(s->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
 	return n >= 0 || (errno != EAGAIN && errno != EINTR);
 }
@@ -192,12 +194,25 @@ release(struct stream *s)
 	close(s->fd);
 }
 
+/* Linux answers what is unread at close(2) with a reset, and that can overtake our last words at the peer (RFC 2525 section
+ * 2.17). What comes later is not waited for. */
+static void
+discard_input(struct stream *s)
+{
+	enum { AT_ONCE = 65536, TIMES = 16 };
+
+	for (int i = 0; i < TIMES; i++)
+		if (recv(s->fd, NULL, AT_ONCE, MSG_TRUNC | MSG_DONTWAIT) <= 0)
+			return;
+}
+
 void
 stream_close(struct stream *s)
 {
 	if (s == NULL)
 		return;
 	stream_tls_end(s, true);
+	discard_input(s);
 	release(s);
 }
 

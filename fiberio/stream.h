@@ -35,7 +35,7 @@ int stream_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t 
 int stream_write(struct stream *s, const void *buf, size_t len, uint64_t timeout_ms);
 
 /* Makes the pending read of S, or else its next one, return ERR_INTERRUPTED. From any fiber or callback of the same
- * loop. Asked for once, it stays in force for every later read; writing goes on. */
+ * loop; who reads goes on in the next turn. Asked for once, it stays in force for every later read; writing goes on. */
 void stream_interrupt(struct stream *s);
 
 /* Whether octets from the peer are waiting to be read, or the peer has closed, without taking them. Does not suspend. */

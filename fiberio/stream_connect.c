@@ -1,6 +1,6 @@
 /* stream_connect.c - from a host name to a connected stream; see stream_connect.
  *
- * Addresses are tried one after the other, IPv6 and IPv4 in turn (the order of RFC 8305 section 4), so that a family that
+ * Addresses are tried one after the other, in the system's order but families in turn (RFC 8305 section 4), so that a family that
  * does not work here costs one address's share of the time and not all of it. */
 #include <errno.h>
 #include <netdb.h>
@@ -37,8 +37,8 @@ on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
 static int
 explain_lookup(const char *host, int status, struct error *e)
 {
-	int code = status == UV_EAI_NONAME || status == UV_EAI_NODATA ? ERR_PERMANENT
-										   : ERR_TEMPORARY;
+	bool unknown = status == UV_EAI_NONAME || status == UV_EAI_NODATA || status == UV_EAI_ADDRFAMILY;
+	int code = unknown ? ERR_PERMANENT : ERR_TEMPORARY;
 
 	return error_set(e, code, "cannot look up %s: %s", host, uv_strerror(status));
 }
@@ -66,8 +66,7 @@ look_up(const char *host, const char *service, const struct addrinfo *hints, uin
 	if ((rc = fiber_suspend(deadline)) != 0) {
 		lookup->waiting = NULL;
 		uv_cancel((uv_req_t *) &lookup->request);
-		return error_set(e, rc, "look-up of %s: %s", host,
-		    error_name(rc));
+		return error_set(e, rc, "look-up of %s: %s", host, error_name(rc));
 	}
 	if (lookup->status == 0)
 		*out = lookup->addresses;
@@ -81,13 +80,13 @@ look_up(const char *host, const char *service, const struct addrinfo *hints, uin
 static int
 resolve(const char *host, uint16_t port, uint64_t deadline, struct addrinfo **out, struct error *e)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST };
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
 	char service[8];
 
 	snprintf(service, sizeof(service), "%u", (unsigned) port);
 	if (getaddrinfo(host, service, &hints, out) == 0)
 		return 0;
-	hints.ai_flags = AI_ADDRCONFIG;
+	hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
 	return look_up(host, service, &hints, deadline, out, e);
 }
 
@@ -155,8 +154,7 @@ attempt(const struct addrinfo *address, uint64_t deadline, struct stream **out, 
 	}
 	stream_close(s);
 	if (failure < 0)
-		return failed_attempt(address, error_name(-failure),
-		    -failure, e);
+		return failed_attempt(address, error_name(-failure), -failure, e);
 	return failed_attempt(address, strerror(failure), ERR_CLOSED, e);
 }
 
@@ -165,14 +163,13 @@ static int
 try_all(const struct addrinfo **left, size_t count, uint64_t deadline, struct stream **out,
     struct error *e)
 {
-	int rc = ERR_CLOSED, family = AF_INET; /* so that IPv6 begins, as RFC 6724 prefers */
+	int rc = ERR_CLOSED, family = AF_UNSPEC; /* the system's first choice begins */
+	size_t tried;
 
-	for (size_t tried = 0; tried < count; tried++) {
+	for (tried = 0; tried < count && (tried == 0 || fiber_now() < deadline); tried++) {
 		const struct addrinfo *address = next_address(left, count, family);
 		uint64_t now = fiber_now(), until = deadline;
 
-		if (now >= deadline && tried > 0)
-			return rc;
 		if (deadline != FIBER_NO_DEADLINE && deadline > now)
 			until = now + (deadline - now) / (count - tried);
 		rc = attempt(address, until, out, e);
@@ -180,8 +177,8 @@ try_all(const struct addrinfo **left, size_t count, uint64_t deadline, struct st
 			return rc;
 		family = address->ai_family;
 	}
-	if (count > 1)
-		error_prefix(e, "%zu addresses tried, the last", count);
+	if (tried > 1)
+		error_prefix(e, "%zu of %zu addresses tried, the last", tried, count);
 	return rc;
 }
 

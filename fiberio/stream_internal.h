@@ -11,7 +11,7 @@ struct stream {
 	int watching;		/* what the poll handle is started for */
 	int wanted;		/* what the waiting fiber waits for */
 	struct fiber *waiting;	/* NULL: nobody */
-	bool reading;		/* the waiting fiber may be interrupted */
+	bool reading;		/* somebody is in stream_read, which may be interrupted */
 	bool interrupted;
 	bool failed;		/* TLS is past repair: not even a close_notify may be sent */
 	SSL *ssl;		/* NULL: plain */
@@ -23,7 +23,8 @@ struct stream {
  * ERR_CANCELLED, or ERR_INTERRUPTED where stream_interrupt called off a read. */
 int stream_wait(struct stream *s, int events, uint64_t deadline);
 
-/* The TLS side of stream_read, stream_write and stream_close. */
+/* The TLS side of stream_read, stream_write, stream_has_input and stream_close. */
 int stream_tls_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadline);
 int stream_tls_write(struct stream *s, const char *buf, size_t len, uint64_t timeout_ms);
+bool stream_tls_has_input(struct stream *s);
 void stream_tls_end(struct stream *s, bool in_order);

@@ -74,6 +74,28 @@ stream_tls_write(struct stream *s, const char *buf, size_t len, uint64_t timeout
 	return fiber_breathe();
 }
 
+/* What waits in the socket may be a matter of TLS alone, such as a session ticket; only OpenSSL can tell. */
+bool
+stream_tls_has_input(struct stream *s)
+{
+	char octet;
+	int n;
+
+	ERR_clear_error();
+	if ((n = SSL_peek(s->ssl, &octet, 1)) > 0)
+		return true;
+	switch (SSL_get_error(s->ssl, n)) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		return false;
+	case SSL_ERROR_ZERO_RETURN:
+		return true;
+	default:
+		s->failed = true;
+		return true;
+	}
+}
+
 void
 stream_tls_end(struct stream *s, bool in_order)
 {
@@ -125,7 +147,7 @@ shake_hands(struct stream *s, int (*step)(SSL *ssl), uint64_t deadline, struct e
 			return error_set(e, ERR_CANCELLED, "cancelled");
 		ERR_clear_error();
 		if ((n = step(s->ssl)) == 1)
-			return fiber_breathe();
+			return 0;
 		if ((rc = after_failure(s, n, deadline)) != 0) {
 			s->failed = true;
 			return explain_handshake(s, rc, e);
@@ -165,6 +187,9 @@ expect_name(SSL *ssl, const char *name)
 	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
 	unsigned char address[sizeof(struct in6_addr)];
 
+	/* For OpenSSL no name means any name. */
+	if (name[0] == '\0')
+		return ERR_INVALID;
 	if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
 		return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1 ? 0 : ERR_NO_MEMORY;
 	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
@@ -183,7 +208,7 @@ stream_start_tls_client(
 		return rc;
 	s->client = tls_client_ref(client);
 	if ((rc = expect_name(s->ssl, name)) != 0)
-		return error_set(e, rc, "out of memory");
+		return error_set(e, rc, "cannot verify the name \"%s\": %s", name, error_name(rc));
 	return shake_hands(s, SSL_connect, deadline, e);
 }
 

@@ -31,6 +31,17 @@ tls_reason(char *buf, size_t room)
 	return buf;
 }
 
+/* A server must not stop at its start to ask for the passphrase of a key. */
+static int
+no_passphrase(char *buf, int size, int writing, void *arg)
+{
+	(void) buf;
+	(void) size;
+	(void) writing;
+	(void) arg;
+	return -1;
+}
+
 /* What both ends have in common: versions, and little memory at rest. */
 static SSL_CTX *
 new_context(const SSL_METHOD *method)
@@ -40,6 +51,10 @@ new_context(const SSL_METHOD *method)
 	if (context == NULL)
 		return NULL;
 	SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+	/* 112 bits of strength, whatever the system's configuration says; it may ask for more. */
+	if (SSL_CTX_get_security_level(context) < 2)
+		SSL_CTX_set_security_level(context, 2);
+	SSL_CTX_set_default_passwd_cb(context, no_passphrase);
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_clear_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
