@@ -20,7 +20,7 @@ struct dotstuff {
 	uint64_t body_lines_left;	/* TOP; DOTSTUFF_ALL_LINES for RETR */
 	unsigned line_start : 1;	/* the next octet begins a line */
 	unsigned after_cr : 1;		/* the last octet was CR */
-	unsigned line_empty : 1;	/* the current line has no octet yet but perhaps a CR */
+	unsigned line_empty : 1;	/* the current line has no octet but perhaps one CR */
 	unsigned in_body : 1;		/* the blank line behind the header has passed */
 	unsigned full : 1;		/* TOP's limit is reached: all further input is ignored */
 };
