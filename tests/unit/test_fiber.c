@@ -3,38 +3,22 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "unit.h"
+#include "fibers.h"
 
-static uv_loop_t loop;
-static struct fiber_runtime *runtime;
-
-static void
-begin(void)
-{
-	CU_ASSERT_EQUAL_FATAL(uv_loop_init(&loop), 0);
-	CU_ASSERT_EQUAL_FATAL(fiber_runtime_new(&loop, &runtime), 0);
-}
-
-/* Everything must be gone: a handle left open makes uv_loop_close fail. */
-static void
-end(void)
-{
-	fiber_runtime_free(runtime);
-	uv_run(&loop, UV_RUN_DEFAULT);
-	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
-}
-
-static void
-run_all(void)
-{
-	while (fiber_count(runtime) > 0)
-		uv_run(&loop, UV_RUN_ONCE);
-}
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+#endif
+#ifndef RUNNING_ON_VALGRIND
+#define RUNNING_ON_VALGRIND 0
+#endif
 
 /* ---- many fibers ---- */
 
@@ -217,6 +201,187 @@ wake_lets_go_on_once(void)
 	end();
 }
 
+static void
+counter_main(void *arg)
+{
+	unsigned *count = arg;
+
+	while (fiber_sleep(0) == 0)
+		++*count;
+}
+
+static void
+on_tick(uv_timer_t *timer)
+{
+	++*(unsigned *) timer->data;
+}
+
+static void
+sleeping_for_nothing_lets_others_go_on(void)
+{
+	unsigned counts[2] = { 0 }, ticks = 0;
+	struct fiber *fibers[2];
+	uv_timer_t timer;
+
+	begin();
+	for (size_t i = 0; i < 2; i++)
+		fibers[i] = spawn(counter_main, &counts[i]);
+	uv_timer_init(&loop, &timer);
+	timer.data = &ticks;
+	uv_timer_start(&timer, on_tick, 5, 0);
+	while (ticks == 0)
+		uv_run(&loop, UV_RUN_ONCE);
+	CU_ASSERT_TRUE(counts[0] > 0 && counts[1] > 0);
+	CU_ASSERT_TRUE(counts[0] <= counts[1] + 1 && counts[1] <= counts[0] + 1);
+	fiber_cancel(fibers[0]);
+	fiber_cancel(fibers[1]);
+	uv_close((uv_handle_t *) &timer, NULL);
+	end();
+}
+
+static void
+deadline_main(void *arg)
+{
+	uint64_t now = fiber_now();
+
+	CU_ASSERT_EQUAL(fiber_deadline(0), now);
+	CU_ASSERT_EQUAL(fiber_deadline(UINT64_MAX), FIBER_NO_DEADLINE);
+	CU_ASSERT_EQUAL(fiber_deadline(FIBER_NO_DEADLINE - 1), FIBER_NO_DEADLINE);
+	CU_ASSERT_EQUAL(fiber_park(0), ERR_TIMEOUT);
+	CU_ASSERT_EQUAL(fiber_park(fiber_deadline(20)), ERR_TIMEOUT);
+	CU_ASSERT_TRUE(fiber_now() >= now + 20);
+	*(bool *) arg = true;
+}
+
+static void
+deadlines_are_points_in_time(void)
+{
+	bool done = false;
+
+	begin();
+	spawn(deadline_main, &done);
+	run_all();
+	CU_ASSERT_TRUE(done);
+	end();
+}
+
+/* ---- who may cancel whom, once more ---- */
+
+struct circle {
+	struct fiber *fibers[2];
+	int results[2];
+};
+
+static void
+circle_second_main(void *arg)
+{
+	struct circle *c = arg;
+
+	c->results[1] = fiber_park(FIBER_NO_DEADLINE);
+	fiber_cancel(c->fibers[0]); /* which is in the middle of cancelling this one */
+}
+
+static void
+circle_first_main(void *arg)
+{
+	struct circle *c = arg;
+
+	fiber_cancel(c->fibers[1]);
+	CU_ASSERT_TRUE(fiber_cancelled());
+	c->results[0] = fiber_park(FIBER_NO_DEADLINE);
+}
+
+static void
+two_fibers_cancel_each_other(void)
+{
+	struct circle c = { 0 };
+
+	begin();
+	c.fibers[1] = spawn(circle_second_main, &c);
+	run_a_little();
+	c.fibers[0] = spawn(circle_first_main, &c);
+	run_all();
+	CU_ASSERT_EQUAL(c.results[0], ERR_CANCELLED);
+	CU_ASSERT_EQUAL(c.results[1], ERR_CANCELLED);
+	end();
+}
+
+struct link {
+	struct fiber *next;
+	unsigned *ended;
+};
+
+static void
+link_main(void *arg)
+{
+	struct link *link = arg;
+
+	CU_ASSERT_EQUAL(fiber_park(FIBER_NO_DEADLINE), ERR_CANCELLED);
+	if (link->next != NULL)
+		fiber_cancel(link->next);
+	++*link->ended;
+}
+
+static void
+cancelling_runs_through_a_chain(void)
+{
+	enum { COUNT = 200 };
+	struct link links[COUNT];
+	struct fiber *next = NULL;
+	unsigned ended = 0;
+
+	begin();
+	for (size_t i = 0; i < COUNT; i++) {
+		links[i] = (struct link) { .next = next, .ended = &ended };
+		next = spawn(link_main, &links[i]);
+	}
+	run_a_little();
+	fiber_cancel(next);
+	CU_ASSERT_EQUAL(ended, COUNT);
+	CU_ASSERT_EQUAL(fiber_count(runtime), 0);
+	end();
+}
+
+static void
+woken_main(void *arg)
+{
+	*(int *) arg = fiber_park(fiber_deadline(100));
+}
+
+/* Both happen before the loop looks again; what came first counts. */
+static void
+a_wake_before_the_deadline_counts(void)
+{
+	int result = -1;
+	struct fiber *fiber;
+
+	begin();
+	fiber = spawn(woken_main, &result);
+	while (!uv_loop_alive(&loop) || uv_backend_timeout(&loop) <= 0)
+		uv_run(&loop, UV_RUN_NOWAIT);
+	fiber_wake(fiber);
+	usleep(120000);
+	run_all();
+	CU_ASSERT_EQUAL(result, 0);
+	end();
+}
+
+static void
+a_woken_fiber_can_be_cancelled(void)
+{
+	int result = 0;
+	struct fiber *fiber;
+
+	begin();
+	fiber = spawn(woken_main, &result);
+	run_a_little();
+	fiber_wake(fiber);
+	fiber_cancel(fiber);
+	CU_ASSERT_EQUAL(result, ERR_CANCELLED);
+	run_a_little();
+	end();
+}
+
 /* ---- offload ---- */
 
 struct job {
@@ -331,6 +496,52 @@ an_overflowing_stack_hits_the_guard_page(void)
 	CU_ASSERT_TRUE(WIFSIGNALED(status));
 }
 
+/* Leaves the address of a frame far below, and sleeps over two sweeps. */
+static void
+resting_main(void *arg)
+{
+	const char *volatile *deep = arg;
+	volatile char kept[512];
+
+	for (size_t i = 0; i < sizeof(kept); i++)
+		kept[i] = (char) i;
+	recurse(100);
+	*deep = (const char *) __builtin_frame_address(0) - 64 * 1024;
+	CU_ASSERT_EQUAL(fiber_sleep(4500), 0);
+	for (size_t i = 0; i < sizeof(kept); i++)
+		if (kept[i] != (char) i)
+			CU_FAIL("the sweep took a frame that was in use");
+	CU_ASSERT_NOT_EQUAL(recurse(100), 0);
+}
+
+static bool
+is_resident(const char *at)
+{
+	size_t page = (size_t) sysconf(_SC_PAGESIZE);
+	unsigned char resident = 0;
+
+	CU_ASSERT_EQUAL(mincore((void *) ((uintptr_t) at / page * page), 1, &resident), 0);
+	return (resident & 1) != 0;
+}
+
+static void
+resting_fibers_give_memory_back(void)
+{
+	const char *volatile deep = NULL;
+
+	begin();
+	spawn(resting_main, (void *) &deep);
+	run_a_little();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(deep);
+	CU_ASSERT_TRUE(is_resident(deep));
+	while (is_resident(deep) && fiber_count(runtime) > 0)
+		uv_run(&loop, UV_RUN_ONCE);
+	/* Under valgrind, which keeps its own account of what is defined, the sweep leaves stacks alone. */
+	CU_ASSERT_TRUE(fiber_count(runtime) > 0 || RUNNING_ON_VALGRIND);
+	run_all();
+	end();
+}
+
 static void
 deep_main(void *arg)
 {
@@ -360,9 +571,16 @@ main(void)
 		{ "freeing_the_runtime_cancels_all", freeing_the_runtime_cancels_all },
 		{ "a_fiber_cancels_another_and_itself", a_fiber_cancels_another_and_itself },
 		{ "wake_lets_go_on_once", wake_lets_go_on_once },
+		{ "sleeping_for_nothing_lets_others_go_on", sleeping_for_nothing_lets_others_go_on },
+		{ "deadlines_are_points_in_time", deadlines_are_points_in_time },
+		{ "two_fibers_cancel_each_other", two_fibers_cancel_each_other },
+		{ "cancelling_runs_through_a_chain", cancelling_runs_through_a_chain },
+		{ "a_wake_before_the_deadline_counts", a_wake_before_the_deadline_counts },
+		{ "a_woken_fiber_can_be_cancelled", a_woken_fiber_can_be_cancelled },
 		{ "offload_runs_elsewhere", offload_runs_elsewhere },
 		{ "a_cancelled_offload_is_discarded_later", a_cancelled_offload_is_discarded_later },
 		{ "an_overflowing_stack_hits_the_guard_page", an_overflowing_stack_hits_the_guard_page },
+		{ "resting_fibers_give_memory_back", resting_fibers_give_memory_back },
 		{ "stacks_are_used_again", stacks_are_used_again },
 	};
 
