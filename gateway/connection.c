@@ -31,7 +31,7 @@ struct connection {
 	struct sockaddr_storage peer;
 	char address[ADDRESS_TEXT_MAX];
 	char id[SESSION_ID_MAX];
-	char tls_version[16];		/* "" before TLS */
+	char tls_version[16];		/* when TLS began or login was tried; "" without TLS */
 	bool handshaking;		/* stream_interrupt does not reach it */
 	bool logged_in;
 	uint64_t began;			/* loop time in milliseconds */
@@ -85,7 +85,13 @@ may_login_without_tls(const struct config *config, const struct sockaddr_storage
 	return false;
 }
 
-/* The backend's open, which besides tells us who has logged in. CTX is the connection's maildrop context. */
+static void
+note_tls(struct connection *c)
+{
+	snprintf(c->tls_version, sizeof(c->tls_version), "%s", stream_tls_version(c->stream));
+}
+
+/* The backend's open, which besides tells us who has logged in, and whether STLS came before. CTX is the connection's maildrop context. */
 static int
 open_maildrop(void *ctx, const struct credentials *credentials, struct pop3_maildrop *out, struct error *e)
 {
@@ -95,6 +101,7 @@ open_maildrop(void *ctx, const struct credentials *credentials, struct pop3_mail
 	struct connections *all = &c->worker->connections;
 	int rc;
 
+	note_tls(c);
 	if ((rc = maildrop_backend.open(maildrop, credentials, out, e)) != 0)
 		return rc;
 	c->logged_in = true;
@@ -156,7 +163,7 @@ start_tls(struct connection *c)
 		    LOG_FIELDS(LOG_TEXT("client", c->address)));
 		return rc;
 	}
-	snprintf(c->tls_version, sizeof(c->tls_version), "%s", stream_tls_version(c->stream));
+	note_tls(c);
 	return 0;
 }
 
