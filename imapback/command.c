@@ -85,9 +85,8 @@ describe(struct imap *imap, const struct mailimap_response *response, struct ima
 	copy_text(state->rsp_text, outcome);
 }
 
-/* Lets go of what only a running command needs. */
-static void
-rest(struct imap *imap)
+void
+imap_rest(struct imap *imap)
 {
 	MMAPString *line = imap->session->imap_stream_buffer;
 
@@ -118,7 +117,7 @@ imap_take_answer(struct imap *imap, struct imap_outcome *outcome)
 		return imap->error.code;
 	if (!outcome->ok && outcome->status == RESPONSE_BYE)
 		return imap_fail(imap, ERR_TEMPORARY, "the server said BYE: %s", outcome->text);
-	rest(imap);
+	imap_rest(imap);
 	return 0;
 }
 

@@ -1,6 +1,5 @@
 /* connection.c - an IMAP connection from TCP to its end; see imap.h. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "imapback/imap_internal.h"
 
@@ -141,47 +140,6 @@ bool
 imap_is_dead(const struct imap *imap)
 {
 	return imap->dead;
-}
-
-/* Copies VALUE, when there is one, behind what SERVER holds already. */
-static void
-append_word(char *server, size_t room, const char *value)
-{
-	size_t used = strlen(server);
-
-	if (value != NULL && used + 1 < room)
-		snprintf(server + used, room - used, "%s%s", used == 0 ? "" : " ", value);
-}
-
-int
-imap_id(struct imap *imap, const char *name, const char *version, char *server, size_t room,
-    struct error *e)
-{
-	char *server_name = NULL, *server_version = NULL;
-	int rc;
-
-	if (server != NULL && room > 0)
-		server[0] = '\0';
-	if (imap->dead)
-		return imap_dead_error(imap, e);
-	if ((imap->capabilities & IMAP_CAP_ID) == 0)
-		return 0;
-	guard_expect(&imap->guard, GUARD_EXPECT_RESPONSE, IMAP_BUDGET);
-	rc = mailimap_id_basic(imap->session, name, version, &server_name, &server_version);
-	if (rc == MAILIMAP_NO_ERROR && server != NULL && room > 0) {
-		append_word(server, room, server_name);
-		append_word(server, room, server_version);
-	}
-	free(server_name);
-	free(server_version);
-	imap_driver_rest(imap);
-	if (imap->dead)
-		return imap_dead_error(imap, e);
-	if (rc == MAILIMAP_ERROR_PARSE || rc == MAILIMAP_ERROR_STREAM || rc == MAILIMAP_ERROR_PROTOCOL) {
-		imap_fail(imap, ERR_PROTOCOL, "the answer to ID makes no sense (libetpan %d)", rc);
-		return imap_dead_error(imap, e);
-	}
-	return 0; /* a server that does not like ID is no worse a mail server */
 }
 
 void

@@ -1,6 +1,6 @@
 /* fetch.c - listing a mailbox and pouring messages (RFC 3501 section 6.4.5, UID FETCH).
  *
- * The parser calls on_fetched for each FETCH response and keeps none. Bodies come as events of the guard, see driver.c; a
+ * Of a listing, a handler sees each response and the parser keeps none. Bodies come as events of the guard, see driver.c; a
  * server may also send a short one as a quoted string, or NIL, and those the parser has. */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -78,8 +78,6 @@ take_body(struct imap *imap, const struct fetched *fetched)
 {
 	struct imap_operation *op = &imap->operation;
 
-	if (op->sink == NULL)
-		return;
 	/* The UID may stand behind the body, which has then been poured already: the sink is told by our return code. */
 	if (fetched->uid != op->uid) {
 		imap_fail(imap, ERR_PROTOCOL, "the server sent UID %u instead of %u",
@@ -92,58 +90,89 @@ take_body(struct imap *imap, const struct fetched *fetched)
 }
 
 static void
-on_fetched(struct mailimap_msg_att *response, void *context)
+read_response(const struct mailimap_msg_att *response, struct fetched *out)
+{
+	*out = (struct fetched) { 0 };
+	for (clistiter *i = clist_begin(response->att_list); i != NULL; i = clist_next(i))
+		read_item(clist_content(i), out);
+}
+
+/* ---- listing ---- */
+
+static void
+on_listed(struct mailimap_msg_att *response, void *context)
 {
 	struct imap *imap = context;
 	struct imap_operation *op = &imap->operation;
-	struct fetched fetched = { 0 };
+	struct fetched fetched;
 	int rc;
 
 	if (imap->dead)
 		return;
-	for (clistiter *i = clist_begin(response->att_list); i != NULL; i = clist_next(i))
-		read_item(clist_content(i), &fetched);
-	if (fetched.body != NULL)
-		take_body(imap, &fetched);
+	read_response(response, &fetched);
 	/* Responses without a size are news of flags that some other client changed. */
-	else if (op->each != NULL && fetched.uid != 0 && fetched.has_size &&
+	if (fetched.uid != 0 && fetched.has_size &&
 	    (rc = op->each(op->each_ctx, fetched.uid, fetched.size, fetched.deleted)) != 0)
 		imap_fail(imap, rc, "listing: %s", error_name(rc));
 }
 
-/* Runs TEXT with OPERATION in force. */
-static int
-run(struct imap *imap, const char *text, const struct imap_operation *operation,
-    enum guard_expectation expectation, uint64_t budget, struct imap_outcome *outcome)
+static void
+ignore_progress(size_t current, size_t maximum, void *context)
 {
-	int rc;
+	(void) current;
+	(void) maximum;
+	(void) context;
+}
 
-	imap->operation = *operation;
-	mailimap_set_msg_att_handler(imap->session, on_fetched, imap);
-	rc = imap_command(imap, text, expectation, budget, outcome);
-	mailimap_set_msg_att_handler(imap->session, NULL, NULL);
-	imap->operation.sink = NULL;
-	imap->operation.each = NULL;
-	return rc;
+/* libetpan calls a handler of responses only while a function for its progress is set, too. */
+static void
+set_handler(struct imap *imap, mailimap_msg_att_handler *handler)
+{
+	mailimap_set_msg_att_handler(imap->session, handler, imap);
+	mailimap_set_progress_callback(
+	    imap->session, handler == NULL ? NULL : ignore_progress, NULL, NULL);
 }
 
 int
 imap_list(struct imap *imap, imap_list_fn *each, void *ctx, struct error *e)
 {
-	const struct imap_operation operation = { .each = each, .each_ctx = ctx };
 	const struct mailimap_selection_info *info = imap->session->imap_selection_info;
 	struct imap_outcome outcome;
 	uint64_t budget;
+	int rc;
 
 	if (imap->dead)
 		return imap_dead_error(imap, e);
 	if (info == NULL || info->sel_exists == 0) /* 1:* in an empty mailbox is an error to some servers */
 		return 0;
 	budget = IMAP_BUDGET + (uint64_t) info->sel_exists * IMAP_MESSAGE_BUDGET;
-	if (run(imap, "UID FETCH 1:* (UID RFC822.SIZE FLAGS)", &operation, GUARD_EXPECT_RESPONSE, budget,
-		&outcome) != 0)
+	imap->operation = (struct imap_operation) { .each = each, .each_ctx = ctx };
+	set_handler(imap, on_listed);
+	rc = imap_command(imap, "UID FETCH 1:* (UID RFC822.SIZE FLAGS)", GUARD_EXPECT_RESPONSE, budget,
+	    &outcome);
+	set_handler(imap, NULL);
+	imap->operation.each = NULL;
+	if (rc != 0)
 		return imap_dead_error(imap, e);
 	return outcome.ok ? 0 : imap_refused(&outcome, "FETCH", RESPONSE_TO_SELECT, e);
+}
+
+/* ---- bodies ---- */
+
+/* What the parser kept of the answer: the one response with the body, and news of flags. */
+static void
+take_responses(struct imap *imap)
+{
+	const struct mailimap_response_info *info = imap->session->imap_response_info;
+	struct fetched fetched;
+
+	if (info == NULL || info->rsp_fetch_list == NULL)
+		return;
+	for (clistiter *i = clist_begin(info->rsp_fetch_list); i != NULL && !imap->dead; i = clist_next(i)) {
+		read_response(clist_content(i), &fetched);
+		if (fetched.body != NULL)
+			take_body(imap, &fetched);
+	}
 }
 
 /* What came of a fetch whose command was answered. */
@@ -151,14 +180,12 @@ static int
 judge_fetch(const struct imap *imap, const struct imap_outcome *outcome, struct error *e)
 {
 	const struct imap_operation *op = &imap->operation;
-	int rc;
 
-	if (!outcome->ok) {
-		rc = imap_refused(outcome, "FETCH", RESPONSE_TO_OTHER, e);
-		/* Whatever the reason, these octets are worthless and the message may well be there. */
-		return op->body_begun ? error_set(e, ERR_TEMPORARY, "FETCH failed in the end: %s", outcome->text)
-				      : rc;
-	}
+	/* Once octets came, the message is there, and whatever the reason, they are worthless. */
+	if (!outcome->ok && op->body_begun)
+		return error_set(e, ERR_TEMPORARY, "FETCH failed in the end: %s", outcome->text);
+	if (!outcome->ok)
+		return imap_refused(outcome, "FETCH", RESPONSE_TO_OTHER, e);
 	if (op->body_begun && op->body_complete && op->uid_confirmed)
 		return 0;
 	if (op->body_begun)
@@ -171,12 +198,17 @@ judge_fetch(const struct imap *imap, const struct imap_outcome *outcome, struct 
 static int
 fetch(struct imap *imap, const char *text, uint32_t uid, struct octet_sink *sink, struct error *e)
 {
-	const struct imap_operation operation = { .sink = sink, .uid = uid };
 	struct imap_outcome outcome;
+	int rc;
 
 	if (imap->dead)
 		return imap_dead_error(imap, e);
-	if (run(imap, text, &operation, GUARD_EXPECT_BODY, IMAP_BUDGET, &outcome) != 0)
+	imap->operation = (struct imap_operation) { .sink = sink, .uid = uid };
+	rc = imap_command(imap, text, GUARD_EXPECT_BODY, IMAP_BUDGET, &outcome);
+	if (rc == 0)
+		take_responses(imap);
+	imap->operation.sink = NULL;
+	if (imap->dead)
 		return imap_dead_error(imap, e);
 	return judge_fetch(imap, &outcome, e);
 }

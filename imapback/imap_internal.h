@@ -84,6 +84,9 @@ int imap_write_raw(struct imap *imap, const void *octets, size_t len);
 int imap_simple(struct imap *imap, const char *text, const char *what, uint64_t budget,
     enum response_context context, struct error *e);
 
+/* Lets go of what only a running command needs. */
+void imap_rest(struct imap *imap);
+
 /* The error for a refused command. */
 int imap_refused(const struct imap_outcome *outcome, const char *what, enum response_context context,
     struct error *e);

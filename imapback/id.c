@@ -1,0 +1,73 @@
+/* id.c - ID (RFC 2971): who we are, and who the server says it is. */
+#include <string.h>
+
+#include "base/text.h"
+#include "imapback/imap_internal.h"
+
+enum { ID_VALUE_MAX = 64 };	/* octets of a value of the server's, escaped */
+
+/* Adds VALUE to what SERVER holds already. */
+static void
+append_value(char *server, size_t room, const char *value)
+{
+	size_t used = strlen(server);
+	char escaped[ID_VALUE_MAX];
+
+	text_escape(value, strlen(value), escaped, sizeof(escaped));
+	if (used + 1 < room)
+		snprintf(server + used, room - used, "%s%s", used == 0 ? "" : " ", escaped);
+}
+
+/* Adds the value of the field NAME, if the server gave one. */
+static void
+append_field(const struct mailimap_id_params_list *fields, const char *name, char *server, size_t room)
+{
+	for (clistiter *i = clist_begin(fields->idpa_list); i != NULL; i = clist_next(i)) {
+		const struct mailimap_id_param *field = clist_content(i);
+
+		if (field->idpa_value != NULL &&
+		    text_is_word(field->idpa_name, strlen(field->idpa_name), name)) {
+			append_value(server, room, field->idpa_value);
+			return;
+		}
+	}
+}
+
+static void
+read_answer(const struct imap *imap, char *server, size_t room)
+{
+	const struct mailimap_response_info *info = imap->session->imap_response_info;
+
+	if (info == NULL || info->rsp_extension_list == NULL)
+		return;
+	for (clistiter *i = clist_begin(info->rsp_extension_list); i != NULL; i = clist_next(i)) {
+		const struct mailimap_extension_data *data = clist_content(i);
+
+		if (data->ext_extension->ext_id != MAILIMAP_EXTENSION_ID || data->ext_data == NULL)
+			continue;
+		append_field(data->ext_data, "name", server, room);
+		append_field(data->ext_data, "version", server, room);
+		return;
+	}
+}
+
+int
+imap_id(struct imap *imap, const char *name, const char *version, char *server, size_t room,
+    struct error *e)
+{
+	struct imap_outcome outcome;
+	char text[128];
+
+	if (server != NULL && room > 0)
+		server[0] = '\0';
+	if (imap->dead)
+		return imap_dead_error(imap, e);
+	if ((imap->capabilities & IMAP_CAP_ID) == 0)
+		return 0;
+	snprintf(text, sizeof(text), "ID (\"name\" \"%s\" \"version\" \"%s\")", name, version);
+	if (imap_command(imap, text, GUARD_EXPECT_RESPONSE, IMAP_BUDGET, &outcome) != 0)
+		return imap_dead_error(imap, e);
+	if (outcome.ok && server != NULL && room > 0)
+		read_answer(imap, server, room);
+	return 0; /* a server that does not like ID is no worse a mail server */
+}
