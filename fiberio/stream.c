@@ -199,10 +199,11 @@ release(struct stream *s)
 static void
 discard_input(struct stream *s)
 {
-	enum { AT_ONCE = 65536, TIMES = 16 };
+	enum { TIMES = 16 };
+	char unread[4096];
 
 	for (int i = 0; i < TIMES; i++)
-		if (recv(s->fd, NULL, AT_ONCE, MSG_TRUNC | MSG_DONTWAIT) <= 0)
+		if (recv(s->fd, unread, sizeof(unread), MSG_DONTWAIT) <= 0)
 			return;
 }
 

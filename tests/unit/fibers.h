@@ -7,6 +7,15 @@
 #include "fiberio/fiber.h"
 #include "unit.h"
 
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+#endif
+#ifndef RUNNING_ON_VALGRIND
+#define RUNNING_ON_VALGRIND 0
+#endif
+
 static uv_loop_t loop;
 static struct fiber_runtime *runtime;
 static unsigned descriptors;

@@ -11,15 +11,6 @@
 #include "base/error.h"
 #include "fibers.h"
 
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-#endif
-#ifndef RUNNING_ON_VALGRIND
-#define RUNNING_ON_VALGRIND 0
-#endif
-
 /* ---- many fibers ---- */
 
 struct sleeper {
