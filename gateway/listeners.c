@@ -39,7 +39,6 @@ listener_open(struct worker *worker, const char *address, struct listener **out,
 	}
 	l->worker = worker;
 	if ((rc = acceptor_open(worker->fibers, address, on_accept, l, &l->acceptor, e)) != 0) {
-		error_prefix(e, "%s", address);
 		listener_close(l);
 		return rc;
 	}
