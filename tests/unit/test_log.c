@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/log.h"
@@ -142,29 +143,6 @@ full_lines_stay_whole(void)
 	}
 }
 
-/* Runs WRITE with stderr in a file; returns what came there. */
-static const char *
-captured(void (*write_log)(struct log *), const struct log_options *options)
-{
-	static char text[LOG_LINE_MAX];
-	char path[] = "/tmp/test_log.XXXXXX";
-	int fd = mkstemp(path), saved = dup(STDERR_FILENO);
-	struct log *log = NULL;
-	ssize_t got;
-
-	unlink(path);
-	dup2(fd, STDERR_FILENO);
-	CU_ASSERT_EQUAL_FATAL(log_new(options, &log), 0);
-	write_log(log);
-	log_free(log);
-	dup2(saved, STDERR_FILENO);
-	close(saved);
-	got = pread(fd, text, sizeof(text) - 1, 0);
-	text[got > 0 ? got : 0] = '\0';
-	close(fd);
-	return text;
-}
-
 static void
 write_all_levels(struct log *log)
 {
@@ -177,14 +155,58 @@ write_all_levels(struct log *log)
 	log_event(NULL, LOG_LEVEL_ERROR, NULL, "five", NULL);
 }
 
+enum journal {
+	JOURNAL_NONE,
+	JOURNAL_IS_STDERR,
+	JOURNAL_IS_ANOTHER,
+};
+
+/* Sets JOURNAL_STREAM as systemd would where FD is, or is not, the journal's. */
+static void
+set_journal(enum journal journal, int fd)
+{
+	char stream[64];
+	struct stat st;
+
+	unsetenv("JOURNAL_STREAM");
+	if (journal == JOURNAL_NONE || fstat(fd, &st) != 0)
+		return;
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino + (journal == JOURNAL_IS_ANOTHER));
+	setenv("JOURNAL_STREAM", stream, 1);
+}
+
+/* Writes lines of all levels with stderr in a file; returns what came there. */
+static const char *
+captured(const struct log_options *options, enum journal journal)
+{
+	static char text[LOG_LINE_MAX];
+	char path[] = "/tmp/test_log.XXXXXX";
+	int fd = mkstemp(path), saved = dup(STDERR_FILENO);
+	struct log *log = NULL;
+	ssize_t got;
+
+	unlink(path);
+	dup2(fd, STDERR_FILENO);
+	set_journal(journal, fd);
+	CU_ASSERT_EQUAL_FATAL(log_new(options, &log), 0);
+	write_all_levels(log);
+	log_free(log);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	got = pread(fd, text, sizeof(text) - 1, 0);
+	text[got > 0 ? got : 0] = '\0';
+	close(fd);
+	return text;
+}
+
 static void
 levels_are_dropped(void)
 {
 	struct log_options options = { LOG_TO_STDERR, LOG_PLAIN, LOG_LEVEL_WARNING };
 	const char *text;
 
-	unsetenv("JOURNAL_STREAM");
-	text = captured(write_all_levels, &options);
+	text = captured(&options, JOURNAL_NONE);
 	CU_ASSERT_PTR_NULL(strstr(text, " two"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, " warning three\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text,
@@ -192,17 +214,17 @@ levels_are_dropped(void)
 	    "error=\"connect to\\x0a192.0.2.1\"\n"));
 	CU_ASSERT_PTR_NULL(strstr(text, "five"));
 	options.level = LOG_LEVEL_DEBUG;
-	text = captured(write_all_levels, &options);
+	text = captured(&options, JOURNAL_NONE);
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, " debug one\n"));
 }
 
 static void
-foreign_journal_stream_gives_no_priorities(void)
+journal_gets_priorities(void)
 {
 	struct log_options options = { LOG_TO_STDERR, LOG_PLAIN, LOG_LEVEL_INFO };
 
-	setenv("JOURNAL_STREAM", "1:1", 1);
-	CU_ASSERT_NOT_EQUAL(captured(write_all_levels, &options)[0], '<');
+	CU_ASSERT_EQUAL(strncmp(captured(&options, JOURNAL_IS_STDERR), "<6>2", 4), 0);
+	CU_ASSERT_NOT_EQUAL(captured(&options, JOURNAL_IS_ANOTHER)[0], '<');
 	unsetenv("JOURNAL_STREAM");
 }
 
@@ -217,8 +239,7 @@ main(void)
 		{ "long values are cut", long_values_are_cut },
 		{ "full lines stay whole", full_lines_stay_whole },
 		{ "less important lines are dropped", levels_are_dropped },
-		{ "another's JOURNAL_STREAM gives no priorities",
-		    foreign_journal_stream_gives_no_priorities },
+		{ "the journal, and nobody else, gets priorities", journal_gets_priorities },
 	};
 
 	return unit_run("log", tests, sizeof(tests) / sizeof(tests[0]));
