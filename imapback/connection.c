@@ -12,7 +12,8 @@ start_tls(struct imap *imap, struct error *e)
 	return stream_start_tls_client(imap->stream, o->tls, name, fiber_deadline(o->tls_ms), e);
 }
 
-/* The first line of a connection. libetpan would take PREAUTH for a login, but it does not get past the guard. */
+/* The first line of a connection. libetpan would take PREAUTH for a login and leaks a greeting of BYE, but neither gets past
+ * the guard. */
 static int
 read_greeting(struct imap *imap, mailstream *stream, struct error *e)
 {
@@ -27,8 +28,6 @@ read_greeting(struct imap *imap, mailstream *stream, struct error *e)
 		imap_driver_rest(imap);
 		return 0;
 	}
-	if (rc == MAILIMAP_ERROR_DONT_ACCEPT_CONNECTION)
-		imap_fail(imap, ERR_TEMPORARY, "the server does not accept connections now (BYE)");
 	imap_fail(imap, ERR_PROTOCOL, "the greeting makes no sense (libetpan %d)", rc);
 	return imap_dead_error(imap, e);
 }

@@ -123,7 +123,7 @@ take_event(struct imap *imap, const struct guard_event *event)
 			return imap_fail(imap, rc, "search result: %s", error_name(rc));
 		break;
 	case GUARD_REFUSED:
-		return imap_fail(imap, ERR_PROTOCOL, "refused: %s", guard_reason(&imap->guard));
+		return imap_fail(imap, guard_error(&imap->guard), "refused: %s", guard_reason(&imap->guard));
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "base/text.h"
 
 enum state {
@@ -48,10 +49,17 @@ enum action {
 };
 
 static enum action
-refuse(struct guard *g, const char *reason)
+refuse_with(struct guard *g, int error, const char *reason)
 {
 	g->reason = reason;
+	g->error = error;
 	return REFUSE;
+}
+
+static enum action
+refuse(struct guard *g, const char *reason)
+{
+	return refuse_with(g, ERR_PROTOCOL, reason);
 }
 
 static enum action
@@ -87,6 +95,12 @@ const char *
 guard_reason(const struct guard *g)
 {
 	return g->reason == NULL ? "" : g->reason;
+}
+
+int
+guard_error(const struct guard *g)
+{
+	return g->error;
 }
 
 /* ---- words and numbers ---- */
@@ -220,12 +234,12 @@ static enum action
 begin_untagged(struct guard *g, char c)
 {
 	if (is_part(g, 2, "PREAUTH"))
-		return refuse(g, "PREAUTH: this is not the user's account");
-	if (is_part(g, 2, "OK") || is_part(g, 2, "BYE"))
-		return begin_text(g, c);
-	if (g->expectation == GUARD_EXPECT_GREETING)
+		return refuse_with(g, ERR_PERMANENT, "PREAUTH: whose account is this?");
+	if (g->expectation == GUARD_EXPECT_GREETING && is_part(g, 2, "BYE"))
+		return refuse_with(g, ERR_TEMPORARY, "the server takes no connections now (BYE)");
+	if (g->expectation == GUARD_EXPECT_GREETING && !is_part(g, 2, "OK"))
 		return refuse(g, "not a greeting");
-	if (is_part(g, 2, "NO") || is_part(g, 2, "BAD"))
+	if (is_part(g, 2, "OK") || is_part(g, 2, "NO") || is_part(g, 2, "BAD") || is_part(g, 2, "BYE"))
 		return begin_text(g, c);
 	if (is_part(g, 2, "SEARCH"))
 		return begin_search(g, c);

@@ -20,7 +20,7 @@ enum {
 
 /* What the command that runs now may bring. */
 enum guard_expectation {
-	GUARD_EXPECT_GREETING, /* the first line of a connection: untagged OK or BYE */
+	GUARD_EXPECT_GREETING, /* the first line of a connection: untagged OK */
 	GUARD_EXPECT_RESPONSE, /* any response, no body, no search result (those are then refused) */
 	GUARD_EXPECT_BODY,     /* and one BODY[...] in a FETCH response, diverted */
 	GUARD_EXPECT_SEARCH,   /* and SEARCH responses, diverted */
@@ -50,6 +50,7 @@ struct guard {
 	enum guard_expectation expectation;
 	uint64_t budget;	/* octets that may still come */
 	const char *reason;	/* NULL: nothing was refused */
+	int error;		/* what that amounts to */
 	unsigned state;		/* where in the grammar, see guard.c */
 	unsigned after_quoted;	/* the state behind the quoted string or literal that is open */
 	uint32_t line;		/* octets of the current line */
@@ -82,5 +83,8 @@ size_t guard_feed(struct guard *g, const char *in, size_t len, char *out, size_t
 /* Whether the guard is between two lines: nothing has begun that is not complete. */
 bool guard_is_idle(const struct guard *g);
 
-/* Which rule was broken, in a few words of ours, e.g. "line over 65,536 octets". */
+/* Which rule was broken, in a few words of ours, e.g. "line over 65,536 octets", and the error that it amounts to: mostly
+ * ERR_PROTOCOL; ERR_PERMANENT for PREAUTH, which only somebody's work on the configuration can change; ERR_TEMPORARY for a
+ * server that greets with BYE. */
 const char *guard_reason(const struct guard *g);
+int guard_error(const struct guard *g);

@@ -40,9 +40,11 @@ find_verb(const char *word, size_t len)
 static size_t
 word_length(const char *text, size_t len)
 {
-	const char *blank = memchr(text, ' ', len);
+	size_t n = 0;
 
-	return blank == NULL ? len : (size_t) (blank - text);
+	while (n < len && text[n] != ' ' && text[n] != '\t')
+		n++;
+	return n;
 }
 
 /* Finds the words of the argument text; blanks around them do not count. */

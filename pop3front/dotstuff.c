@@ -101,9 +101,9 @@ dotstuff_end(struct dotstuff *d, char out[DOTSTUFF_END_MAX])
 {
 	size_t len = 0;
 
+	/* A CR that nothing follows is an octet of the message like any other lone CR. */
 	if (!d->line_start) {
-		if (!d->after_cr)
-			out[len++] = '\r';
+		out[len++] = '\r';
 		out[len++] = '\n';
 	}
 	memcpy(out + len, ".\r\n", 3);
