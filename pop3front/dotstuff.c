@@ -85,9 +85,7 @@ dotstuff_feed(
 			d->line_start = d->line_empty = d->after_cr = 0;
 			continue;
 		}
-		run = plain_run(d, in + at, len - at);
-		if (run > left)
-			run = left;
+		run = plain_run(d, in + at, len - at < left ? len - at : left);
 		copy_run(d, in + at, run, out + to);
 		at += run;
 		to += run;

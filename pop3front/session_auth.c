@@ -1,225 +1,258 @@
-/* session_auth.c - AUTHORIZATION: USER and PASS, AUTH, STLS (RFC 1939 section 4, RFC 5034, RFC 2595). */
-#include <stdlib.h>
-#include <string.h>
-
-#include <openssl/rand.h>
-
-#include "pop3front/sasl.h"
+/* session_auth.c - the AUTHORIZATION state: USER, PASS, AUTH, STLS, UTF8, CAPA (RFC 1939 section 7, RFC 5034, RFC 2595, RFC
+ * 6856, RFC 2449).
+ *
+ * User name and password belong together: whatever fails, both are forgotten. */
 #include "pop3front/session_internal.h"
 
-bool
-session_may_log_in(const struct pop3_session *s)
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "pop3front/capabilities.h"
+#include "pop3front/replies.h"
+#include "pop3front/sasl.h"
+
+/* RFC 2595 section 2.1: STLS makes sense once, and before anything was said. */
+static bool
+may_start_tls(const struct session *s)
+{
+	return s->state == SESSION_AUTHORIZATION && s->settings->tls != NULL &&
+	    !stream_is_tls(s->client) && s->credentials.user == NULL;
+}
+
+static bool
+may_log_in(const struct session *s)
 {
 	return s->settings->plaintext_login || stream_is_tls(s->client);
 }
 
-static bool
-is_rejection(int code)
+/* The credentials are not at fault, so there is no [AUTH]; and what came with the command may be a password. */
+static enum session_next
+refuse_plain_text(struct session *s)
 {
-	return code == ERR_AUTH || code == ERR_AUTH_DENIED || code == ERR_AUTH_EXPIRED ||
-	    code == ERR_AUTH_PRIVACY;
+	line_buffer_drop(&s->input);
+	return session_reply(s, "-ERR TLS is needed to log in: use STLS, or the port for TLS");
 }
 
-/* MS milliseconds, give or take 15 percent, so that the time of an answer tells less. */
+enum session_next
+session_capa(struct session *s, const struct command *c)
+{
+	const struct capabilities state = {
+		.logged_in = s->state == SESSION_TRANSACTION,
+		.may_start_tls = may_start_tls(s),
+		.may_log_in = may_log_in(s),
+	};
+	char text[CAPABILITIES_MAX];
+
+	(void) c;
+	return session_write(s, text, capabilities_write(&state, text));
+}
+
+/* RFC 6856 section 2.1. Messages are handed over as they are in any case. */
+enum session_next
+session_utf8(struct session *s, const struct command *c)
+{
+	(void) c;
+	return session_reply(s, "+OK messages are sent as they are");
+}
+
+/* A login that the mail server was not asked about. */
+static enum session_next
+forget_credentials(struct session *s, const char *reply)
+{
+	credentials_clear(&s->credentials);
+	line_buffer_drop(&s->input);
+	return session_bad_command(s, reply);
+}
+
+static void
+note_user(struct session *s)
+{
+	if (s->credentials.user != NULL)
+		snprintf(s->report->user, sizeof(s->report->user), "%s", s->credentials.user);
+}
+
+/* The delay before the answer to rejected credentials, give or take 15 %, so that nothing can be read from its length. */
 static uint64_t
-jittered(uint64_t ms)
+rejection_delay(uint64_t ms)
 {
-	uint32_t random = 0;
+	uint16_t chance = 1 << 15;
 
-	if (RAND_bytes((unsigned char *) &random, sizeof(random)) != 1)
+	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
 		return ms;
-	return ms - ms * 15 / 100 + ms * 30 / 100 * (random % 1024) / 1024;
+	return ms - ms * 15 / 100 + ms * 30 / 100 * chance / UINT16_MAX;
 }
 
-/* The server did not let the client in. User and password go as one: nothing of a failed login is there for the next. */
-static int
-refuse_login(struct pop3_session *s, int code)
+static enum session_next
+login_failed(struct session *s, int code)
 {
 	const char *reply = reply_to_failed_login(code);
 	int rc;
 
-	credentials_clear(&s->credentials);
-	if (is_rejection(code) && (rc = fiber_sleep(jittered(s->settings->auth_failure_delay_ms))) != 0)
-		return rc;
+	session_note(s, code);
+	if (code == ERR_CANCELLED)
+		return session_fail(s, POP3_END_SHUTDOWN, code);
+	if (!reply_is_rejection(code))
+		return session_reply(s, "%s", reply);
+	if ((rc = fiber_sleep(rejection_delay(s->settings->auth_failure_delay_ms))) != 0)
+		return session_fail(s, POP3_END_SHUTDOWN, rc);
 	if (++s->auth_failures >= s->settings->max_auth_failures)
-		session_end(s, is_rejection(code) ? POP3_END_AUTH_FAILURES : POP3_END_UPSTREAM);
-	return session_reply(s, reply);
+		return session_last_words(s, POP3_END_AUTH_FAILURES, reply);
+	return session_reply(s, "%s", reply);
 }
 
-/* The credentials are complete: opens the maildrop. Rule: +OK only when all of it worked. */
-static int
-log_in(struct pop3_session *s)
+/* The credentials are complete: everything that makes a maildrop must succeed before +OK. */
+static enum session_next
+log_in(struct session *s)
 {
 	int rc;
 
+	note_user(s);
+	line_buffer_drop(&s->input);
 	rc = s->backend->open(s->backend_ctx, &s->credentials, &s->maildrop, &s->report->error);
-	credentials_forget_password(&s->credentials);
-	if (rc == ERR_CANCELLED)
-		return rc;
-	if (rc != 0) {
-		s->maildrop.handle = NULL;
-		return refuse_login(s, rc);
-	}
-	s->report->logged_in = true;
-	s->report->error = (struct error) { 0 };
+	credentials_clear(&s->credentials);
+	if (rc != 0)
+		return login_failed(s, rc);
 	s->state = SESSION_TRANSACTION;
 	s->bad_commands = 0;
-	s->next_keepalive = fiber_deadline(s->settings->keepalive_ms);
-	return session_reply(s, REPLY_LOGGED_IN);
+	s->report->logged_in = true;
+	session_backend_used(s);
+	return session_reply(s, "+OK maildrop has %zu messages", snapshot_left(s->maildrop.snapshot));
 }
 
-static void
-note_user(struct pop3_session *s)
-{
-	snprintf(s->report->user, sizeof(s->report->user), "%s",
-	    s->credentials.user == NULL ? "" : s->credentials.user);
-}
-
-int
-session_user(struct pop3_session *s, const struct command *c)
+/* The name is the rest of the line, but for trailing blanks. Whether there is such a user is not told. */
+enum session_next
+session_user(struct session *s, const struct command *c)
 {
 	size_t len = c->text_len;
-	int rc;
 
-	if (!session_may_log_in(s))
-		return session_reply(s, REPLY_NEEDS_TLS);
-	while (len > 0 && c->text[len - 1] == ' ')
+	if (!may_log_in(s))
+		return refuse_plain_text(s);
+	while (len > 0 && (c->text[len - 1] == ' ' || c->text[len - 1] == '\t'))
 		len--;
-	if ((rc = credentials_set_user(&s->credentials, c->text, len)) == ERR_NO_MEMORY)
-		return rc;
-	if (rc != 0)
-		return session_bad_command(s, REPLY_BAD_USER);
-	note_user(s);
-	return session_reply(s, REPLY_SEND_PASSWORD);
-}
-
-int
-session_pass(struct pop3_session *s, const struct command *c)
-{
-	int rc;
-
-	if (!session_may_log_in(s))
-		return session_reply(s, REPLY_NEEDS_TLS);
-	if (s->credentials.user == NULL)
-		return session_reply(s, REPLY_USER_FIRST);
-	if ((rc = credentials_set_password(&s->credentials, c->text, c->text_len)) == ERR_NO_MEMORY)
-		return rc;
-	if (rc != 0) {
-		credentials_clear(&s->credentials);
-		return session_bad_command(s, REPLY_BAD_PASSWORD);
+	switch (credentials_set_user(&s->credentials, c->text, len)) {
+	case 0:
+		note_user(s);
+		return session_reply(s, "+OK send the password");
+	case ERR_NO_MEMORY:
+		return session_fail(s, POP3_END_INTERNAL, ERR_NO_MEMORY);
+	default:
+		return forget_credentials(s, "-ERR not a user name");
 	}
-	return log_in(s);
 }
 
-int
-session_apop(struct pop3_session *s, const struct command *c)
+/* The password is the rest of the line, every blank of it. An empty one is not shown to servers: some take it for an
+ * anonymous login. */
+enum session_next
+session_pass(struct session *s, const struct command *c)
 {
-	(void) c;
-	return session_reply(s, REPLY_NO_APOP);
+	if (!may_log_in(s))
+		return refuse_plain_text(s);
+	if (s->credentials.user == NULL)
+		return forget_credentials(s, "-ERR USER comes first");
+	switch (credentials_set_password(&s->credentials, c->text, c->text_len)) {
+	case 0:
+		return log_in(s);
+	case ERR_NO_MEMORY:
+		return session_fail(s, POP3_END_INTERNAL, ERR_NO_MEMORY);
+	default:
+		return forget_credentials(s, "-ERR password is empty or malformed");
+	}
 }
 
-static int
-list_mechanisms(struct pop3_session *s)
+/* RFC 5034 section 4 does not say what AUTH alone means; clients expect a list. */
+static enum session_next
+list_mechanisms(struct session *s)
 {
-	const char *names = sasl_mechanisms();
-	int rc;
+	const char *name = sasl_mechanisms();
 
-	if ((rc = session_reply(s, "+OK mechanisms follow")) != 0)
-		return rc;
-	while (*names != '\0') {
-		size_t len = strcspn(names, " ");
+	if (session_reply(s, "+OK mechanisms follow") == SESSION_OVER)
+		return SESSION_OVER;
+	while (*name != '\0') {
+		size_t len = strcspn(name, " ");
 
-		if ((rc = session_reply_format(s, "%.*s", (int) len, names)) != 0)
-			return rc;
-		names += len + (names[len] == ' ');
+		if (session_reply(s, "%.*s", (int) len, name) == SESSION_OVER)
+			return SESSION_OVER;
+		name += len + strspn(name + len, " ");
 	}
 	return session_reply(s, ".");
 }
 
-/* Sends the challenge that is due and reads the response. */
-static int
-exchange_line(struct pop3_session *s, const struct sasl_exchange *x, const char **line, size_t *len)
+/* Challenges, and reads the response to it. *CANCELLED: it was "*". */
+static enum session_next
+ask(struct session *s, const struct sasl_exchange *x, const char **response, size_t *len, bool *cancelled)
 {
-	int rc;
-
-	if ((rc = session_reply_format(s, "+ %s", sasl_challenge(x))) != 0)
-		return rc;
-	session_forget_input(s);
-	return session_read_line(s, COMMAND_AUTH_LINE_MAX, line, len);
+	if (session_reply(s, "+ %s", sasl_challenge(x)) == SESSION_OVER)
+		return SESSION_OVER;
+	if (session_read_line(s, LINE_RESPONSE, response, len) == SESSION_OVER)
+		return SESSION_OVER;
+	*cancelled = *len == 1 && (*response)[0] == '*';
+	return SESSION_GOES_ON;
 }
 
-static int
-refuse_sasl(struct pop3_session *s, const char *reply)
-{
-	credentials_clear(&s->credentials);
-	return session_bad_command(s, reply);
-}
-
-int
-session_auth(struct pop3_session *s, const struct command *c)
+enum session_next
+session_auth(struct session *s, const struct command *c)
 {
 	enum sasl_outcome outcome = SASL_CHALLENGE;
-	const char *line = c->word[1];
-	size_t len = c->word_len[1];
-	bool initial = c->words == 2;
 	struct sasl_exchange x;
-	int rc;
+	const char *response;
+	bool cancelled = false;
+	size_t len;
 
-	if (!session_may_log_in(s))
-		return session_reply(s, REPLY_NEEDS_TLS);
+	if (!may_log_in(s))
+		return refuse_plain_text(s);
 	if (c->words == 0)
 		return list_mechanisms(s);
-	if (sasl_begin(&x, c->word[0], c->word_len[0]) != 0)
-		return session_bad_command(s, REPLY_NO_MECHANISM);
 	credentials_clear(&s->credentials);
-	while (outcome == SASL_CHALLENGE) {
-		if (!initial && (rc = exchange_line(s, &x, &line, &len)) != 0)
-			return rc;
-		if (!initial && len == 1 && line[0] == '*')
-			return refuse_sasl(s, REPLY_SASL_CANCELLED);
-		initial = false;
-		outcome = sasl_respond(&x, line, len, &s->credentials);
+	if (sasl_begin(&x, c->word[0], c->word_len[0]) != 0)
+		return session_bad_command(s, "-ERR mechanism not supported");
+	if (c->words == 2)
+		outcome = sasl_respond(&x, c->word[1], c->word_len[1], &s->credentials);
+	while (outcome == SASL_CHALLENGE && !cancelled) {
+		if (ask(s, &x, &response, &len, &cancelled) == SESSION_OVER)
+			return SESSION_OVER;
+		if (!cancelled)
+			outcome = sasl_respond(&x, response, len, &s->credentials);
+	}
+	note_user(s);
+	if (cancelled) {
+		credentials_clear(&s->credentials);
+		return session_reply(s, "-ERR authentication cancelled");
 	}
 	if (outcome == SASL_NO_MEMORY)
-		return ERR_NO_MEMORY;
+		return session_fail(s, POP3_END_INTERNAL, ERR_NO_MEMORY);
 	if (outcome == SASL_BAD)
-		return refuse_sasl(s, REPLY_SASL_MALFORMED);
-	note_user(s);
+		return forget_credentials(s, "-ERR malformed response");
 	return log_in(s);
 }
 
-/* RFC 2595 section 4. What was sent behind STLS in the clear could later be taken for something sent inside TLS
- * (CVE-2011-0411 and many after it), so the connection ends there. */
-int
-session_stls(struct pop3_session *s, const struct command *c)
+/* RFC 2595 section 4. Octets behind the STLS line were sent without protection, by whomever: they must not become commands
+ * of the protected session, and no honest client sends them. */
+enum session_next
+session_stls(struct session *s, const struct command *c)
 {
+	uint64_t deadline;
 	int rc;
 
 	(void) c;
-	if (stream_is_tls(s->client))
-		return session_reply(s, REPLY_TLS_ACTIVE);
-	if (s->settings->tls == NULL)
-		return session_reply(s, REPLY_NO_TLS);
-	if (s->credentials.user != NULL)
-		return session_reply(s, REPLY_STLS_LATE);
-	if (s->in_at < s->in_end || stream_has_input(s->client)) {
+	if (!may_start_tls(s))
+		return session_bad_command(s, "-ERR STLS is not possible now");
+	if (line_buffer_left(&s->input) > 0 || stream_has_input(s->client)) {
 		error_set(&s->report->error, ERR_PROTOCOL, "octets after STLS");
-		session_end(s, POP3_END_BAD_COMMANDS);
-		return 0;
+		session_output_drop(s);
+		return session_end(s, POP3_END_BAD_COMMANDS);
 	}
-	if ((rc = session_reply(s, REPLY_START_TLS)) != 0 || (rc = session_flush(s)) != 0)
-		return rc;
-	rc = stream_start_tls_server(s->client, s->settings->tls,
-	    fiber_deadline(s->settings->login_ms), &s->report->error);
-	if (rc != 0 && rc != ERR_CANCELLED)
-		s->report->end = POP3_END_TLS_FAILED;
+	if (session_reply(s, "+OK begin TLS") == SESSION_OVER || session_flush(s) == SESSION_OVER)
+		return SESSION_OVER;
+	deadline = fiber_deadline(s->settings->login_ms);
+	if (s->authorization_deadline < deadline)
+		deadline = s->authorization_deadline;
+	rc = stream_start_tls_server(s->client, s->settings->tls, deadline, &s->report->error);
+	if (rc != 0)
+		return session_fail(s, POP3_END_TLS_FAILED, rc);
+	/* Everything that was said before may be somebody else's words. Only the counts of failures stay. */
+	line_buffer_clear(&s->input);
+	credentials_clear(&s->credentials);
 	s->report->user[0] = '\0';
-	return rc;
-}
-
-int
-session_utf8(struct pop3_session *s, const struct command *c)
-{
-	(void) c;
-	return session_reply(s, "+OK UTF-8 enabled"); /* RFC 6856 section 2.1; messages are passed on as they are anyway */
+	return SESSION_GOES_ON;
 }

@@ -1,109 +1,124 @@
-/* session_transaction.c - commands that need nothing but the snapshot (RFC 1939 section 5). */
-#include <inttypes.h>
-#include <string.h>
-
+/* session_transaction.c - commands on the snapshot: STAT, LIST, UIDL, DELE, RSET, NOOP (RFC 1939 sections 5 and 7). */
 #include "pop3front/session_internal.h"
 
-bool
-session_find_message(struct pop3_session *s, const char *word, size_t len, size_t *number,
-    const struct snapshot_message **out, int *rc)
-{
-	uint64_t wanted;
-	int found;
-
-	if (command_number(word, len, &wanted) != 0) {
-		*rc = session_bad_command(s, REPLY_BAD_NUMBER);
-		return false;
-	}
-	found = snapshot_lookup(s->maildrop.snapshot, wanted, out);
-	if (found != 0) {
-		*rc = session_reply(s, found == ERR_GONE ? REPLY_MARKED : REPLY_NO_SUCH_MESSAGE);
-		return false;
-	}
-	*number = (size_t) wanted;
-	return true;
-}
+#include <inttypes.h>
 
 int
-session_stat(struct pop3_session *s, const struct command *c)
+session_message_number(struct session *s, const struct command *c, unsigned index, size_t *number)
+{
+	const struct snapshot_message *m;
+	uint64_t value;
+
+	if (command_number(c->word[index], c->word_len[index], &value) != 0) {
+		session_reply(s, "-ERR not a message number");
+		return ERR_INVALID;
+	}
+	switch (snapshot_lookup(s->maildrop.snapshot, value, &m)) {
+	case 0:
+		*number = (size_t) value;
+		return 0;
+	case ERR_GONE:
+		session_reply(s, "-ERR message is marked as deleted");
+		return ERR_INVALID;
+	default:
+		session_reply(s, "-ERR no such message");
+		return ERR_INVALID;
+	}
+}
+
+static enum session_next
+state_after_reply(const struct session *s)
+{
+	return s->over ? SESSION_OVER : SESSION_GOES_ON;
+}
+
+enum session_next
+session_stat(struct session *s, const struct command *c)
 {
 	(void) c;
-	return session_reply_format(s, "+OK %zu %" PRIu64, snapshot_left(s->maildrop.snapshot),
+	return session_reply(s, "+OK %zu %" PRIu64, snapshot_left(s->maildrop.snapshot),
 	    snapshot_left_octets(s->maildrop.snapshot));
 }
 
-/* One line of a listing, after PREFIX. */
-typedef int listing_line(struct pop3_session *s, const char *prefix, size_t number);
+/* One line of LIST or UIDL about message NUMBER, behind PREFIX. */
+typedef enum session_next show_message(struct session *s, const char *prefix, size_t number);
 
-static int
-size_line(struct pop3_session *s, const char *prefix, size_t number)
+static enum session_next
+show_size(struct session *s, const char *prefix, size_t number)
 {
-	return session_reply_format(s, "%s%zu %" PRIu64, prefix, number,
+	return session_reply(s, "%s%zu %" PRIu64, prefix, number,
 	    snapshot_at(s->maildrop.snapshot, number)->size);
 }
 
-static int
-uidl_line(struct pop3_session *s, const char *prefix, size_t number)
+static enum session_next
+show_uidl(struct session *s, const char *prefix, size_t number)
 {
 	char uidl[UIDL_MAX + 1];
 
 	snapshot_uidl(s->maildrop.snapshot, number, uidl);
-	return session_reply_format(s, "%s%zu %s", prefix, number, uidl);
+	return session_reply(s, "%s%zu %s", prefix, number, uidl);
 }
 
-/* LIST and UIDL, with an argument or without. */
-static int
-listing(struct pop3_session *s, const struct command *c, listing_line *line)
+/* The command about one message where it names one, else about all that are not marked. */
+static enum session_next
+show(struct session *s, const struct command *c, show_message *show_one)
 {
 	const struct snapshot *snapshot = s->maildrop.snapshot;
-	const struct snapshot_message *m;
 	size_t number;
-	int rc;
 
 	if (c->words == 1) {
-		if (!session_find_message(s, c->word[0], c->word_len[0], &number, &m, &rc))
-			return rc;
-		return line(s, "+OK ", number);
+		if (session_message_number(s, c, 0, &number) != 0)
+			return state_after_reply(s);
+		return show_one(s, "+OK ", number);
 	}
-	rc = session_reply_format(s, "+OK %zu messages", snapshot_left(snapshot));
-	for (number = 1; rc == 0 && number <= snapshot_count(snapshot); number++)
-		if (!snapshot_at(snapshot, number)->deleted)
-			rc = line(s, "", number);
-	return rc != 0 ? rc : session_reply(s, ".");
+	if (session_reply(s, "+OK %zu messages", snapshot_left(snapshot)) == SESSION_OVER)
+		return SESSION_OVER;
+	for (number = 1; number <= snapshot_count(snapshot); number++) {
+		if (snapshot_at(snapshot, number)->deleted)
+			continue;
+		if (show_one(s, "", number) == SESSION_OVER)
+			return SESSION_OVER;
+	}
+	return session_reply(s, ".");
 }
 
-int
-session_list(struct pop3_session *s, const struct command *c)
+enum session_next
+session_list(struct session *s, const struct command *c)
 {
-	return listing(s, c, size_line);
+	return show(s, c, show_size);
 }
 
-int
-session_uidl(struct pop3_session *s, const struct command *c)
+enum session_next
+session_uidl(struct session *s, const struct command *c)
 {
-	return listing(s, c, uidl_line);
+	return show(s, c, show_uidl);
 }
 
-int
-session_dele(struct pop3_session *s, const struct command *c)
+enum session_next
+session_dele(struct session *s, const struct command *c)
 {
-	const struct snapshot_message *m;
 	size_t number;
-	int rc;
 
-	if (!session_find_message(s, c->word[0], c->word_len[0], &number, &m, &rc))
-		return rc;
+	if (session_message_number(s, c, 0, &number) != 0)
+		return state_after_reply(s);
 	if (!s->maildrop.may_delete)
-		return session_reply(s, REPLY_READ_ONLY);
+		return session_reply(s, "-ERR [SYS/PERM] messages of this maildrop cannot be deleted");
 	if (snapshot_mark(s->maildrop.snapshot, number) != 0)
-		return session_reply(s, REPLY_BROKEN);
-	return session_reply(s, "+OK marked");
+		return session_reply(s, "-ERR message was not handed over completely");
+	return session_reply(s, "+OK message marked");
 }
 
-int
-session_rset(struct pop3_session *s, const struct command *c)
+enum session_next
+session_rset(struct session *s, const struct command *c)
 {
 	(void) c;
 	snapshot_unmark_all(s->maildrop.snapshot);
 	return session_reply(s, "+OK no message is marked");
+}
+
+enum session_next
+session_noop(struct session *s, const struct command *c)
+{
+	(void) c;
+	return session_reply(s, "+OK");
 }
