@@ -325,6 +325,7 @@ class Bodies(Hostile):
         session = self.answer_to_retr()
         if session is not None:
             self.assertEqual(session.multi_body(), b"Subject: q\r\n")
+            session.close()
         self.assert_healthy()
 
     def test_size_that_differs_from_the_body(self):

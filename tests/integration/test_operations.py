@@ -92,7 +92,7 @@ upstream {{
                 self.faulty("idle_timeout = 10m", text)
 
     def test_bad_addresses(self):
-        for address in ("127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "::1:110", "[::1]", "300.0.0.1:110", "x:y"):
+        for address in ("127.0.0.1", "127.0.0.1:65536", "::1:110", "[::1]", "300.0.0.1:110", "x:y"):
             with self.subTest(address):
                 self.faulty("address = 127.0.0.1:1110, [::1]:1110", f"address = {address}", "address")
 
@@ -542,6 +542,8 @@ class Log(Case):
         log = gate.log()
         self.assertNotRegex(log, "[\x00-\x08\x0b-\x1f\x7f]")
         for line in log.splitlines():
+            if line.startswith("=="):
+                continue  # AddressSanitizer introduces itself
             self.assertRegex(line, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (error|warning|info|debug) ")
         summary = [line for line in log.splitlines() if "session ended" in line and "user=someone" in line]
         self.assertEqual(len(summary), 1, log)

@@ -78,9 +78,11 @@ class Mailbox:
             return {}
         found = {}
         for line in self._did(self.connection.uid("FETCH", "1:*", "(UID FLAGS)")):
-            uid = int(re.search(rb"UID (\d+)", line)[1])
+            uid = re.search(rb"UID (\d+)", line)
+            if not uid:
+                continue  # news that came with an earlier answer
             flags = re.search(rb"FLAGS \(([^)]*)\)", line)[1].decode()
-            found[uid] = set(flags.split()) - {"\\Recent"}
+            found[int(uid[1])] = set(flags.split()) - {"\\Recent"}
         return found
 
     def store(self, uids, change, flags):
