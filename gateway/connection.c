@@ -93,7 +93,8 @@ note_tls(struct connection *c)
 
 /* The backend's open, which besides tells us who has logged in, and whether STLS came before. CTX is the connection's maildrop context. */
 static int
-open_maildrop(void *ctx, const struct credentials *credentials, struct pop3_maildrop *out, struct error *e)
+open_maildrop(void *ctx, const struct credentials *credentials, struct pop3_maildrop *out,
+    struct error *e)
 {
 	struct maildrop_context *maildrop = ctx;
 	struct connection *c =
