@@ -2,6 +2,7 @@
 #pragma once
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -36,6 +37,7 @@ listen_on(const char *address, int backlog, uint16_t *port)
 static inline void
 tcp_pair(int fds[2])
 {
+	static const int on = 1;
 	uint16_t port = 0;
 	int listener = listen_on("127.0.0.1", 1, &port);
 	struct sockaddr_in name = loopback("127.0.0.1", port);
@@ -44,6 +46,8 @@ tcp_pair(int fds[2])
 	CU_ASSERT_EQUAL_FATAL(connect(fds[0], (struct sockaddr *) &name, sizeof(name)), 0);
 	fds[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	CU_ASSERT_TRUE_FATAL(fds[1] >= 0);
+	setsockopt(fds[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fds[1], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	close(listener);
 }
 
