@@ -116,6 +116,7 @@ log_in(struct session *s)
 	s->state = SESSION_TRANSACTION;
 	s->bad_commands = 0;
 	s->report->logged_in = true;
+	s->report->error = (struct error) { 0 }; /* of an earlier try */
 	session_backend_used(s);
 	return session_reply(s, "+OK maildrop has %zu messages", snapshot_left(s->maildrop.snapshot));
 }
