@@ -91,7 +91,8 @@ note_tls(struct connection *c)
 	snprintf(c->tls_version, sizeof(c->tls_version), "%s", stream_tls_version(c->stream));
 }
 
-/* The backend's open, which besides tells us who has logged in, and whether STLS came before. CTX is the connection's maildrop context. */
+/* The backend's open, which besides tells us who has logged in, and whether STLS came before. CTX is the connection's
+ * maildrop context. */
 static int
 open_maildrop(void *ctx, const struct credentials *credentials, struct pop3_maildrop *out,
     struct error *e)
