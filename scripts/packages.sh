@@ -7,7 +7,11 @@ packages_for() {
 	build) echo build-essential cmake pkg-config libuv1-dev libetpan-dev libssl-dev uthash-dev scdoc ;;
 	demo) echo curl openssl ca-certificates ;;
 	demo-server) echo dovecot-imapd ;;
-	tests) echo libcunit1-dev python3 dovecot-imapd dovecot-pop3d curl fetchmail mpop openssl ca-certificates ;;
+	tests)
+		echo libcunit1-dev python3 dovecot-imapd dovecot-pop3d curl fetchmail mpop openssl ca-certificates
+		# Libraries of Cyrus, whose own packages cannot be installed beside Dovecot's.
+		echo libpcre3 libpq5 libsasl2-modules
+		;;
 	fuzz) echo clang libclang-rt-dev ;;
 	valgrind) echo valgrind ;;
 	coverage) echo gcovr ;;
