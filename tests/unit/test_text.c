@@ -158,7 +158,7 @@ errors_carry_text(void)
 	CU_ASSERT_EQUAL(strlen(e.text), ERROR_TEXT_MAX - 1);
 	CU_ASSERT_EQUAL(error_set(NULL, ERR_LIMIT, "x"), ERR_LIMIT);
 	for (int code = ERR_OK; code <= ERR_PERMANENT; code++)
-		CU_ASSERT_STRING_NOT_EQUAL(error_name((enum error_code) code), "unknown error");
+		CU_ASSERT_STRING_NOT_EQUAL(error_name(code), "unknown error");
 }
 
 int
