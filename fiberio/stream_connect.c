@@ -1,7 +1,7 @@
 /* stream_connect.c - from a host name to a connected stream; see stream_connect.
  *
- * Addresses are tried one after the other, in the system's order but families in turn (RFC 8305 section 4), so that a family that
- * does not work here costs one address's share of the time and not all of it. */
+ * Addresses are tried one after the other, in the system's order but families in turn (RFC 8305 section 4), so that a
+ * family that does not work here costs one address's share of the time and not all of it. */
 #include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>

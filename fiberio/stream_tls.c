@@ -198,20 +198,6 @@ expect_name(SSL *ssl, const char *name)
 	return 0;
 }
 
-/* OpenSSL lets a server choose a protocol that we never offered (RFC 7301 section 3.1 does not). */
-static int
-check_protocol(struct stream *s, struct error *e)
-{
-	const unsigned char *chosen;
-	unsigned len;
-
-	SSL_get0_alpn_selected(s->ssl, &chosen, &len);
-	if (len == 0 || (len == 4 && memcmp(chosen, "imap", 4) == 0))
-		return 0;
-	s->failed = true;
-	return error_set(e, ERR_TLS, "TLS handshake: the server speaks another protocol than IMAP");
-}
-
 int
 stream_start_tls_client(
     struct stream *s, struct tls_client *client, const char *name, uint64_t deadline, struct error *e)
@@ -223,9 +209,7 @@ stream_start_tls_client(
 	s->client = tls_client_ref(client);
 	if ((rc = expect_name(s->ssl, name)) != 0)
 		return error_set(e, rc, "cannot verify the name \"%s\": %s", name, error_name(rc));
-	if ((rc = shake_hands(s, SSL_connect, deadline, e)) != 0)
-		return rc;
-	return check_protocol(s, e);
+	return shake_hands(s, SSL_connect, deadline, e);
 }
 
 bool

@@ -461,7 +461,7 @@ static void
 overflow_main(void *arg)
 {
 	(void) arg;
-	recurse(100000);
+	recurse(266); /* more than 256 KiB, less than two stacks */
 	_exit(0); /* the guard page was not there */
 }
 
@@ -476,9 +476,12 @@ an_overflowing_stack_hits_the_guard_page(void)
 		signal(SIGSEGV, SIG_DFL);
 		signal(SIGBUS, SIG_DFL);
 		setrlimit(RLIMIT_CORE, &(struct rlimit) { 0, 0 });
-		if (uv_loop_init(&loop) != 0 || fiber_runtime_new(&loop, &runtime) != 0 ||
-		    fiber_spawn(runtime, overflow_main, NULL, NULL) != 0)
+		if (uv_loop_init(&loop) != 0 || fiber_runtime_new(&loop, &runtime) != 0)
 			_exit(1);
+		/* The kernel maps downwards, so below the first stack there is another one to run into. */
+		for (int i = 0; i < 3; i++)
+			if (fiber_spawn(runtime, overflow_main, NULL, NULL) != 0)
+				_exit(1);
 		uv_run(&loop, UV_RUN_DEFAULT);
 		_exit(2);
 	}
@@ -487,22 +490,38 @@ an_overflowing_stack_hits_the_guard_page(void)
 	CU_ASSERT_TRUE(WIFSIGNALED(status));
 }
 
-/* Leaves the address of a frame far below, and sleeps over two sweeps. */
+struct rester {
+	unsigned depth;	/* frames above the sleep, so that it begins anywhere in a page */
+	const char *volatile below; /* an address far below */
+};
+
+static unsigned __attribute__((noinline))
+rest_below(struct rester *r, unsigned depth)
+{
+	volatile char kept[32];
+	unsigned wrong = 0;
+
+	for (size_t i = 0; i < sizeof(kept); i++)
+		kept[i] = (char) (depth + i);
+	if (depth > 0)
+		wrong = rest_below(r, depth - 1);
+	else {
+		recurse(100);
+		r->below = (const char *) __builtin_frame_address(0) - 64 * 1024;
+		CU_ASSERT_EQUAL(fiber_sleep(4500), 0); /* over two sweeps */
+		recurse(100);
+	}
+	for (size_t i = 0; i < sizeof(kept); i++)
+		wrong += kept[i] != (char) (depth + i);
+	return wrong;
+}
+
 static void
 resting_main(void *arg)
 {
-	const char *volatile *deep = arg;
-	volatile char kept[512];
+	struct rester *r = arg;
 
-	for (size_t i = 0; i < sizeof(kept); i++)
-		kept[i] = (char) i;
-	recurse(100);
-	*deep = (const char *) __builtin_frame_address(0) - 64 * 1024;
-	CU_ASSERT_EQUAL(fiber_sleep(4500), 0);
-	for (size_t i = 0; i < sizeof(kept); i++)
-		if (kept[i] != (char) i)
-			CU_FAIL("the sweep took a frame that was in use");
-	CU_ASSERT_NOT_EQUAL(recurse(100), 0);
+	CU_ASSERT_EQUAL(rest_below(r, r->depth), 0);
 }
 
 static bool
@@ -518,14 +537,17 @@ is_resident(const char *at)
 static void
 resting_fibers_give_memory_back(void)
 {
-	const char *volatile deep = NULL;
+	struct rester resters[64] = { 0 };
 
 	begin();
-	spawn(resting_main, (void *) &deep);
+	for (unsigned i = 0; i < 64; i++) {
+		resters[i].depth = i;
+		spawn(resting_main, &resters[i]);
+	}
 	run_a_little();
-	CU_ASSERT_PTR_NOT_NULL_FATAL(deep);
-	CU_ASSERT_TRUE(is_resident(deep));
-	while (is_resident(deep) && fiber_count(runtime) > 0)
+	CU_ASSERT_PTR_NOT_NULL_FATAL(resters[0].below);
+	CU_ASSERT_TRUE(is_resident(resters[0].below));
+	while (is_resident(resters[0].below) && fiber_count(runtime) > 0)
 		uv_run(&loop, UV_RUN_ONCE);
 	/* Under valgrind, which keeps its own account of what is defined, the sweep leaves stacks alone. */
 	CU_ASSERT_TRUE(fiber_count(runtime) > 0 || RUNNING_ON_VALGRIND);

@@ -78,7 +78,8 @@ middle_main(void *arg)
 	char chunk[7001];
 	size_t got;
 
-	while (stream_read(r->from, chunk, odd_length(&r->seed, sizeof(chunk)), &got, FIBER_NO_DEADLINE) == 0 &&
+	while (stream_read(r->from, chunk, odd_length(&r->seed, sizeof(chunk)), &got,
+		   FIBER_NO_DEADLINE) == 0 &&
 	    stream_write(r->to, chunk, got, 60000) == 0)
 		r->octets += got;
 	stream_close(r->from);
@@ -93,7 +94,8 @@ drain_main(void *arg)
 	unsigned char chunk[9001];
 	size_t got, wrong = 0;
 
-	while (stream_read(r->from, chunk, odd_length(&r->seed, sizeof(chunk)), &got, FIBER_NO_DEADLINE) == 0) {
+	while (stream_read(r->from, chunk, odd_length(&r->seed, sizeof(chunk)), &got,
+		   FIBER_NO_DEADLINE) == 0) {
 		for (size_t i = 0; i < got; i++)
 			wrong += chunk[i] != pattern(r->octets + i);
 		r->octets += got;

@@ -363,24 +363,46 @@ an_interrupted_stream_still_writes(void)
 	end_tls();
 }
 
-/* A record of which only the head has come must not let the interruption be forgotten. */
+struct signal {
+	struct stream *s;
+	struct stream *target;
+};
+
+static void
+interrupter_main(void *arg)
+{
+	struct signal *signal = arg;
+	char octet;
+	size_t got;
+
+	CU_ASSERT_EQUAL(stream_read(signal->s, &octet, 1, &got, FIBER_NO_DEADLINE), 0);
+	stream_interrupt(signal->target);
+	stream_close(signal->s);
+}
+
+/* The reader is interrupted and, before its turn has come, woken by a piece of a record: it must not wait for the rest. */
 static void
 a_part_of_a_record_does_not_hide_an_interruption(void)
 {
 	static struct party s, c;
-	int fds[2], raw;
+	struct signal signal;
+	int fds[2], others[2], raw;
 
 	begin_tls();
 	unix_pair(fds);
 	raw = fcntl(fds[1], F_DUPFD_CLOEXEC, 0);
 	introduce(&s, &c, fds);
 	CU_ASSERT_TRUE_FATAL(s.rc == 0 && c.rc == 0);
+	unix_pair(others);
+	signal = (struct signal) { adopt(runtime, others[0]), s.s };
+	spawn(interrupter_main, &signal);
 	spawn(read_main, &s);
 	run_a_little();
+	CU_ASSERT_EQUAL(write(others[1], "x", 1), 1);
 	CU_ASSERT_EQUAL(write(raw, "\x17\x03\x03\x00\x40part", 9), 9);
-	stream_interrupt(s.s);
 	run_all();
 	CU_ASSERT_EQUAL(s.rc, ERR_INTERRUPTED);
+	close(others[1]);
 	close(raw);
 	part(&s, &c);
 	end_tls();

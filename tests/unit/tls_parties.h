@@ -114,8 +114,11 @@ write_main(void *arg)
 {
 	struct party *p = arg;
 
-	while ((p->rc = stream_write(p->s, p->buf, sizeof(p->buf), p->ms)) == 0)
-		p->got += sizeof(p->buf);
+	do {
+		ERR_raise(ERR_LIB_SSL, ERR_R_INTERNAL_ERROR);
+		p->rc = stream_write(p->s, p->buf, sizeof(p->buf), p->ms);
+		p->got += p->rc == 0 ? sizeof(p->buf) : 0;
+	} while (p->rc == 0);
 	p->done = true;
 }
 
