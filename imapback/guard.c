@@ -2,7 +2,8 @@
  *
  * The head of a line (its tag or "*", number and keyword) is held back until the kind of the response is known. Then the
  * line is either free text (RFC 3501 section 7.1), or a FETCH response, read strictly by its grammar, or something else with
- * structure, of which only quotes, literals and parentheses are understood. Kinds that nobody here needs are swallowed. */
+ * structure, of which only quotes, literals and parentheses are understood. Kinds that nobody here needs are swallowed, and so
+ * are keywords among flags and the arguments of response codes that mean nothing to us. */
 #include "imapback/guard.h"
 
 #include <string.h>
@@ -15,10 +16,14 @@ enum state {
 	LF_EXPECTED,	/* CR was the end of a line */
 	TEXT_START,	/* the first octet of free text */
 	CODE_NAME,	/* inside "[", collecting the name of a response code */
-	CODE_NUMBER,	/* its argument, where that is a number of ours */
-	CODE_REST,	/* its argument, whatever it is */
+	CODE_NUMBER,	/* its argument, by kind */
+	CODE_WORDS,
+	CODE_FLAGS_OPEN,
+	CODE_DROPPED,
+	CODE_END,
 	TEXT,
-	DATA,		/* structure: anything but FETCH and SEARCH */
+	WORDS,		/* of CAPABILITY */
+	DATA,		/* structure: of ID, and of what is swallowed */
 	QUOTED,
 	QUOTED_ESCAPE,
 	LITERAL_SIZE,
@@ -32,11 +37,13 @@ enum state {
 	FETCH_ITEM,
 	FETCH_NUMBER,
 	FETCH_FLAGS_OPEN,
-	FETCH_FLAGS,	/* or the argument of MODSEQ */
+	FETCH_MODSEQ_OPEN,
+	FETCH_MODSEQ,
 	FETCH_DATE,
 	FETCH_BODY,
 	FETCH_NIL,
 	FETCH_NEXT,
+	FLAGS,		/* inside a list of flags; after_quoted says what comes behind it */
 	LINE_END,	/* nothing but CRLF may follow */
 };
 
@@ -243,7 +250,11 @@ begin_untagged(struct guard *g, char c)
 		return begin_text(g, c);
 	if (is_part(g, 2, "SEARCH"))
 		return begin_search(g, c);
-	if (is_part(g, 2, "CAPABILITY") || is_part(g, 2, "FLAGS") || is_part(g, 2, "ID"))
+	if (is_part(g, 2, "CAPABILITY")) {
+		release_head(g);
+		return begin_data(g, c, WORDS);
+	}
+	if (is_part(g, 2, "ID"))
 		release_head(g);
 	return begin_data(g, c, DATA);
 }
@@ -284,6 +295,8 @@ end_of_word(struct guard *g, char c)
 		return begin_tagged(g, c, second);
 	if (!is_digit(g->word[second]))
 		return begin_untagged(g, c);
+	if (g->expectation == GUARD_EXPECT_GREETING)
+		return refuse(g, "not a greeting");
 	if (second + part_length(g, second) < g->word_len)
 		return begin_numbered(g, c, second + part_length(g, second) + 1);
 	if (c == '\r')
@@ -301,6 +314,51 @@ in_head(struct guard *g, char c)
 	return add_to_word(g, c) ? DROP : refuse(g, "line that is no response");
 }
 
+/* ---- lists of flags ---- */
+
+/* Keywords may be anything, and some servers send what no grammar allows; libetpan is known to fall over such lists. Nobody here
+ * needs a keyword, so the parser sees the system flags only. */
+static bool
+is_system_flag(const struct guard *g)
+{
+	static const char *const flags[] = { "\\Answered", "\\Flagged", "\\Deleted", "\\Seen",
+		"\\Draft", "\\Recent" };
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (is_word(g, flags[i]))
+			return !(g->after_quoted == CODE_END && i == 5); /* never permanent */
+	return false;
+}
+
+/* The list has been opened; AFTER is the state behind it. */
+static enum action
+begin_flags(struct guard *g, enum state after)
+{
+	g->after_quoted = after;
+	begin_number(g); /* counts the flags passed on */
+	return begin_word(g, FLAGS, PASS);
+}
+
+static enum action
+in_flags(struct guard *g, char c)
+{
+	if (c == '(' || c == '"' || c == '{' || c == '\r')
+		return refuse(g, "malformed list of flags");
+	if (c != ' ' && c != ')') {
+		/* One too long for the buffer is no system flag, and stays none. */
+		(void) add_to_word(g, c);
+		return DROP;
+	}
+	if (is_system_flag(g)) {
+		if (g->number++ > 0)
+			g->out[g->out_len++] = ' ';
+		memcpy(g->out + g->out_len, g->word, g->word_len);
+		g->out_len += g->word_len;
+	}
+	g->word_len = 0;
+	return c == ')' ? go(g, (enum state) g->after_quoted, PASS) : DROP;
+}
+
 /* ---- free text ---- */
 
 static enum action
@@ -313,48 +371,96 @@ static enum action
 in_text_start(struct guard *g, char c)
 {
 	if (c == '[')
-		return begin_word(g, CODE_NAME, PASS);
+		return begin_word(g, CODE_NAME, DROP);
 	g->state = TEXT;
 	return in_text(g, c);
 }
 
-/* The parser reads response codes by their grammar, in which literals and strings may stand: none that we need has any. */
-static enum action
-in_code_rest(struct guard *g, char c)
+/* Octets that libetpan takes for part of an atom (RFC 3501 section 9, ATOM-CHAR). */
+static bool
+is_atom_char(char c)
 {
-	if (c == '{' || c == '"')
-		return refuse(g, "string in a response code");
-	if (c == '(' && ++g->depth > 1)
-		return refuse(g, "parentheses in a response code");
-	if (c == '\r')
-		return refuse(g, "response code without an end");
-	return c == ']' ? go(g, TEXT, PASS) : PASS;
+	return c > ' ' && c < 0x7f && strchr("(){%*\"\\]", c) == NULL;
+}
+
+/* Codes that libetpan reads by a grammar of their own, and nobody needs. It is known to fall over malformed ones. */
+static bool
+is_unwanted_code(const struct guard *g)
+{
+	static const char *const codes[] = { "BADCHARSET", "APPENDUID", "COPYUID", "HIGHESTMODSEQ",
+		"NOMODSEQ", "MODIFIED", "CLOSED" };
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (is_word(g, codes[i]))
+			return true;
+	return g->word_len == 0;
+}
+
+/* The name of a response code is complete; C ended it. Arguments that are not needed are dropped. */
+static enum action
+end_of_code_name(struct guard *g, char c)
+{
+	enum state next = CODE_DROPPED;
+
+	/* In a greeting, libetpan 1.9.4 reads most codes through a null pointer. */
+	if (is_word(g, "CAPABILITY"))
+		next = CODE_WORDS;
+	else if (g->expectation == GUARD_EXPECT_GREETING) {
+		g->word[0] = 'X';
+		g->word_len = 1;
+	} else if (is_word(g, "UIDVALIDITY") || is_word(g, "UIDNEXT") || is_word(g, "UNSEEN"))
+		next = CODE_NUMBER;
+	else if (is_word(g, "PERMANENTFLAGS"))
+		next = CODE_FLAGS_OPEN;
+	else if (is_unwanted_code(g)) {
+		g->word[0] = 'X';
+		g->word_len = 1;
+	}
+	if (c == ']' && next != CODE_DROPPED)
+		return refuse(g, "response code without its argument");
+	g->out[g->out_len++] = '[';
+	memcpy(g->out + g->out_len, g->word, g->word_len);
+	g->out_len += g->word_len;
+	begin_number(g);
+	if (c == ']')
+		return go(g, TEXT, PASS);
+	return go(g, next, next == CODE_DROPPED ? DROP : PASS);
 }
 
 static enum action
 in_code_name(struct guard *g, char c)
 {
-	g->depth = 0;
-	if (c == ' ' && (is_word(g, "UIDVALIDITY") || is_word(g, "UIDNEXT") || is_word(g, "UNSEEN"))) {
-		begin_number(g);
-		return go(g, CODE_NUMBER, PASS);
-	}
-	if (c != ' ' && c != ']' && c != '\r' && c != '{' && c != '"' && c != '(') {
-		if (!add_to_word(g, c))
-			g->state = CODE_REST;
-		return PASS;
-	}
-	g->state = CODE_REST;
-	return in_code_rest(g, c);
+	if (c == ' ' || c == ']')
+		return end_of_code_name(g, c);
+	if (!is_atom_char(c) || !add_to_word(g, c))
+		return refuse(g, "malformed response code");
+	return DROP;
 }
 
 static enum action
-in_code_number(struct guard *g, char c)
+in_code(struct guard *g, char c)
 {
-	if (is_digit(c))
-		return add_digit(g, c, UINT32_MAX) ? PASS : refuse(g, "number over 32 bits");
-	g->state = CODE_REST;
-	return in_code_rest(g, c);
+	if (c == '\r')
+		return refuse(g, "response code without an end");
+	switch ((enum state) g->state) {
+	case CODE_NUMBER:
+		if (is_digit(c))
+			return add_digit(g, c, UINT32_MAX) ? PASS : refuse(g, "number over 32 bits");
+		break;
+	case CODE_WORDS:
+		if (c == ' ' || is_atom_char(c))
+			return PASS;
+		break;
+	case CODE_FLAGS_OPEN:
+		return c == '(' ? begin_flags(g, CODE_END) : refuse(g, "malformed list of flags");
+	case CODE_DROPPED:
+		if (c != ']')
+			return DROP;
+		break;
+	default:
+		break;
+	}
+	return c == ']' ? go(g, TEXT, PASS) : refuse(g, "malformed response code");
 }
 
 /* ---- strings ---- */
@@ -440,6 +546,14 @@ in_literal(struct guard *g)
 /* ---- structure ---- */
 
 static enum action
+in_words(struct guard *g, char c)
+{
+	if (c == '\r')
+		return go(g, LF_EXPECTED, PASS);
+	return c == ' ' || is_atom_char(c) ? PASS : refuse(g, "malformed capability");
+}
+
+static enum action
 in_data(struct guard *g, char c)
 {
 	switch (c) {
@@ -516,8 +630,10 @@ end_of_item(struct guard *g)
 	begin_number(g);
 	if (is_word(g, "UID") || is_word(g, "RFC822.SIZE"))
 		return go(g, FETCH_NUMBER, PASS);
-	if (is_word(g, "FLAGS") || is_word(g, "MODSEQ"))
+	if (is_word(g, "FLAGS"))
 		return go(g, FETCH_FLAGS_OPEN, PASS);
+	if (is_word(g, "MODSEQ"))
+		return go(g, FETCH_MODSEQ_OPEN, PASS);
 	if (is_word(g, "INTERNALDATE"))
 		return go(g, FETCH_DATE, PASS);
 	if (g->word_len >= 6 && text_is_word(g->word, 6, "BODY[]")) {
@@ -563,14 +679,13 @@ in_fetch_number(struct guard *g, char c)
 	return in_fetch_next(g, c);
 }
 
+/* "(n)", of 63 bits (RFC 7162 section 3.1.4). */
 static enum action
-in_fetch_flags(struct guard *g, char c)
+in_fetch_modseq(struct guard *g, char c)
 {
-	if (c == ')')
-		return go(g, FETCH_NEXT, PASS);
-	if (c == '(' || c == '"' || c == '{' || c == '\r')
-		return refuse(g, "malformed list of flags");
-	return PASS;
+	if (is_digit(c))
+		return add_digit(g, c, INT64_MAX) ? PASS : refuse(g, "number over 63 bits");
+	return c == ')' && g->digits > 0 ? go(g, FETCH_NEXT, PASS) : refuse(g, "malformed FETCH response");
 }
 
 static enum action
@@ -596,9 +711,11 @@ in_fetch(struct guard *g, char c)
 	case FETCH_NUMBER:
 		return in_fetch_number(g, c);
 	case FETCH_FLAGS_OPEN:
-		return c == '(' ? go(g, FETCH_FLAGS, PASS) : refuse(g, "malformed list of flags");
-	case FETCH_FLAGS:
-		return in_fetch_flags(g, c);
+		return c == '(' ? begin_flags(g, FETCH_NEXT) : refuse(g, "malformed list of flags");
+	case FETCH_MODSEQ_OPEN:
+		return c == '(' ? go(g, FETCH_MODSEQ, PASS) : refuse(g, "malformed FETCH response");
+	case FETCH_MODSEQ:
+		return in_fetch_modseq(g, c);
 	case FETCH_DATE:
 		return c == '"' ? begin_quoted(g, FETCH_NEXT) : refuse(g, "malformed date");
 	case FETCH_BODY:
@@ -634,11 +751,17 @@ step(struct guard *g, char c, struct guard_event *event)
 	case CODE_NAME:
 		return in_code_name(g, c);
 	case CODE_NUMBER:
-		return in_code_number(g, c);
-	case CODE_REST:
-		return in_code_rest(g, c);
+	case CODE_WORDS:
+	case CODE_FLAGS_OPEN:
+	case CODE_DROPPED:
+	case CODE_END:
+		return in_code(g, c);
+	case FLAGS:
+		return in_flags(g, c);
 	case TEXT:
 		return in_text(g, c);
+	case WORDS:
+		return in_words(g, c);
 	case DATA:
 		return in_data(g, c);
 	case QUOTED:

@@ -52,7 +52,7 @@ struct guard {
 	const char *reason;	/* NULL: nothing was refused */
 	int error;		/* what that amounts to */
 	unsigned state;		/* where in the grammar, see guard.c */
-	unsigned after_quoted;	/* the state behind the quoted string or literal that is open */
+	unsigned after_quoted;	/* the state behind the string or list of flags that is open */
 	uint32_t line;		/* octets of the current line */
 	uint32_t depth;		/* open parentheses */
 	uint64_t number;	/* of a number or literal size that is being read */

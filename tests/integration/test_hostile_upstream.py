@@ -126,8 +126,9 @@ class Outcomes(Hostile):
         session = self.gate.login_when_free("someone")
         self.server.connections[-1].send(b"* BYE [UNAVAILABLE] " + WORDS + b"\r\n")
         self.server.drop_connections()
-        self.assertEqual(session.retr(1), MESSAGES[0])
-        self.assertTrue(session.quit().startswith(b"+OK"))
+        self.assertRegex(session.err("RETR 1"), rb"^-ERR \[SYS/TEMP\] ")
+        self.assertNotIn(WORDS, session.rest())
+        self.assert_healthy()
 
     def test_stalled_login_does_not_hold_others_up(self):
         released = threading.Event()
