@@ -280,6 +280,19 @@ talk_shut(struct talk *t)
 	shutdown(t->client, SHUT_WR);
 }
 
+/* SENT comes PIECE octets at a time, with time for the session to deal with them. */
+static inline void
+hold(struct talk *t, const char *sent, size_t piece)
+{
+	for (size_t at = 0, len = strlen(sent); at < len; at += piece) {
+		talk_send(t, sent + at, len - at < piece ? len - at : piece);
+		for (int i = 0; i < 3; i++)
+			uv_run(&loop, UV_RUN_NOWAIT);
+	}
+	talk_shut(t);
+	talk_wait(t);
+}
+
 static inline void
 talk_hang_up(struct talk *t)
 {

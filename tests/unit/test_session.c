@@ -118,19 +118,6 @@ ended_as(const struct talk *t, const struct dialogue *d)
 	    t->report.end == d->end;
 }
 
-/* SENT comes PIECE octets at a time, with time for the session to deal with them. */
-static void
-hold(struct talk *t, const char *sent, size_t piece)
-{
-	for (size_t at = 0, len = strlen(sent); at < len; at += piece) {
-		talk_send(t, sent + at, len - at < piece ? len - at : piece);
-		for (int i = 0; i < 3; i++)
-			uv_run(&loop, UV_RUN_NOWAIT);
-	}
-	talk_shut(t);
-	talk_wait(t);
-}
-
 static void
 run_dialogues(size_t piece, size_t mail_piece)
 {
