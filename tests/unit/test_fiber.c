@@ -457,12 +457,43 @@ recurse(unsigned depth)
 	return recurse(depth - 1) + (unsigned) frame[depth % sizeof(frame)];
 }
 
+struct overflower {
+	struct fiber *fiber;
+	const char *at;	/* where its stack begins */
+};
+
 static void
 overflow_main(void *arg)
 {
-	(void) arg;
+	struct overflower *o = arg;
+
+	o->at = __builtin_frame_address(0);
+	fiber_park(FIBER_NO_DEADLINE);
 	recurse(266); /* more than 256 KiB, less than two stacks */
 	_exit(0); /* the guard page was not there */
+}
+
+/* In a child. Wakes a fiber that has the stack of another one right below its own, so that only the guard page is between
+ * its overflow and that stack. */
+static void
+overflow_into_a_neighbour(void)
+{
+	enum { COUNT = 16, STACK = 256 * 1024, GUARD_MAX = 64 * 1024 };
+	struct overflower fibers[COUNT];
+
+	if (uv_loop_init(&loop) != 0 || fiber_runtime_new(&loop, &runtime) != 0)
+		return;
+	for (size_t i = 0; i < COUNT; i++)
+		if (fiber_spawn(runtime, overflow_main, &fibers[i], &fibers[i].fiber) != 0)
+			return;
+	run_a_little();
+	for (size_t i = 0; i < COUNT * COUNT; i++) {
+		ptrdiff_t between = fibers[i / COUNT].at - fibers[i % COUNT].at;
+
+		if (between >= STACK && between <= STACK + GUARD_MAX)
+			fiber_wake(fibers[i / COUNT].fiber);
+	}
+	run_a_little();
 }
 
 static void
@@ -476,14 +507,8 @@ an_overflowing_stack_hits_the_guard_page(void)
 		signal(SIGSEGV, SIG_DFL);
 		signal(SIGBUS, SIG_DFL);
 		setrlimit(RLIMIT_CORE, &(struct rlimit) { 0, 0 });
-		if (uv_loop_init(&loop) != 0 || fiber_runtime_new(&loop, &runtime) != 0)
-			_exit(1);
-		/* The kernel maps downwards, so below the first stack there is another one to run into. */
-		for (int i = 0; i < 3; i++)
-			if (fiber_spawn(runtime, overflow_main, NULL, NULL) != 0)
-				_exit(1);
-		uv_run(&loop, UV_RUN_DEFAULT);
-		_exit(2);
+		overflow_into_a_neighbour();
+		_exit(1);
 	}
 	CU_ASSERT_TRUE_FATAL(child > 0);
 	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
