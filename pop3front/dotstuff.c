@@ -33,15 +33,13 @@ count_line(struct dotstuff *d)
 	d->after_cr = 0;
 }
 
-/* How many octets of IN are in the current line and need nothing done to them. */
-static size_t
-plain_run(const struct dotstuff *d, const char *in, size_t len)
+static void
+replace_nul(char *text, size_t len)
 {
-	const char *end = memchr(in, '\n', len);
-	size_t run = end == NULL ? len : (size_t) (end - in);
-	const char *nul = d->nul == DOTSTUFF_NUL_REPLACE ? memchr(in, '\0', run) : NULL;
+	char *end = text + len;
 
-	return nul == NULL ? run : (size_t) (nul - in);
+	while ((text = memchr(text, '\0', (size_t) (end - text))) != NULL)
+		*text++ = (char) 0x80;
 }
 
 /* Copies RUN octets of a line (at least one). */
@@ -49,6 +47,8 @@ static void
 copy_run(struct dotstuff *d, const char *in, size_t run, char *out)
 {
 	memcpy(out, in, run);
+	if (d->nul == DOTSTUFF_NUL_REPLACE)
+		replace_nul(out, run);
 	d->after_cr = in[run - 1] == '\r';
 	/* A line of a single CR is still the blank line. */
 	if (run > 1 || in[0] != '\r' || !d->line_start)
@@ -64,6 +64,7 @@ dotstuff_feed(
 
 	while (at < len && !d->full) {
 		size_t left = room - to, run;
+		const char *end;
 
 		if (left < 2) /* the most that one octet can become */
 			break;
@@ -79,13 +80,9 @@ dotstuff_feed(
 			out[to++] = '.';
 			left--;
 		}
-		if (in[at] == '\0' && d->nul == DOTSTUFF_NUL_REPLACE) {
-			out[to++] = (char) 0x80;
-			at++;
-			d->line_start = d->line_empty = d->after_cr = 0;
-			continue;
-		}
-		run = plain_run(d, in + at, len - at < left ? len - at : left);
+		run = len - at < left ? len - at : left;
+		if ((end = memchr(in + at, '\n', run)) != NULL)
+			run = (size_t) (end - in) - at;
 		copy_run(d, in + at, run, out + to);
 		at += run;
 		to += run;

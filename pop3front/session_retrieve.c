@@ -21,6 +21,7 @@ struct transfer {
 	struct session *session;
 	struct dotstuff stuff;
 	const char *greeting;		/* the answer; NULL: "+OK n octets" */
+	uint64_t most;			/* octets that may come at a time */
 	bool started;			/* the answer was given */
 	uint64_t announced;		/* octets that the backend promised in its last begin */
 	uint64_t received;		/* of these */
@@ -33,6 +34,8 @@ transfer_begin(struct octet_sink *sink, uint64_t octets)
 	struct session *s = t->session;
 	int rc;
 
+	if (octets > t->most)
+		return ERR_PROTOCOL;
 	t->announced = octets;
 	t->received = 0;
 	if (t->started)
@@ -85,6 +88,7 @@ transfer_prepare(struct transfer *t, struct session *s, uint64_t body_lines, con
 		.sink = { .begin = transfer_begin, .chunk = transfer_chunk },
 		.session = s,
 		.greeting = greeting,
+		.most = UINT64_MAX,
 	};
 	dotstuff_begin(&t->stuff, body_lines, s->settings->nul);
 }
@@ -112,8 +116,7 @@ transfer_failed(struct transfer *t, size_t number, int code)
 		s->must_abort = true;
 		if (s->client_gone)
 			return session_end(s, POP3_END_CLIENT_CLOSED);
-		session_note(s, code);
-		return session_end(s, POP3_END_CUT);
+		return session_fail(s, POP3_END_CUT, code);
 	}
 	if (code == ERR_CANCELLED)
 		return session_fail(s, POP3_END_SHUTDOWN, code);
@@ -165,11 +168,12 @@ retrieve_lines(struct transfer *t, const struct snapshot_message *m, uint64_t li
 	int rc;
 
 	do {
+		t->most = slice;
 		rc = s->backend->retrieve_part(
 		    s->maildrop.handle, m, offset, slice, &t->sink, &s->report->error);
 		if (rc != 0)
 			return rc;
-		if (!t->started || t->received != t->announced || t->received > slice)
+		if (!t->started || t->received != t->announced)
 			return error_set(&s->report->error, ERR_PROTOCOL, "part of another length than announced");
 		if (t->received < slice)
 			return 0;

@@ -73,7 +73,8 @@ show(struct session *s, const struct command *c, show_message *show_one)
 	}
 	if (session_reply(s, "+OK %zu messages", snapshot_left(snapshot)) == SESSION_OVER)
 		return SESSION_OVER;
-	for (number = 1; number <= snapshot_count(snapshot); number++) {
+	/* To a client that is gone nothing is written, so nothing would make other sessions' turn come. */
+	for (number = 1; number <= snapshot_count(snapshot) && !s->client_gone; number++) {
 		if (snapshot_at(snapshot, number)->deleted)
 			continue;
 		if (show_one(s, "", number) == SESSION_OVER)
