@@ -175,21 +175,26 @@ take_responses(struct imap *imap)
 	}
 }
 
-/* What came of a fetch whose command was answered. */
+/* What came of a fetch whose command was answered. A body that is not complete when the answer is, or whose owner is not known,
+ * was sent out of turn: the rest of it would be taken for part of the next message, so the connection ends. */
 static int
-judge_fetch(const struct imap *imap, const struct imap_outcome *outcome, struct error *e)
+judge_fetch(struct imap *imap, const struct imap_outcome *outcome, struct error *e)
 {
 	const struct imap_operation *op = &imap->operation;
 
+	if (op->body_begun && !op->body_complete)
+		imap_fail(imap, ERR_PROTOCOL, "the answer to FETCH ended inside the message");
+	else if (op->body_begun && !op->uid_confirmed)
+		imap_fail(imap, ERR_PROTOCOL, "the server did not say whose body it sent");
+	if (imap->dead)
+		return imap_dead_error(imap, e);
 	/* Once octets came, the message is there, and whatever the reason, they are worthless. */
 	if (!outcome->ok && op->body_begun)
 		return error_set(e, ERR_TEMPORARY, "FETCH failed in the end: %s", outcome->text);
 	if (!outcome->ok)
 		return imap_refused(outcome, "FETCH", RESPONSE_TO_OTHER, e);
-	if (op->body_begun && op->body_complete && op->uid_confirmed)
-		return 0;
 	if (op->body_begun)
-		return error_set(e, ERR_PROTOCOL, "the server did not say whose body it sent");
+		return 0;
 	if (op->body_nil)
 		return error_set(e, ERR_TEMPORARY, "the server has NIL for the message");
 	return error_set(e, ERR_GONE, "the message does not exist any more");
@@ -208,9 +213,7 @@ fetch(struct imap *imap, const char *text, uint32_t uid, struct octet_sink *sink
 	if (rc == 0)
 		take_responses(imap);
 	imap->operation.sink = NULL;
-	if (imap->dead)
-		return imap_dead_error(imap, e);
-	return judge_fetch(imap, &outcome, e);
+	return rc != 0 ? imap_dead_error(imap, e) : judge_fetch(imap, &outcome, e);
 }
 
 int
