@@ -26,7 +26,8 @@ struct pop3_backend {
 
 	/* Pours message M into SINK. On 0 the message is complete and confirmed. ERR_GONE: it does not exist any more. After
 	 * any error following sink->begin the octets so far are worthless. */
-	int (*retrieve)(void *handle, const struct snapshot_message *m, struct octet_sink *sink, struct error *e);
+	int (*retrieve)(void *handle, const struct snapshot_message *m, struct octet_sink *sink,
+	    struct error *e);
 
 	/* As retrieve, for OCTETS octets of M from OFFSET on. sink->begin gets the octets that really follow: fewer than asked
 	 * for means that the message ends there. */

@@ -36,7 +36,7 @@ struct command {
 	enum command_verb verb;
 	const char *text;	/* everything after the one space behind the verb, verbatim (USER, PASS) */
 	size_t text_len;
-	unsigned words;		/* arguments separated by blanks, trailing blanks not counted; 3 means more than 2 */
+	unsigned words;		/* arguments separated by blanks; 3 means more than 2 */
 	const char *word[2];	/* the first two */
 	size_t word_len[2];
 };

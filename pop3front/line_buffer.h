@@ -31,7 +31,8 @@ enum line_state {
 void line_buffer_begin(struct line_buffer *b);
 
 /* The next line, without its end; valid until the next call on B. */
-enum line_state line_buffer_next(struct line_buffer *b, enum line_limit limit, const char **line, size_t *len);
+enum line_state line_buffer_next(
+    struct line_buffer *b, enum line_limit limit, const char **line, size_t *len);
 
 /* Lets go of the line given out last; no effect where there is none. */
 void line_buffer_drop(struct line_buffer *b);

@@ -14,7 +14,8 @@
 struct sasl_mechanism {
 	const char *name;
 	const char *challenges[2]; /* in base64; unused ones are NULL */
-	enum sasl_outcome (*respond)(struct sasl_exchange *x, const char *text, size_t len, struct credentials *c);
+	enum sasl_outcome (*respond)(
+	    struct sasl_exchange *x, const char *text, size_t len, struct credentials *c);
 };
 
 static enum sasl_outcome

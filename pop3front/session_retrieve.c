@@ -174,7 +174,8 @@ retrieve_lines(struct transfer *t, const struct snapshot_message *m, uint64_t li
 		if (rc != 0)
 			return rc;
 		if (!t->started || t->received != t->announced)
-			return error_set(&s->report->error, ERR_PROTOCOL, "part of another length than announced");
+			return error_set(
+			    &s->report->error, ERR_PROTOCOL, "part of another length than announced");
 		if (t->received < slice)
 			return 0;
 		offset += slice;

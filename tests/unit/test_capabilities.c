@@ -17,8 +17,10 @@ rule_21_exact_for_the_state(void)
 		struct capabilities state;
 		const char *text;
 	} rows[] = {
-		{ "plain, STLS offered, passwords allowed", { false, true, true }, ALWAYS LOGIN "STLS\r\n" END },
-		{ "plain, STLS offered, passwords not allowed", { false, true, false }, ALWAYS "STLS\r\n" END },
+		{ "plain, STLS offered, passwords allowed", { false, true, true }, ALWAYS LOGIN "STLS\r\n"
+		    END },
+		{ "plain, STLS offered, passwords not allowed", { false, true, false }, ALWAYS "STLS\r\n"
+		    END },
 		{ "plain, no STLS", { false, false, true }, ALWAYS LOGIN END },
 		{ "nothing is possible", { false, false, false }, ALWAYS END },
 		{ "logged in", { true, false, true }, ALWAYS END },
@@ -29,7 +31,8 @@ rule_21_exact_for_the_state(void)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		size_t len = capabilities_write(&rows[i].state, text);
 
-		UNIT_CHECK(len == strlen(rows[i].text) && memcmp(text, rows[i].text, len) == 0, rows[i].name);
+		UNIT_CHECK(len == strlen(rows[i].text) && memcmp(text, rows[i].text, len) == 0,
+		    rows[i].name);
 	}
 }
 

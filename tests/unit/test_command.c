@@ -53,7 +53,8 @@ rule_29_verbs(void)
 static void
 rule_30_what_is_no_command(void)
 {
-	static const char *const lines[] = { "", " ", " QUIT", "QUITT", "QUI", "QUIT\r", "QUIT\rX", "RETR1", "\xff",
+	static const char *const lines[] = { "", " ", " QUIT", "QUITT", "QUI", "QUIT\r", "QUIT\rX",
+	    "RETR1", "\xff",
 		"GET / HTTP/1.1", "\"QUIT\"", "QUIT;" };
 	struct command c;
 
@@ -83,7 +84,8 @@ rule_25_the_argument_is_verbatim_behind_one_blank(void)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		UNIT_CHECK(parse(rows[i].line, &c) == COMMAND_FINE, rows[i].line);
-		UNIT_CHECK(c.text_len == strlen(rows[i].text) && memcmp(c.text, rows[i].text, c.text_len) == 0,
+		UNIT_CHECK(c.text_len == strlen(rows[i].text) && memcmp(c.text, rows[i].text,
+		    c.text_len) == 0,
 		    rows[i].line);
 	}
 }
@@ -102,7 +104,8 @@ words_are_found_between_blanks(void)
 static void
 rule_13_message_numbers(void)
 {
-	static const char *const bad[] = { "", "-1", "+1", "1x", "x", "0x1", "1.0", "1e0", " 1", "1 ", "1\r",
+	static const char *const bad[] = { "", "-1", "+1", "1x", "x", "0x1", "1.0", "1e0", " 1", "1 ",
+	    "1\r",
 		"18446744073709551616", "99999999999999999999999999999999" };
 	uint64_t number = 0;
 
@@ -152,7 +155,8 @@ rule_29_line_ends(void)
 
 /* Puts DATA (LEN octets) into B, as far as it asks for it, until a line is complete or too long. */
 static enum line_state
-pour(struct line_buffer *b, enum line_limit limit, const char *data, size_t len, const char **line, size_t *line_len)
+pour(struct line_buffer *b, enum line_limit limit, const char *data, size_t len, const char **line,
+    size_t *line_len)
 {
 	enum line_state state;
 	size_t room;
@@ -205,7 +209,8 @@ rule_29_length_of_lines(void)
 		size_t len;
 
 		line_buffer_begin(&b);
-		UNIT_CHECK(pour(&b, rows[i].limit, sent, rows[i].len, &line, &len) == rows[i].state, rows[i].start);
+		UNIT_CHECK(pour(&b, rows[i].limit, sent, rows[i].len, &line, &len) == rows[i].state,
+		    rows[i].start);
 		if (rows[i].state == LINE_COMPLETE)
 			UNIT_CHECK(len == rows[i].len - 2 && memcmp(line, sent, len) == 0, rows[i].start);
 		line_buffer_clear(&b);
@@ -251,7 +256,8 @@ main(void)
 		{ "rule_13_message_numbers", rule_13_message_numbers },
 		{ "rule_29_line_ends", rule_29_line_ends },
 		{ "rule_29_length_of_lines", rule_29_length_of_lines },
-		{ "a_buffer_shrinks_and_leaves_no_secret_behind", a_buffer_shrinks_and_leaves_no_secret_behind },
+		{ "a_buffer_shrinks_and_leaves_no_secret_behind",
+		    a_buffer_shrinks_and_leaves_no_secret_behind },
 	};
 
 	return unit_run("command", tests, sizeof(tests) / sizeof(tests[0]));

@@ -14,10 +14,11 @@ struct row {
 };
 #define ROW(name, in, out) { name, in, out }
 
-/* What IN (LEN octets) becomes when it comes in pieces of PIECE octets and the output in pieces of STEP (at least 2). Returns
- * the length. */
+/* What IN (LEN octets) becomes when it comes in pieces of PIECE octets and the output in pieces of STEP (at least
+ * 2). Returns the length. */
 static size_t
-stuff(const char *in, size_t len, uint64_t lines, enum dotstuff_nul nul, size_t piece, size_t step, char out[ROOM])
+stuff(const char *in, size_t len, uint64_t lines, enum dotstuff_nul nul, size_t piece, size_t step,
+    char out[ROOM])
 {
 	struct dotstuff d;
 	size_t to = 0;
@@ -41,7 +42,8 @@ stuff(const char *in, size_t len, uint64_t lines, enum dotstuff_nul nul, size_t 
 
 /* Every length of the pieces of input and output gives the same. */
 static void
-check(const char *name, const char *in, size_t len, uint64_t lines, enum dotstuff_nul nul, const char *want, size_t want_len)
+check(const char *name, const char *in, size_t len, uint64_t lines, enum dotstuff_nul nul,
+    const char *want, size_t want_len)
 {
 	char out[ROOM];
 

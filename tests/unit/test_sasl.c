@@ -51,7 +51,8 @@ rule_26_plain(void)
 	} rows[] = {
 		ROW("\0user\0secret", SASL_DONE, "user", "secret"),
 		ROW("user\0user\0secret", SASL_DONE, "user", "secret"),
-		ROW("\0j\xc3\xbcrgen\0p\xc3\xa4ss w\xc3\xb6rd ", SASL_DONE, "j\xc3\xbcrgen", "p\xc3\xa4ss w\xc3\xb6rd "),
+		ROW("\0j\xc3\xbcrgen\0p\xc3\xa4ss w\xc3\xb6rd ", SASL_DONE, "j\xc3\xbcrgen",
+		    "p\xc3\xa4ss w\xc3\xb6rd "),
 		ROW("other\0user\0secret", SASL_BAD, NULL, NULL),
 		ROW("use\0user\0secret", SASL_BAD, NULL, NULL),
 		ROW("", SASL_BAD, NULL, NULL),
@@ -105,7 +106,8 @@ rule_26_login(void)
 static void
 rule_26_bad_base64(void)
 {
-	static const char *const bad[] = { "!!!!", "AGE", "AGE===", "A=GE", "AGEAYg==AGEAYg==", "AG EAYg==", "====",
+	static const char *const bad[] = { "!!!!", "AGE", "AGE===", "A=GE", "AGEAYg==AGEAYg==",
+	    "AG EAYg==", "====",
 		"AGEAYh==", "*", "=", "AGEAYg==\r" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -43,7 +43,8 @@ static const struct dialogue dialogues[] = {
 	{ "rule 29: any case, bare LF, trailing blanks", "user user\npass pass word \nStat \t\nqUIT  \n",
 	    IN "+OK 3 51\r\n" BYE, POP3_END_QUIT },
 	{ "rule 21: CAPA before and after", "CAPA\r\n" LOGIN "CAPA\r\nQUIT\r\n",
-	    GREETING CAPA_ALWAYS "USER\r\nSASL PLAIN LOGIN\r\nIMPLEMENTATION popgate\r\n.\r\n" LOGIN_OK CAPA_ALWAYS
+	    GREETING CAPA_ALWAYS "USER\r\nSASL PLAIN LOGIN\r\nIMPLEMENTATION popgate\r\n.\r\n"
+	    LOGIN_OK CAPA_ALWAYS
 	    "IMPLEMENTATION popgate\r\n.\r\n" BYE,
 	    POP3_END_QUIT },
 	{ "STAT, LIST, UIDL, NOOP", LOGIN "STAT\r\nLIST\r\nLIST 2\r\nUIDL\r\nUIDL 3\r\nNOOP\r\nQUIT\r\n",
@@ -61,25 +62,31 @@ static const struct dialogue dialogues[] = {
 	    "+OK top of the message follows\r\nh: 3\r\n\r\n.\r\n" BYE,
 	    POP3_END_QUIT },
 	{ "rules 8, 11, 12: DELE and RSET",
-	    LOGIN "DELE 2\r\nDELE 2\r\nRETR 2\r\nTOP 2 0\r\nLIST 2\r\nUIDL 2\r\nSTAT\r\nLIST\r\nUIDL\r\nRSET\r\nSTAT\r\n",
+	    LOGIN "DELE 2\r\nDELE 2\r\nRETR 2\r\nTOP 2 0\r\nLIST 2\r\nUIDL 2\r\nSTAT\r\n"
+		  "LIST\r\nUIDL\r\nRSET\r\nSTAT\r\n",
 	    IN "+OK message marked\r\n" MARKED MARKED MARKED MARKED MARKED "+OK 2 40\r\n"
 	    "+OK 2 messages\r\n1 32\r\n3 8\r\n.\r\n+OK 2 messages\r\n1 u10\r\n3 u30\r\n.\r\n"
 	    "+OK no message is marked\r\n+OK 3 51\r\n",
 	    POP3_END_CLIENT_CLOSED },
 	{ "rule 13: message numbers",
 	    LOGIN "RETR 0\r\nDELE 4\r\nLIST -1\r\nUIDL +1\r\nTOP 1x 0\r\nRETR 4294967297\r\nTOP 1 -1\r\n"
-		  "RETR 18446744073709551617\r\nDELE 0x1\r\nRETR 9999999999999999999999999\r\nRETR 1.0\r\nNOOP\r\n",
+		  "RETR 18446744073709551617\r\nDELE 0x1\r\nRETR 99999999999999999999\r\n"
+		  "RETR 1.0\r\nNOOP\r\n",
 	    IN NO_SUCH NO_SUCH NUMBER_BAD NUMBER_BAD NUMBER_BAD NO_SUCH "-ERR not a number of lines\r\n"
 	    NUMBER_BAD NUMBER_BAD NUMBER_BAD NUMBER_BAD "+OK\r\n",
 	    POP3_END_CLIENT_CLOSED },
 	{ "rule 25: PASS without USER", "PASS x\r\n" LOGIN, GREETING "-ERR USER comes first\r\n" LOGIN_OK,
 	    POP3_END_CLIENT_CLOSED },
 	{ "rule 25: empty password", "USER user\r\nPASS \r\nPASS pass word \r\n",
-	    GREETING USER_OK "-ERR password is empty or malformed\r\n-ERR USER comes first\r\n", POP3_END_CLIENT_CLOSED },
-	{ "rule 25: CR in a name", "USER us\rer\r\n", GREETING "-ERR not a user name\r\n", POP3_END_CLIENT_CLOSED },
-	{ "rules 24, 27: rejected credentials", "USER nobody\r\nPASS x\r\nUSER user\r\nPASS pass word\r\n" LOGIN,
+	    GREETING USER_OK "-ERR password is empty or malformed\r\n-ERR USER comes first\r\n",
+	    POP3_END_CLIENT_CLOSED },
+	{ "rule 25: CR in a name", "USER us\rer\r\n", GREETING "-ERR not a user name\r\n",
+	    POP3_END_CLIENT_CLOSED },
+	{ "rules 24, 27: rejected credentials", "USER nobody\r\nPASS x\r\nUSER user\r\nPASS pass word\r\n"
+	    LOGIN,
 	    GREETING USER_OK REJECTED USER_OK REJECTED LOGIN_OK, POP3_END_CLIENT_CLOSED },
-	{ "three rejected logins", "USER a\r\nPASS x\r\nUSER b\r\nPASS x\r\nAUTH PLAIN AGEAYg==\r\nNOOP\r\n",
+	{ "three rejected logins",
+	    "USER a\r\nPASS x\r\nUSER b\r\nPASS x\r\nAUTH PLAIN AGEAYg==\r\nNOOP\r\n",
 	    GREETING USER_OK REJECTED USER_OK REJECTED REJECTED, POP3_END_AUTH_FAILURES },
 	{ "rule 26: AUTH alone", "AUTH\r\n", GREETING MECHANISMS, POP3_END_CLIENT_CLOSED },
 	{ "rule 26: PLAIN, initial response", "AUTH PLAIN AHVzZXIAcGFzcyB3b3JkIA==\r\nSTAT\r\n",
@@ -87,9 +94,11 @@ static const struct dialogue dialogues[] = {
 	{ "rule 26: PLAIN without", "AUTH PLAIN\r\nAHVzZXIAcGFzcyB3b3JkIA==\r\nSTAT\r\n",
 	    GREETING "+ \r\n+OK maildrop has 3 messages\r\n+OK 3 51\r\n", POP3_END_CLIENT_CLOSED },
 	{ "rule 26: LOGIN", "auth login\r\ndXNlcg==\r\ncGFzcyB3b3JkIA==\r\n",
-	    GREETING "+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n+OK maildrop has 3 messages\r\n", POP3_END_CLIENT_CLOSED },
+	    GREETING "+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n+OK maildrop has 3 messages\r\n",
+	    POP3_END_CLIENT_CLOSED },
 	{ "rule 26: cancelled", "AUTH PLAIN\r\n*\r\nAUTH LOGIN dXNlcg==\r\n*\r\nPASS pass word \r\n",
-	    GREETING "+ \r\n-ERR authentication cancelled\r\n+ UGFzc3dvcmQ6\r\n-ERR authentication cancelled\r\n"
+	    GREETING "+ \r\n-ERR authentication cancelled\r\n"
+		     "+ UGFzc3dvcmQ6\r\n-ERR authentication cancelled\r\n"
 		     "-ERR USER comes first\r\n",
 	    POP3_END_CLIENT_CLOSED },
 	{ "rule 26: malformed", "AUTH PLAIN !!!!\r\nAUTH PLAIN =\r\nAUTH X\r\n",
@@ -104,11 +113,14 @@ static const struct dialogue dialogues[] = {
 	    IN NOT_NOW NOT_NOW NOT_NOW NOT_NOW, POP3_END_CLIENT_CLOSED },
 	{ "rule 30: three bad commands", "STAT\r\nXYZZY\r\nQUIT now\r\nCAPA\r\n",
 	    GREETING NOT_NOW UNKNOWN "-ERR too many arguments\r\n", POP3_END_BAD_COMMANDS },
-	{ "rule 30: ten bad commands", LOGIN "\r\nx\r\nRETR\r\nTOP 1\r\n STAT\r\n1\r\n2\r\n3\r\n4\r\n5\r\nNOOP\r\n",
-	    IN UNKNOWN UNKNOWN "-ERR argument missing\r\n-ERR argument missing\r\n" UNKNOWN UNKNOWN UNKNOWN UNKNOWN
+	{ "rule 30: ten bad commands",
+	    LOGIN "\r\nx\r\nRETR\r\nTOP 1\r\n STAT\r\n1\r\n2\r\n3\r\n4\r\n5\r\nNOOP\r\n",
+	    IN UNKNOWN UNKNOWN "-ERR argument missing\r\n-ERR argument missing\r\n"
+	    UNKNOWN UNKNOWN UNKNOWN UNKNOWN
 		UNKNOWN UNKNOWN,
 	    POP3_END_BAD_COMMANDS },
-	{ "rule 30: HTTP", "POST / HTTP/1.1\r\nUSER x\r\n", GREETING "-ERR this is not HTTP\r\n", POP3_END_BAD_COMMANDS },
+	{ "rule 30: HTTP", "POST / HTTP/1.1\r\nUSER x\r\n", GREETING "-ERR this is not HTTP\r\n",
+	    POP3_END_BAD_COMMANDS },
 };
 
 static bool
@@ -128,7 +140,8 @@ run_dialogues(size_t piece, size_t mail_piece)
 		t.backend.piece = mail_piece;
 		hold(&t, dialogues[i].sent, piece);
 		if (!UNIT_CHECK(ended_as(&t, &dialogues[i]), dialogues[i].name))
-			printf("%s: end %u, received:\n%s\n", dialogues[i].name, (unsigned) t.report.end, t.received);
+			printf("%s: end %u, received:\n%s\n", dialogues[i].name, (unsigned) t.report.end,
+			    t.received);
 		talk_end(&t);
 	}
 }
@@ -216,11 +229,13 @@ rule_27_every_failure_of_a_login_has_its_code(void)
 		int error;
 		const char *start;
 	} rows[] = {
-		{ ERR_AUTH, "-ERR [AUTH] " }, { ERR_AUTH_DENIED, "-ERR [AUTH] " }, { ERR_AUTH_EXPIRED, "-ERR [AUTH] " },
+		{ ERR_AUTH, "-ERR [AUTH] " }, { ERR_AUTH_DENIED, "-ERR [AUTH] " },
+		{ ERR_AUTH_EXPIRED, "-ERR [AUTH] " },
 		{ ERR_AUTH_PRIVACY, "-ERR [AUTH] " }, { ERR_IN_USE, "-ERR [IN-USE] " },
 		{ ERR_PERMANENT, "-ERR [SYS/PERM] " }, { ERR_READ_ONLY, "-ERR [SYS/PERM] " },
 		{ ERR_TEMPORARY, "-ERR [SYS/TEMP] " }, { ERR_TIMEOUT, "-ERR [SYS/TEMP] " },
-		{ ERR_CLOSED, "-ERR [SYS/TEMP] " }, { ERR_PROTOCOL, "-ERR [SYS/TEMP] " }, { ERR_TLS, "-ERR [SYS/TEMP] " },
+		{ ERR_CLOSED, "-ERR [SYS/TEMP] " }, { ERR_PROTOCOL, "-ERR [SYS/TEMP] " },
+		{ ERR_TLS, "-ERR [SYS/TEMP] " },
 		{ ERR_NO_MEMORY, "-ERR [SYS/TEMP] " }, { ERR_LIMIT, "-ERR [SYS/TEMP] " },
 	};
 
@@ -315,9 +330,11 @@ rule_14_the_answer_to_quit_is_the_truth(void)
 		enum pop3_end end;
 	} rows[] = {
 		{ "DELE 1\r\nDELE 2\r\nQUIT\r\n", 0, 0, BYE, POP3_END_QUIT },
-		{ "DELE 1\r\nDELE 2\r\nQUIT\r\n", ERR_INCOMPLETE, 1, "-ERR [SYS/TEMP] 1 of 2 messages not removed\r\n",
+		{ "DELE 1\r\nDELE 2\r\nQUIT\r\n", ERR_INCOMPLETE, 1,
+		    "-ERR [SYS/TEMP] 1 of 2 messages not removed\r\n",
 		    POP3_END_QUIT_FAILED },
-		{ "DELE 1\r\nDELE 2\r\nQUIT\r\n", ERR_CLOSED, 0, "-ERR [SYS/TEMP] 2 of 2 messages not removed\r\n",
+		{ "DELE 1\r\nDELE 2\r\nQUIT\r\n", ERR_CLOSED, 0,
+		    "-ERR [SYS/TEMP] 2 of 2 messages not removed\r\n",
 		    POP3_END_QUIT_FAILED },
 		{ "RETR 3\r\nQUIT\r\n", ERR_TEMPORARY, 0, BYE, POP3_END_QUIT },
 	};
@@ -331,7 +348,8 @@ rule_14_the_answer_to_quit_is_the_truth(void)
 		t.backend.not_removed = rows[i].not_removed;
 		talk_say(&t, LOGIN);
 		hold(&t, rows[i].sent, 1000);
-		UNIT_CHECK(t.len > len && strcmp(t.received + t.len - len, rows[i].answer) == 0, rows[i].answer);
+		UNIT_CHECK(t.len > len && strcmp(t.received + t.len - len, rows[i].answer) == 0,
+		    rows[i].answer);
 		UNIT_CHECK(t.report.end == rows[i].end, rows[i].answer);
 		CU_ASSERT_EQUAL(t.report.error.code, rows[i].error);
 		talk_end(&t);
@@ -358,7 +376,8 @@ the_report_tells_what_happened(void)
 	struct talk t;
 
 	talk_begin(&t, mails, 3);
-	hold(&t, "USER nobody\r\nPASS x\r\n" LOGIN "RETR 1\r\nRETR 3\r\nTOP 1 0\r\nDELE 2\r\nQUIT\r\n", 1000);
+	hold(&t, "USER nobody\r\nPASS x\r\n" LOGIN "RETR 1\r\nRETR 3\r\nTOP 1 0\r\nDELE 2\r\nQUIT\r\n",
+	    1000);
 	CU_ASSERT_STRING_EQUAL(t.report.user, "user");
 	CU_ASSERT_TRUE(t.report.logged_in);
 	CU_ASSERT_EQUAL(t.report.commands, 9);
@@ -383,9 +402,11 @@ main(void)
 		{ "rule_29_over_long_lines_are_answered_once", rule_29_over_long_lines_are_answered_once },
 		{ "rule_29_nul_ends_the_session", rule_29_nul_ends_the_session },
 		{ "rule_23_plain_text_logins_are_refused", rule_23_plain_text_logins_are_refused },
-		{ "rule_27_every_failure_of_a_login_has_its_code", rule_27_every_failure_of_a_login_has_its_code },
+		{ "rule_27_every_failure_of_a_login_has_its_code",
+		    rule_27_every_failure_of_a_login_has_its_code },
 		{ "rules_14_to_16_what_quit_removes", rules_14_to_16_what_quit_removes },
-		{ "rule_15_answers_nobody_reads_do_not_stop_quit", rule_15_answers_nobody_reads_do_not_stop_quit },
+		{ "rule_15_answers_nobody_reads_do_not_stop_quit",
+		    rule_15_answers_nobody_reads_do_not_stop_quit },
 		{ "rule_14_the_answer_to_quit_is_the_truth", rule_14_the_answer_to_quit_is_the_truth },
 		{ "rule_19_read_only_maildrops_refuse_dele", rule_19_read_only_maildrops_refuse_dele },
 		{ "the_report_tells_what_happened", the_report_tells_what_happened },

@@ -78,7 +78,8 @@ rule_33_failures_before_the_message(void)
 static void
 rule_32_cut_messages_have_no_end(void)
 {
-	static const char *const commands[] = { "RETR 1\r\nDELE 1\r\nQUIT\r\n", "TOP 1 9\r\nDELE 1\r\nQUIT\r\n" };
+	static const char *const commands[] = { "RETR 1\r\nDELE 1\r\nQUIT\r\n",
+	    "TOP 1 9\r\nDELE 1\r\nQUIT\r\n" };
 
 	for (size_t i = 0; i < 2; i++)
 		for (size_t kept = 0; kept <= mails[0].len; kept++) {
@@ -314,7 +315,8 @@ rule_17_the_maildrop_is_kept_alive(void)
 static void
 rule_37_idle_sessions_are_told(void)
 {
-	static const char *const said[] = { "", "USER user\r\n", "AUTH PLAIN\r\n", LOGIN, LOGIN "DELE 1\r\nQUI" };
+	static const char *const said[] = { "", "USER user\r\n", "AUTH PLAIN\r\n", LOGIN,
+	    LOGIN "DELE 1\r\nQUI" };
 
 	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
 		struct talk t;
@@ -408,13 +410,15 @@ main(void)
 	static const struct unit_test tests[] = {
 		{ "rule_33_failures_before_the_message", rule_33_failures_before_the_message },
 		{ "rule_32_cut_messages_have_no_end", rule_32_cut_messages_have_no_end },
-		{ "rule_32_a_large_message_is_cut_in_the_middle", rule_32_a_large_message_is_cut_in_the_middle },
+		{ "rule_32_a_large_message_is_cut_in_the_middle",
+		    rule_32_a_large_message_is_cut_in_the_middle },
 		{ "a_lost_maildrop_ends_a_silent_session", a_lost_maildrop_ends_a_silent_session },
 		{ "rule_03_top_asks_for_slices", rule_03_top_asks_for_slices },
 		{ "large_messages_come_whole", large_messages_come_whole },
 		{ "listings_of_100000_messages", listings_of_100000_messages },
 		{ "a_client_that_does_not_read", a_client_that_does_not_read },
-		{ "rule_31_answers_nobody_reads_stop_the_commands", rule_31_answers_nobody_reads_stop_the_commands },
+		{ "rule_31_answers_nobody_reads_stop_the_commands",
+		    rule_31_answers_nobody_reads_stop_the_commands },
 		{ "rule_17_silence", rule_17_silence },
 		{ "rule_17_who_is_busy_does_not_stay_in_authorization",
 		    rule_17_who_is_busy_does_not_stay_in_authorization },
