@@ -63,7 +63,8 @@ decode_group(const char *group, size_t padding, unsigned char out[3])
 			return ERR_INVALID;
 		bits = bits << 6 | (uint32_t) value;
 	}
-	/* Bits that no octet uses must be zero, or two texts would mean the same (RFC 4648 section 3.5). */
+	/* Bits that no octet uses must be zero, or two texts would mean the same (RFC 4648
+	 * section 3.5). */
 	if ((padding == 1 && (bits & 0xff) != 0) || (padding == 2 && (bits & 0xffff) != 0))
 		return ERR_INVALID;
 	out[0] = (unsigned char) (bits >> 16);

@@ -7,9 +7,10 @@
 /* Octets that base64_encode writes for LEN octets of input, without the final NUL. */
 size_t base64_encoded_size(size_t len);
 
-/* Writes the base64 form of IN (LEN octets) and a NUL to OUT, which has room for base64_encoded_size(LEN) + 1. */
+/* Writes the base64 form of IN (LEN octets) and a NUL to OUT, which has room for
+ * base64_encoded_size(LEN) + 1. */
 void base64_encode(const void *in, size_t len, char *out);
 
-/* Decodes IN (LEN octets) to OUT, which has ROOM octets; *OUT_LEN is set on success. An empty input gives an empty
- * output. Returns 0, ERR_INVALID, or ERR_LIMIT where the result does not fit. */
+/* Decodes IN (LEN octets) to OUT, which has ROOM octets; *OUT_LEN is set on success. An empty input
+ * gives an empty output. Returns 0, ERR_INVALID, or ERR_LIMIT where the result does not fit. */
 int base64_decode(const char *in, size_t len, void *out, size_t room, size_t *out_len);

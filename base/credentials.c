@@ -54,8 +54,8 @@ credentials_set_password(struct credentials *c, const char *password, size_t len
 
 	if (len > PASSWORD_MAX)
 		return ERR_LIMIT;
-	if (len == 0 || memchr(password, '\0', len) != NULL || memchr(password, '\r', len) != NULL ||
-	    memchr(password, '\n', len) != NULL)
+	if (len == 0 || memchr(password, '\0', len) != NULL ||
+	    memchr(password, '\r', len) != NULL || memchr(password, '\n', len) != NULL)
 		return ERR_INVALID;
 	if ((copy = copy_text(password, len)) == NULL)
 		return ERR_NO_MEMORY;

@@ -46,9 +46,9 @@ text_is_word(const char *text, size_t len, const char *word)
 	return true;
 }
 
-/* How many octets the UTF-8 character at P (LEFT octets, at least 1) takes; 0 when it is malformed. The bounds of the
- * second octet are the table of RFC 3629 section 4: they exclude overlong forms, surrogates and what lies beyond
- * U+10FFFF. */
+/* How many octets the UTF-8 character at P (LEFT octets, at least 1) takes; 0 when it is malformed.
+ * The bounds of the second octet are the table of RFC 3629 section 4: they exclude overlong forms,
+ * surrogates and what lies beyond U+10FFFF. */
 static size_t
 utf8_character(const unsigned char *p, size_t left)
 {

@@ -6,16 +6,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reads LEN decimal digits into *OUT. Digits only: no sign, no blanks, no empty text. Returns 0, ERR_INVALID, or
- * ERR_LIMIT when the number is over MAX. */
+/* Reads LEN decimal digits into *OUT. Digits only: no sign, no blanks, no empty text. Returns 0,
+ * ERR_INVALID, or ERR_LIMIT when the number is over MAX. */
 int text_to_number(const char *text, size_t len, uint64_t max, uint64_t *out);
 
 /* Whether TEXT (LEN octets) equals the NUL-terminated WORD, ASCII letters of any case. */
 bool text_is_word(const char *text, size_t len, const char *word);
 
-/* Whether TEXT (LEN octets) is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
+/* Whether TEXT (LEN octets) is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at
+ * most U+10FFFF). */
 bool text_is_utf8(const char *text, size_t len);
 
-/* Writes TEXT (LEN octets) to OUT (ROOM octets, at least 5) so that a terminal or a log can show it safely: octets
- * outside 0x20-0x7E, and the backslash, become \xNN; what does not fit is cut and ends in "...". NUL-terminated. */
+/* Writes TEXT (LEN octets) to OUT (ROOM octets, at least 5) so that a terminal or a log can show it
+ * safely: octets outside 0x20-0x7E, and the backslash, become \xNN; what does not fit is cut and
+ * ends in "...". NUL-terminated. */
 void text_escape(const char *text, size_t len, char *out, size_t room);

@@ -10,7 +10,7 @@ void
 uidset_clear(struct uidset *set)
 {
 	free(set->ranges);
-	*set = (struct uidset) { 0 };
+	*set = (struct uidset){ 0 };
 }
 
 /* Makes room for one more range at index AT. */
@@ -65,7 +65,8 @@ uidset_add(struct uidset *set, uint32_t uid)
 	if (joins_before && joins_after) {
 		set->ranges[at - 1].last = set->ranges[at].last;
 		set->count--;
-		memmove(set->ranges + at, set->ranges + at + 1, (set->count - at) * sizeof(*set->ranges));
+		memmove(set->ranges + at, set->ranges + at + 1,
+		    (set->count - at) * sizeof(*set->ranges));
 		return 0;
 	}
 	if (joins_before) {
@@ -76,7 +77,7 @@ uidset_add(struct uidset *set, uint32_t uid)
 		set->ranges[at].first = uid;
 		return 0;
 	}
-	return insert_at(set, at, (struct uid_range) { uid, uid });
+	return insert_at(set, at, (struct uid_range){ uid, uid });
 }
 
 bool
@@ -103,13 +104,14 @@ uidset_equal(const struct uidset *a, const struct uidset *b)
 	if (a->count != b->count)
 		return false;
 	for (size_t i = 0; i < a->count; i++)
-		if (a->ranges[i].first != b->ranges[i].first || a->ranges[i].last != b->ranges[i].last)
+		if (a->ranges[i].first != b->ranges[i].first ||
+		    a->ranges[i].last != b->ranges[i].last)
 			return false;
 	return true;
 }
 
-/* Appends what is left of RANGE without the members of B. *NEXT is the first range of B that can matter; it moves on as
- * ranges are given in ascending order. */
+/* Appends what is left of RANGE without the members of B. *NEXT is the first range of B that can
+ * matter; it moves on as ranges are given in ascending order. */
 static int
 append_without(struct uidset *out, struct uid_range range, const struct uidset *b, size_t *next)
 {
@@ -118,7 +120,8 @@ append_without(struct uidset *out, struct uid_range range, const struct uidset *
 
 	while (*next < b->count && b->ranges[*next].last < first)
 		(*next)++;
-	for (size_t i = *next; i < b->count && b->ranges[i].first <= range.last && first <= range.last; i++) {
+	for (size_t i = *next;
+	     i < b->count && b->ranges[i].first <= range.last && first <= range.last; i++) {
 		if (b->ranges[i].first > first) {
 			struct uid_range gap = { (uint32_t) first, b->ranges[i].first - 1 };
 
@@ -129,7 +132,7 @@ append_without(struct uidset *out, struct uid_range range, const struct uidset *
 	}
 	if (first > range.last)
 		return 0;
-	return insert_at(out, out->count, (struct uid_range) { (uint32_t) first, range.last });
+	return insert_at(out, out->count, (struct uid_range){ (uint32_t) first, range.last });
 }
 
 int
@@ -155,7 +158,7 @@ uidset_intersect(const struct uidset *a, const struct uidset *b, struct uidset *
 		uint32_t last = x->last < y->last ? x->last : y->last;
 
 		if (first <= last) {
-			rc = insert_at(out, out->count, (struct uid_range) { first, last });
+			rc = insert_at(out, out->count, (struct uid_range){ first, last });
 			if (rc != 0)
 				return rc;
 		}

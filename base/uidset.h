@@ -8,11 +8,11 @@
 
 struct uid_range {
 	uint32_t first;
-	uint32_t last;	/* inclusive; >= first */
+	uint32_t last; /* inclusive; >= first */
 };
 
 struct uidset {
-	struct uid_range *ranges;	/* ascending, disjoint, not adjacent */
+	struct uid_range *ranges; /* ascending, disjoint, not adjacent */
 	size_t count;
 	size_t room;
 };
@@ -20,8 +20,8 @@ struct uidset {
 /* An empty set owns nothing; { 0 } is one. */
 void uidset_clear(struct uidset *set);
 
-/* Adds UID (not 0; any order, repeats are harmless). Ascending order is cheapest. Returns 0, ERR_INVALID or
- * ERR_NO_MEMORY. */
+/* Adds UID (not 0; any order, repeats are harmless). Ascending order is cheapest. Returns 0,
+ * ERR_INVALID or ERR_NO_MEMORY. */
 int uidset_add(struct uidset *set, uint32_t uid);
 
 bool uidset_contains(const struct uidset *set, uint32_t uid);
@@ -37,6 +37,6 @@ int uidset_subtract(const struct uidset *a, const struct uidset *b, struct uidse
 /* *OUT (empty before) becomes the members that A and B share. Returns 0 or ERR_NO_MEMORY. */
 int uidset_intersect(const struct uidset *a, const struct uidset *b, struct uidset *out);
 
-/* How many ranges from index FIRST on fit into MAX_OCTETS when written as "1:5,9,12:13"; at least 1 when FIRST is a
- * valid index. For cutting a set into commands of bounded length. */
+/* How many ranges from index FIRST on fit into MAX_OCTETS when written as "1:5,9,12:13"; at least 1
+ * when FIRST is a valid index. For cutting a set into commands of bounded length. */
 size_t uidset_batch(const struct uidset *set, size_t first, size_t max_octets);

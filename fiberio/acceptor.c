@@ -12,8 +12,8 @@
 
 enum {
 	BACKLOG = 1024,
-	BURST = 64,	/* connections taken before the loop has its turn */
-	REST_MS = 100,	/* when there are no descriptors left */
+	BURST = 64,    /* connections taken before the loop has its turn */
+	REST_MS = 100, /* when there are no descriptors left */
 };
 
 struct acceptor {
@@ -35,13 +35,14 @@ on_rested(uv_timer_t *rest)
 	uv_poll_start(&a->poll, UV_READABLE, on_connections);
 }
 
-/* Whether accept4 failed in a way that concerns one connection only (accept(2), "Error handling"). */
+/* Whether accept4 failed in a way that concerns one connection only (accept(2), "Error handling").
+ */
 static bool
 is_passing(int error)
 {
 	return error == EINTR || error == ECONNABORTED || error == EPERM || error == EPROTO ||
-	    error == ENETDOWN || error == EHOSTDOWN || error == ENONET || error == EHOSTUNREACH ||
-	    error == ENETUNREACH || error == ENOPROTOOPT;
+	       error == ENETDOWN || error == EHOSTDOWN || error == ENONET ||
+	       error == EHOSTUNREACH || error == ENETUNREACH || error == ENOPROTOOPT;
 }
 
 static void
@@ -53,8 +54,8 @@ on_connections(uv_poll_t *poll, int status, int events)
 	for (int i = 0; i < BURST && status == 0 && uv_is_active((uv_handle_t *) poll); i++) {
 		struct sockaddr_storage peer = { 0 };
 		socklen_t size = sizeof(peer);
-		int fd = accept4(
-		    a->fd, (struct sockaddr *) &peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd =
+		    accept4(a->fd, (struct sockaddr *) &peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
 			a->accepted(a->arg, fd, &peer);
@@ -64,7 +65,8 @@ on_connections(uv_poll_t *poll, int status, int events)
 			return;
 		if (is_passing(errno))
 			continue;
-		/* EMFILE and its kin: the connection stays in the queue and would wake the loop for ever. */
+		/* EMFILE and its kin: the connection stays in the queue and would wake the loop for
+		 * ever. */
 		uv_poll_stop(poll);
 		uv_timer_start(&a->rest, on_rested, REST_MS, 0);
 		return;
@@ -127,9 +129,11 @@ listen_on(const char *address, int *fd, struct error *e)
 		    "\"%s\" is not an address such as 127.0.0.1:110 or [::1]:110", address);
 	s = socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s < 0)
-		return error_set(e, ERR_PERMANENT, "cannot listen on %s: %s", address, strerror(errno));
+		return error_set(
+		    e, ERR_PERMANENT, "cannot listen on %s: %s", address, strerror(errno));
 	setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (name.ss_family == AF_INET6) /* so that [::]:110 and 0.0.0.0:110 can stand side by side */
+	if (name.ss_family ==
+	    AF_INET6) /* so that [::]:110 and 0.0.0.0:110 can stand side by side */
 		setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(s, (struct sockaddr *) &name, size) != 0 || listen(s, BACKLOG) != 0) {
 		error_set(e, ERR_PERMANENT, "cannot listen on %s: %s", address, strerror(errno));

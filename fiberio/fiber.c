@@ -1,7 +1,8 @@
 /* fiber.c - see fiber.h.
  *
- * A fiber is a ucontext on a stack of its own. Only fiber_resume enters one and only fiber_suspend leaves it, so every
- * switch is between a fiber and whoever resumed it; nesting (a fiber that cancels another) is a chain of resumers. */
+ * A fiber is a ucontext on a stack of its own. Only fiber_resume enters one and only fiber_suspend
+ * leaves it, so every switch is between a fiber and whoever resumed it; nesting (a fiber that
+ * cancels another) is a chain of resumers. */
 #include "fiberio/fiber.h"
 
 #include <signal.h>
@@ -44,8 +45,8 @@ enum { BREATHS = 32 };
 enum { SWITCH_OCTETS = 2048 };
 
 enum fiber_state {
-	FIBER_STARTING,	 /* in the run queue for the first time */
-	FIBER_RUNNING,	 /* or waiting for a fiber that it resumed */
+	FIBER_STARTING, /* in the run queue for the first time */
+	FIBER_RUNNING,	/* or waiting for a fiber that it resumed */
 	FIBER_SUSPENDED,
 	FIBER_ENDED,
 };
@@ -56,20 +57,21 @@ struct fiber {
 	void *arg;
 	enum fiber_state state;
 	bool cancelled;
-	bool parked;	/* in fiber_park */
-	bool queued;	/* in the run queue */
-	bool rested;	/* suspended since before the last sweep */
-	bool trimmed;	/* and its stack was given back since */
-	int result;	/* of the wait that it is, or will be, resumed from */
+	bool parked;	  /* in fiber_park */
+	bool queued;	  /* in the run queue */
+	bool rested;	  /* suspended since before the last sweep */
+	bool trimmed;	  /* and its stack was given back since */
+	int result;	  /* of the wait that it is, or will be, resumed from */
 	unsigned breaths; /* operations since it was last resumed */
-	const void *top; /* where its stack pointer was when it was suspended */
+	const void *top;  /* where its stack pointer was when it was suspended */
 	void *stack;
 	unsigned valgrind_id;
-	struct fiber *resumer;	/* the fiber that runs again when this one suspends; NULL: the loop */
+	struct fiber
+	    *resumer; /* the fiber that runs again when this one suspends; NULL: the loop */
 	struct fiber *previous, *next; /* all fibers of the runtime */
 	struct fiber *next_queued;
 	ucontext_t context;
-	uv_timer_t timer;	/* its closing ends the life of this object */
+	uv_timer_t timer; /* its closing ends the life of this object */
 #ifdef HAVE_ASAN
 	void *fake_stack;
 #endif
@@ -81,7 +83,7 @@ struct fiber_runtime {
 	struct fiber *first;
 	size_t count;
 	struct fiber *queue_head, **queue_tail; /* to be started or resumed in the next turn */
-	uv_idle_t turn;		/* active while the queue is not empty; keeps the loop from sleeping */
+	uv_idle_t turn; /* active while the queue is not empty; keeps the loop from sleeping */
 	uv_timer_t sweep;
 	unsigned open_handles;
 	ucontext_t loop_context;
@@ -99,7 +101,8 @@ static void on_turn(uv_idle_t *turn);
 
 /* ---- switching ---- */
 
-/* Leaves the running context for fiber TO, or for the loop where TO is NULL. LAST: the running fiber will not come back. */
+/* Leaves the running context for fiber TO, or for the loop where TO is NULL. LAST: the running
+ * fiber will not come back. */
 static void
 switch_context(struct fiber_runtime *runtime, struct fiber *from, struct fiber *to, bool last)
 {
@@ -229,8 +232,8 @@ fiber_resume_later(struct fiber *fiber, int result)
 	enqueue(fiber);
 }
 
-/* Starts and resumes what was in the queue when the turn began; who comes meanwhile waits for the next turn, so that fibers
- * that wake each other do not keep the loop from its sockets. */
+/* Starts and resumes what was in the queue when the turn began; who comes meanwhile waits for the
+ * next turn, so that fibers that wake each other do not keep the loop from its sockets. */
 static void
 on_turn(uv_idle_t *turn)
 {
@@ -266,7 +269,8 @@ fiber_suspend(uint64_t deadline)
 
 	if (self->cancelled)
 		return ERR_CANCELLED;
-	/* Not by a timer of 0 ms: libuv would run that again and again before it looks at any socket. */
+	/* Not by a timer of 0 ms: libuv would run that again and again before it looks at any
+	 * socket. */
 	if (deadline <= now)
 		fiber_resume_later(self, ERR_TIMEOUT);
 	else if (deadline != FIBER_NO_DEADLINE)
@@ -279,8 +283,8 @@ fiber_suspend(uint64_t deadline)
 
 /* ---- life ---- */
 
-/* Gives back what lies under fibers that have rested since the last sweep: a login touches far more stack than waiting for
- * the next command needs. */
+/* Gives back what lies under fibers that have rested since the last sweep: a login touches far more
+ * stack than waiting for the next command needs. */
 static void
 on_sweep(uv_timer_t *sweep)
 {
@@ -398,7 +402,8 @@ void
 fiber_cancel(struct fiber *fiber)
 {
 	fiber->cancelled = true;
-	/* A running fiber, this one or one that resumed this one, sees the mark at its next wait. */
+	/* A running fiber, this one or one that resumed this one, sees the mark at its next wait.
+	 */
 	if (fiber->state == FIBER_RUNNING)
 		return;
 	if (fiber->state == FIBER_STARTING) {

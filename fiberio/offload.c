@@ -10,7 +10,7 @@ struct offload {
 	void (*work)(void *job);
 	void (*discard)(void *job);
 	void *job;
-	struct fiber *waiting;	/* NULL: cancelled, the job is the pool's */
+	struct fiber *waiting; /* NULL: cancelled, the job is the pool's */
 };
 
 static void
@@ -47,10 +47,11 @@ fiber_offload(void (*work)(void *job), void (*discard)(void *job), void *job)
 	}
 	if ((offload = calloc(1, sizeof(*offload))) == NULL)
 		return ERR_NO_MEMORY;
-	*offload = (struct offload) { .work = work, .discard = discard, .job = job };
+	*offload = (struct offload){ .work = work, .discard = discard, .job = job };
 	offload->request.data = offload;
 	offload->waiting = fiber_self();
-	if (uv_queue_work(fiber_loop(fiber_self_runtime()), &offload->request, on_work, on_done) != 0) {
+	if (uv_queue_work(fiber_loop(fiber_self_runtime()), &offload->request, on_work, on_done) !=
+	    0) {
 		free(offload);
 		return ERR_NO_MEMORY;
 	}

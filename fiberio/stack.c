@@ -21,7 +21,8 @@
 #define __asan_unpoison_memory_region(at, octets) ((void) (at), (void) (octets))
 #endif
 
-/* Sessions come and go; mapping a stack costs two system calls and the faults of its first pages. */
+/* Sessions come and go; mapping a stack costs two system calls and the faults of its first pages.
+ */
 enum { CACHED_STACKS = 64 };
 
 struct stack_cache {

@@ -1,8 +1,9 @@
 /* stream.c - see stream.h. Sockets without TLS, and the waiting for all of them.
  *
- * Every operation first tries the system call; only when the kernel says EAGAIN the loop is asked to watch the socket. The
- * watch stays on afterwards, for the next read will most likely wait again; an event that nobody waits for turns it off. A
- * session of requests and answers so costs no epoll_ctl(2) at all. */
+ * Every operation first tries the system call; only when the kernel says EAGAIN the loop is asked
+ * to watch the socket. The watch stays on afterwards, for the next read will most likely wait
+ * again; an event that nobody waits for turns it off. A session of requests and answers so costs no
+ * epoll_ctl(2) at all. */
 #include "fiberio/stream.h"
 
 #include <errno.h>
@@ -70,7 +71,8 @@ stream_adopt(struct fiber_runtime *runtime, int fd, struct stream **out)
 	if (s == NULL)
 		return ERR_NO_MEMORY;
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	/* Small answers must not wait for each other, and a peer that is gone must show. Not a TCP socket: no matter. */
+	/* Small answers must not wait for each other, and a peer that is gone must show. Not a TCP
+	 * socket: no matter. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	if (uv_poll_init(fiber_loop(runtime), &s->poll, fd) != 0) { /* sets it non-blocking, too */
@@ -186,7 +188,8 @@ on_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
-/* The handle forgets the descriptor at once, so it can be closed; the object goes when libuv is through with it. */
+/* The handle forgets the descriptor at once, so it can be closed; the object goes when libuv is
+ * through with it. */
 static void
 release(struct stream *s)
 {
@@ -194,8 +197,8 @@ release(struct stream *s)
 	close(s->fd);
 }
 
-/* Linux answers what is unread at close(2) with a reset, and that can overtake our last words at the peer (RFC 2525 section
- * 2.17). What comes later is not waited for. */
+/* Linux answers what is unread at close(2) with a reset, and that can overtake our last words at
+ * the peer (RFC 2525 section 2.17). What comes later is not waited for. */
 static void
 discard_input(struct stream *s)
 {

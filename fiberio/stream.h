@@ -1,8 +1,9 @@
 /* stream.h - byte streams for fibers: TCP, and TLS on top of the same object.
  *
- * A stream is one socket, watched by the loop only while somebody waits for it. It has no buffer of its own: reads go
- * straight to the caller's memory and writes straight to the kernel, so a stream at rest costs next to nothing and
- * back-pressure is TCP's. Reading and writing are the business of one fiber at a time. */
+ * A stream is one socket, watched by the loop only while somebody waits for it. It has no buffer of
+ * its own: reads go straight to the caller's memory and writes straight to the kernel, so a stream
+ * at rest costs next to nothing and back-pressure is TCP's. Reading and writing are the business of
+ * one fiber at a time. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,51 +16,61 @@
 
 struct stream;
 
-/* Makes a stream of a connected socket, e.g. one that an acceptor gave; sets it non-blocking, close-on-exec, TCP_NODELAY
- * and keep-alive. On success the stream owns FD; else FD stays the caller's. Returns 0 or ERR_NO_MEMORY. */
+/* Makes a stream of a connected socket, e.g. one that an acceptor gave; sets it non-blocking,
+ * close-on-exec, TCP_NODELAY and keep-alive. On success the stream owns FD; else FD stays the
+ * caller's. Returns 0 or ERR_NO_MEMORY. */
 int stream_adopt(struct fiber_runtime *runtime, int fd, struct stream **out);
 
-/* Connects to HOST (a name, or an IPv4 or IPv6 address without brackets) at PORT. Suspends: the name is looked up on the
- * thread pool, and every address is tried in turn, families alternating (RFC 8305 section 4 without the race), each with
- * its share of the time left. Returns 0, ERR_TIMEOUT, ERR_CLOSED (no address answered), ERR_TEMPORARY or ERR_PERMANENT
- * (name look-up), ERR_CANCELLED, ERR_NO_MEMORY; E says which address failed how. */
-int stream_connect(const char *host, uint16_t port, uint64_t deadline, struct stream **out, struct error *e);
+/* Connects to HOST (a name, or an IPv4 or IPv6 address without brackets) at PORT. Suspends: the
+ * name is looked up on the thread pool, and every address is tried in turn, families alternating
+ * (RFC 8305 section 4 without the race), each with its share of the time left. Returns 0,
+ * ERR_TIMEOUT, ERR_CLOSED (no address answered), ERR_TEMPORARY or ERR_PERMANENT (name look-up),
+ * ERR_CANCELLED, ERR_NO_MEMORY; E says which address failed how. */
+int stream_connect(
+    const char *host, uint16_t port, uint64_t deadline, struct stream **out, struct error *e);
 
-/* Reads at least one octet and at most ROOM into BUF; *GOT is set. Suspends. Returns 0; ERR_CLOSED at end of stream or
- * reset (with TLS also when the peer ended without close_notify); ERR_TIMEOUT at DEADLINE; ERR_INTERRUPTED after
- * stream_interrupt; ERR_TLS; ERR_CANCELLED. */
+/* Reads at least one octet and at most ROOM into BUF; *GOT is set. Suspends. Returns 0; ERR_CLOSED
+ * at end of stream or reset (with TLS also when the peer ended without close_notify); ERR_TIMEOUT
+ * at DEADLINE; ERR_INTERRUPTED after stream_interrupt; ERR_TLS; ERR_CANCELLED. */
 int stream_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadline);
 
-/* Writes all LEN octets of BUF. Suspends while the peer does not take them; ERR_TIMEOUT when it takes none for
- * TIMEOUT_MS milliseconds (progress starts the time anew). Returns 0, ERR_CLOSED, ERR_TIMEOUT, ERR_TLS, ERR_CANCELLED. */
+/* Writes all LEN octets of BUF. Suspends while the peer does not take them; ERR_TIMEOUT when it
+ * takes none for TIMEOUT_MS milliseconds (progress starts the time anew). Returns 0, ERR_CLOSED,
+ * ERR_TIMEOUT, ERR_TLS, ERR_CANCELLED. */
 int stream_write(struct stream *s, const void *buf, size_t len, uint64_t timeout_ms);
 
-/* Makes the pending read of S, or else its next one, return ERR_INTERRUPTED. From any fiber or callback of the same
- * loop; who reads goes on in the next turn. Asked for once, it stays in force for every later read; writing goes on. */
+/* Makes the pending read of S, or else its next one, return ERR_INTERRUPTED. From any fiber or
+ * callback of the same loop; who reads goes on in the next turn. Asked for once, it stays in force
+ * for every later read; writing goes on. */
 void stream_interrupt(struct stream *s);
 
-/* Whether octets from the peer are waiting to be read, or the peer has closed, without taking them. Does not suspend. */
+/* Whether octets from the peer are waiting to be read, or the peer has closed, without taking them.
+ * Does not suspend. */
 bool stream_has_input(struct stream *s);
 
-/* Starts TLS on a plain stream as server or client; suspends until the handshake is done or DEADLINE passes. As client,
- * the certificate chain and NAME (host name or address) are verified as CLIENT says before this returns 0. After a failure
- * the stream can only be closed. Returns 0, ERR_TLS, ERR_TIMEOUT, ERR_CLOSED, ERR_CANCELLED, ERR_NO_MEMORY. */
-int stream_start_tls_server(struct stream *s, struct tls_server *server, uint64_t deadline, struct error *e);
-int stream_start_tls_client(
-    struct stream *s, struct tls_client *client, const char *name, uint64_t deadline, struct error *e);
+/* Starts TLS on a plain stream as server or client; suspends until the handshake is done or
+ * DEADLINE passes. As client, the certificate chain and NAME (host name or address) are verified as
+ * CLIENT says before this returns 0. After a failure the stream can only be closed. Returns 0,
+ * ERR_TLS, ERR_TIMEOUT, ERR_CLOSED, ERR_CANCELLED, ERR_NO_MEMORY. */
+int stream_start_tls_server(
+    struct stream *s, struct tls_server *server, uint64_t deadline, struct error *e);
+int stream_start_tls_client(struct stream *s, struct tls_client *client, const char *name,
+    uint64_t deadline, struct error *e);
 
 bool stream_is_tls(const struct stream *s);
 
-/* The TLS version and cipher in OpenSSL's words, e.g. "TLSv1.3" and "TLS_AES_256_GCM_SHA384"; "" on a plain stream. */
+/* The TLS version and cipher in OpenSSL's words, e.g. "TLSv1.3" and "TLS_AES_256_GCM_SHA384"; "" on
+ * a plain stream. */
 const char *stream_tls_version(const struct stream *s);
 const char *stream_tls_cipher(const struct stream *s);
 
 /* The peer's address; ss_family is AF_UNSPEC where it has none. */
 void stream_peer(const struct stream *s, struct sockaddr_storage *out);
 
-/* Closes in order: with TLS a close_notify is sent where it can be without waiting; then the socket is closed. Frees S
- * (NULL is allowed). Does not suspend. */
+/* Closes in order: with TLS a close_notify is sent where it can be without waiting; then the socket
+ * is closed. Frees S (NULL is allowed). Does not suspend. */
 void stream_close(struct stream *s);
 
-/* Closes at once and so that the peer can tell: no close_notify, TCP reset. Frees S (NULL is allowed). */
+/* Closes at once and so that the peer can tell: no close_notify, TCP reset. Frees S (NULL is
+ * allowed). */
 void stream_abort(struct stream *s);

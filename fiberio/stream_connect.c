@@ -1,7 +1,8 @@
 /* stream_connect.c - from a host name to a connected stream; see stream_connect.
  *
- * Addresses are tried one after the other, in the system's order but families in turn (RFC 8305 section 4), so that a
- * family that does not work here costs one address's share of the time and not all of it. */
+ * Addresses are tried one after the other, in the system's order but families in turn (RFC 8305
+ * section 4), so that a family that does not work here costs one address's share of the time and
+ * not all of it. */
 #include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 /* Lives on the heap: the look-up cannot be stopped and may outlive the fiber. */
 struct lookup {
 	uv_getaddrinfo_t request;
-	struct fiber *waiting;	/* NULL: nobody wants the answer any more */
+	struct fiber *waiting; /* NULL: nobody wants the answer any more */
 	int status;
 	struct addrinfo *addresses;
 };
@@ -37,7 +38,8 @@ on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
 static int
 explain_lookup(const char *host, int status, struct error *e)
 {
-	bool unknown = status == UV_EAI_NONAME || status == UV_EAI_NODATA || status == UV_EAI_ADDRFAMILY;
+	bool unknown =
+	    status == UV_EAI_NONAME || status == UV_EAI_NODATA || status == UV_EAI_ADDRFAMILY;
 	int code = unknown ? ERR_PERMANENT : ERR_TEMPORARY;
 
 	return error_set(e, code, "cannot look up %s: %s", host, uv_strerror(status));
@@ -57,8 +59,8 @@ look_up(const char *host, const char *service, const struct addrinfo *hints, uin
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	lookup->request.data = lookup;
 	lookup->waiting = fiber_self();
-	rc = uv_getaddrinfo(fiber_loop(fiber_self_runtime()), &lookup->request, on_looked_up, host,
-	    service, hints);
+	rc = uv_getaddrinfo(
+	    fiber_loop(fiber_self_runtime()), &lookup->request, on_looked_up, host, service, hints);
 	if (rc != 0) {
 		free(lookup);
 		return explain_lookup(host, rc, e);
@@ -80,7 +82,8 @@ look_up(const char *host, const char *service, const struct addrinfo *hints, uin
 static int
 resolve(const char *host, uint16_t port, uint64_t deadline, struct addrinfo **out, struct error *e)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
 	char service[8];
 
 	snprintf(service, sizeof(service), "%u", (unsigned) port);
@@ -90,7 +93,8 @@ resolve(const char *host, uint16_t port, uint64_t deadline, struct addrinfo **ou
 	return look_up(host, service, &hints, deadline, out, e);
 }
 
-/* The next address to try: of the other family than LAST where there is one left. Takes it out of LEFT. */
+/* The next address to try: of the other family than LAST where there is one left. Takes it out of
+ * LEFT. */
 static const struct addrinfo *
 next_address(const struct addrinfo **left, size_t count, int last)
 {
@@ -113,13 +117,14 @@ failed_attempt(const struct addrinfo *address, const char *why, int code, struct
 {
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 
-	if (getnameinfo(address->ai_addr, address->ai_addrlen, host, sizeof(host), port, sizeof(port),
-		NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+	if (getnameinfo(address->ai_addr, address->ai_addrlen, host, sizeof(host), port,
+		sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		return error_set(e, code, "cannot connect: %s", why);
 	return error_set(e, code, "cannot connect to %s port %s: %s", host, port, why);
 }
 
-/* Waits for the connection that the kernel makes; returns 0 or an errno value, or a negative error code of ours. */
+/* Waits for the connection that the kernel makes; returns 0 or an errno value, or a negative error
+ * code of ours. */
 static int
 finish_connecting(struct stream *s, uint64_t deadline)
 {

@@ -7,20 +7,20 @@
 struct stream {
 	struct fiber_runtime *runtime;
 	int fd;
-	uv_poll_t poll;		/* its closing ends the life of this object */
-	int watching;		/* what the poll handle is started for */
-	int wanted;		/* what the waiting fiber waits for */
-	struct fiber *waiting;	/* NULL: nobody */
-	bool reading;		/* somebody is in stream_read, which may be interrupted */
+	uv_poll_t poll;	       /* its closing ends the life of this object */
+	int watching;	       /* what the poll handle is started for */
+	int wanted;	       /* what the waiting fiber waits for */
+	struct fiber *waiting; /* NULL: nobody */
+	bool reading;	       /* somebody is in stream_read, which may be interrupted */
 	bool interrupted;
-	bool failed;		/* TLS is past repair: not even a close_notify may be sent */
-	SSL *ssl;		/* NULL: plain */
+	bool failed;		   /* TLS is past repair: not even a close_notify may be sent */
+	SSL *ssl;		   /* NULL: plain */
 	struct tls_server *server; /* what ssl was made from, held as long */
 	struct tls_client *client;
 };
 
-/* Suspends until the socket is ready for EVENTS (UV_READABLE, UV_WRITABLE) or DEADLINE. Returns 0, ERR_TIMEOUT,
- * ERR_CANCELLED, or ERR_INTERRUPTED where stream_interrupt called off a read. */
+/* Suspends until the socket is ready for EVENTS (UV_READABLE, UV_WRITABLE) or DEADLINE. Returns 0,
+ * ERR_TIMEOUT, ERR_CANCELLED, or ERR_INTERRUPTED where stream_interrupt called off a read. */
 int stream_wait(struct stream *s, int events, uint64_t deadline);
 
 /* The TLS side of stream_read, stream_write, stream_has_input and stream_close. */

@@ -1,6 +1,7 @@
 /* stream_tls.c - TLS on a stream, by OpenSSL directly on the socket; see stream.h.
  *
- * All fibers of a thread share OpenSSL's error queue, so it is emptied before every call whose result is looked at. */
+ * All fibers of a thread share OpenSSL's error queue, so it is emptied before every call whose
+ * result is looked at. */
 #include <arpa/inet.h>
 #include <limits.h>
 #include <string.h>
@@ -13,7 +14,8 @@
 #include "fiberio/stream_internal.h"
 #include "fiberio/tls_internal.h"
 
-/* Deals with RESULT of an SSL call that did not succeed: waits for what it needs and returns 0 for "again", or an error. */
+/* Deals with RESULT of an SSL call that did not succeed: waits for what it needs and returns 0 for
+ * "again", or an error. */
 static int
 after_failure(struct stream *s, int result, uint64_t deadline)
 {
@@ -29,7 +31,8 @@ after_failure(struct stream *s, int result, uint64_t deadline)
 		return ERR_CLOSED;
 	default:
 		s->failed = true;
-		/* The peer went without close_notify: for us that is a closed connection, never an end of data. */
+		/* The peer went without close_notify: for us that is a closed connection, never an
+		 * end of data. */
 		if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
 			return ERR_CLOSED;
 		return ERR_TLS;
@@ -74,7 +77,8 @@ stream_tls_write(struct stream *s, const char *buf, size_t len, uint64_t timeout
 	return fiber_breathe();
 }
 
-/* What waits in the socket may be a matter of TLS alone, such as a session ticket; only OpenSSL can tell. */
+/* What waits in the socket may be a matter of TLS alone, such as a session ticket; only OpenSSL can
+ * tell. */
 bool
 stream_tls_has_input(struct stream *s)
 {
@@ -179,8 +183,8 @@ stream_start_tls_server(
 	return shake_hands(s, SSL_accept, deadline, e);
 }
 
-/* Tells OpenSSL whose certificate we expect (RFC 6125, RFC 9525): addresses are compared with iPAddress entries and never
- * sent as SNI (RFC 6066 section 3). */
+/* Tells OpenSSL whose certificate we expect (RFC 6125, RFC 9525): addresses are compared with
+ * iPAddress entries and never sent as SNI (RFC 6066 section 3). */
 static int
 expect_name(SSL *ssl, const char *name)
 {
@@ -192,15 +196,16 @@ expect_name(SSL *ssl, const char *name)
 		return ERR_INVALID;
 	if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
 		return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1 ? 0 : ERR_NO_MEMORY;
-	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+	SSL_set_hostflags(
+	    ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	if (SSL_set1_host(ssl, name) != 1 || SSL_set_tlsext_host_name(ssl, name) != 1)
 		return ERR_NO_MEMORY;
 	return 0;
 }
 
 int
-stream_start_tls_client(
-    struct stream *s, struct tls_client *client, const char *name, uint64_t deadline, struct error *e)
+stream_start_tls_client(struct stream *s, struct tls_client *client, const char *name,
+    uint64_t deadline, struct error *e)
 {
 	int rc;
 

@@ -1,4 +1,5 @@
-/* tls.c - see tls.h. The two ends share no settings: what one peer forces us to must not weaken the other leg. */
+/* tls.c - see tls.h. The two ends share no settings: what one peer forces us to must not weaken the
+ * other leg. */
 #include "fiberio/tls.h"
 
 #include <errno.h>
@@ -58,12 +59,12 @@ new_context(const SSL_METHOD *method)
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_clear_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	return context;
 }
 
-/* RFC 7301 section 3.2: who asks for another protocol than ours is not a POP3 client, but perhaps a browser that somebody
- * has led here. Who asks for nothing is let in: most mail clients do. */
+/* RFC 7301 section 3.2: who asks for another protocol than ours is not a POP3 client, but perhaps a
+ * browser that somebody has led here. Who asks for nothing is let in: most mail clients do. */
 static int
 choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
     unsigned in_len, void *arg)
@@ -100,21 +101,21 @@ load_pair(SSL_CTX *context, const char *certificate_file, const char *key_file, 
 		return rc;
 	ERR_clear_error();
 	if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1)
-		return error_set(e, ERR_INVALID, "%s holds no usable PEM certificate: %s", certificate_file,
-		    tls_reason(reason, sizeof(reason)));
+		return error_set(e, ERR_INVALID, "%s holds no usable PEM certificate: %s",
+		    certificate_file, tls_reason(reason, sizeof(reason)));
 	if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1) {
 		if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH ||
 		    ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_TYPE_MISMATCH) {
 			ERR_clear_error();
-			return error_set(e, ERR_INVALID, "key %s does not belong to certificate %s", key_file,
-			    certificate_file);
+			return error_set(e, ERR_INVALID, "key %s does not belong to certificate %s",
+			    key_file, certificate_file);
 		}
 		return error_set(e, ERR_INVALID, "%s holds no usable PEM key: %s", key_file,
 		    tls_reason(reason, sizeof(reason)));
 	}
 	if (SSL_CTX_check_private_key(context) != 1)
-		return error_set(e, ERR_INVALID, "key %s does not belong to certificate %s: %s", key_file,
-		    certificate_file, tls_reason(reason, sizeof(reason)));
+		return error_set(e, ERR_INVALID, "key %s does not belong to certificate %s: %s",
+		    key_file, certificate_file, tls_reason(reason, sizeof(reason)));
 	return 0;
 }
 

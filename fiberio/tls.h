@@ -1,25 +1,29 @@
-/* tls.h - what TLS needs to know before a connection exists: keys and certificates of our side, trust in the other.
+/* tls.h - what TLS needs to know before a connection exists: keys and certificates of our side,
+ * trust in the other.
  *
- * Both objects are counted: a reload makes new ones, while streams go on with those they began with. TLS 1.2 and 1.3, no
- * renegotiation, no compression, no 0-RTT; buffers are released while a connection rests. */
+ * Both objects are counted: a reload makes new ones, while streams go on with those they began
+ * with. TLS 1.2 and 1.3, no renegotiation, no compression, no 0-RTT; buffers are released while a
+ * connection rests. */
 #pragma once
 #include <stdbool.h>
 
 #include "base/error.h"
 
-struct tls_server;	/* certificate and key of a listener */
-struct tls_client;	/* how a server's certificate is to be judged */
+struct tls_server; /* certificate and key of a listener */
+struct tls_client; /* how a server's certificate is to be judged */
 
-/* Reads a PEM chain and its private key. ALPN: "pop3" is accepted; a client that offers ALPN without it is refused
- * (RFC 7301 section 3.2, against cross-protocol attacks). Returns 0, or ERR_INVALID / ERR_NO_MEMORY with a text that
- * names the file and what is wrong with it (missing, not PEM, key does not belong to the certificate, ...). */
+/* Reads a PEM chain and its private key. ALPN: "pop3" is accepted; a client that offers ALPN
+ * without it is refused (RFC 7301 section 3.2, against cross-protocol attacks). Returns 0, or
+ * ERR_INVALID / ERR_NO_MEMORY with a text that names the file and what is wrong with it (missing,
+ * not PEM, key does not belong to the certificate, ...). */
 int tls_server_new(
     const char *certificate_file, const char *key_file, struct tls_server **out, struct error *e);
 struct tls_server *tls_server_ref(struct tls_server *server);
-void tls_server_unref(struct tls_server *server);	/* NULL is allowed */
+void tls_server_unref(struct tls_server *server); /* NULL is allowed */
 
-/* CA_FILE is a PEM file of trusted roots; NULL means the system's. The host name is always verified (RFC 6125: names of
- * the certificate's subjectAltName only, no partial wildcards), SNI is sent, ALPN "imap" offered. Errors as above. */
+/* CA_FILE is a PEM file of trusted roots; NULL means the system's. The host name is always verified
+ * (RFC 6125: names of the certificate's subjectAltName only, no partial wildcards), SNI is sent,
+ * ALPN "imap" offered. Errors as above. */
 int tls_client_new(const char *ca_file, struct tls_client **out, struct error *e);
 struct tls_client *tls_client_ref(struct tls_client *client);
-void tls_client_unref(struct tls_client *client);	/* NULL is allowed */
+void tls_client_unref(struct tls_client *client); /* NULL is allowed */

@@ -14,5 +14,6 @@ struct tls_client {
 	SSL_CTX *context;
 };
 
-/* What OpenSSL says went wrong last, in its words, and clears its queue. BUF has ROOM octets; returns BUF. */
+/* What OpenSSL says went wrong last, in its words, and clears its queue. BUF has ROOM octets;
+ * returns BUF. */
 char *tls_reason(char *buf, size_t room);

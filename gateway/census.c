@@ -1,7 +1,8 @@
 /* census.c - how many sessions there are.
  *
- * One table holds all counters; a key's first octet says what kind it is, so that an address and a user name cannot be
- * taken for each other. A counter that falls to zero is removed: the table is never larger than the sessions. */
+ * One table holds all counters; a key's first octet says what kind it is, so that an address and a
+ * user name cannot be taken for each other. A counter that falls to zero is removed: the table is
+ * never larger than the sessions. */
 #include "gateway/census.h"
 
 #include <netinet/in.h>
@@ -24,7 +25,7 @@ enum counter_kind {
 struct counter {
 	UT_hash_handle hh;
 	size_t count;
-	int stored;	/* 0: the table had no memory for it */
+	int stored; /* 0: the table had no memory for it */
 	size_t len;
 	unsigned char key[];
 };
@@ -44,7 +45,7 @@ census_new(const struct census_limits *limits, struct census **out)
 	if ((census = calloc(1, sizeof(*census))) == NULL)
 		return ERR_NO_MEMORY;
 	if (getrandom(&census->hash_key, sizeof(census->hash_key), 0) !=
-	    (ssize_t)sizeof(census->hash_key)) {
+	    (ssize_t) sizeof(census->hash_key)) {
 		free(census);
 		return ERR_NO_MEMORY;
 	}
@@ -60,7 +61,8 @@ census_free(struct census *census)
 
 	if (census == NULL)
 		return;
-	HASH_ITER(hh, census->counters, counter, next) {
+	HASH_ITER(hh, census->counters, counter, next)
+	{
 		HASH_DEL(census->counters, counter);
 		free(counter);
 	}
@@ -76,7 +78,7 @@ census_set_limits(struct census *census, const struct census_limits *limits)
 static unsigned
 key_hash(const struct census *census, const void *key, size_t len)
 {
-	return (unsigned)siphash(&census->hash_key, key, len);
+	return (unsigned) siphash(&census->hash_key, key, len);
 }
 
 static struct counter *
@@ -84,8 +86,7 @@ counter_find(const struct census *census, const void *key, size_t len)
 {
 	struct counter *counter;
 
-	HASH_FIND_BYHASHVALUE(
-	    hh, census->counters, key, len, key_hash(census, key, len), counter);
+	HASH_FIND_BYHASHVALUE(hh, census->counters, key, len, key_hash(census, key, len), counter);
 	return counter;
 }
 
@@ -133,9 +134,10 @@ count_down(struct census *census, const void *key, size_t len)
 	free(counter);
 }
 
-enum { ADDRESS_KEY_MAX = 9 };	/* kind and an IPv6 /64 */
+enum { ADDRESS_KEY_MAX = 9 }; /* kind and an IPv6 /64 */
 
-/* Writes the key of PEER; returns its length. A peer without an address (a test's socket pair) shares one counter. */
+/* Writes the key of PEER; returns its length. A peer without an address (a test's socket pair)
+ * shares one counter. */
 static size_t
 address_key(const struct sockaddr_storage *peer, unsigned char key[ADDRESS_KEY_MAX])
 {
@@ -163,7 +165,8 @@ census_enter(struct census *census, const struct sockaddr_storage *peer)
 	size_t len = address_key(peer, key);
 	const struct counter *counter = counter_find(census, key, len);
 
-	/* The address comes first: who has used up its own share must not move others to make room. */
+	/* The address comes first: who has used up its own share must not move others to make room.
+	 */
 	if (counter != NULL && counter->count >= census->limits.sessions_per_address)
 		return CENSUS_ADDRESS_FULL;
 	if (census->sessions >= census->limits.sessions)
@@ -198,7 +201,8 @@ user_key(const char *upstream, const char *user, size_t *len)
 	memcpy(key + 1, upstream, upstream_len);
 	at = key + 1 + upstream_len;
 	for (size_t i = 0; i < user_len; i++)
-		at[i] = (unsigned char)(user[i] >= 'A' && user[i] <= 'Z' ? user[i] + ('a' - 'A') : user[i]);
+		at[i] = (unsigned char) (user[i] >= 'A' && user[i] <= 'Z' ? user[i] + ('a' - 'A')
+									  : user[i]);
 	return key;
 }
 

@@ -3,9 +3,9 @@
 
 /* What a command was called with. */
 struct command_line {
-	const char *config;	/* the configuration file */
-	int password_fd;	/* -1: not given */
-	const char *operand;	/* NULL: none */
+	const char *config;  /* the configuration file */
+	int password_fd;     /* -1: not given */
+	const char *operand; /* NULL: none */
 };
 
 /* Each returns an exit status of sysexits.h. */

@@ -1,6 +1,8 @@
-/* command_probe.c - "popgate probe": logs in as a user and says, in words, what is there and what popgate would do.
+/* command_probe.c - "popgate probe": logs in as a user and says, in words, what is there and what
+ * popgate would do.
  *
- * The way to find out whether a server, its certificate and the settings fit together before a single client tries. */
+ * The way to find out whether a server, its certificate and the settings fit together before a
+ * single client tries. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <netdb.h>
@@ -26,36 +28,44 @@ struct probe_job {
 
 /* What to do next, and the exit status; the first row that fits counts. */
 static const struct advice {
-	int code;	/* of enum error_code */
+	int code; /* of enum error_code */
 	enum probe_step from_step, to_step;
 	int status;
 	const char *text;
 } advices[] = {
 	{ ERR_AUTH, PROBE_LOGIN, PROBE_LOGIN, EX_NOPERM,
-	    "The server rejected user name or password. Some services want the full address as user\n"
+	    "The server rejected user name or password. Some services want the full address as "
+	    "user\n"
 	    "name, or a password made for one application only." },
 	{ ERR_AUTH_DENIED, PROBE_LOGIN, PROBE_LOGIN, EX_NOPERM,
-	    "The password is right, but this user may not log in by IMAP. Ask who runs the server." },
+	    "The password is right, but this user may not log in by IMAP. Ask who runs the "
+	    "server." },
 	{ ERR_AUTH_EXPIRED, PROBE_LOGIN, PROBE_LOGIN, EX_NOPERM,
 	    "The password has expired and must be changed at the server." },
 	{ ERR_AUTH_PRIVACY, PROBE_LOGIN, PROBE_LOGIN, EX_NOPERM,
 	    "The server wants an encrypted connection: set \"tls\" to implicit or starttls." },
 	{ ERR_TLS, PROBE_CONNECT, PROBE_DONE, EX_UNAVAILABLE,
-	    "If the certificate comes from an authority of your own, set \"ca_file\"; if it bears another\n"
-	    "name than \"host\", set \"verify_name\"; on a port without TLS, set \"tls = starttls\"." },
+	    "If the certificate comes from an authority of your own, set \"ca_file\"; if it bears "
+	    "another\n"
+	    "name than \"host\", set \"verify_name\"; on a port without TLS, set \"tls = "
+	    "starttls\"." },
 	{ ERR_CLOSED, PROBE_CONNECT, PROBE_CONNECT, EX_UNAVAILABLE,
-	    "Check \"host\", \"port\" and \"tls\", and that no firewall is in between: 993 is the port for\n"
+	    "Check \"host\", \"port\" and \"tls\", and that no firewall is in between: 993 is the "
+	    "port for\n"
 	    "tls = implicit, 143 for starttls." },
 	{ ERR_TIMEOUT, PROBE_CONNECT, PROBE_CONNECT, EX_TEMPFAIL,
-	    "Nothing answered in time. Check \"host\", \"port\" and \"tls\", and that no firewall is in\n"
+	    "Nothing answered in time. Check \"host\", \"port\" and \"tls\", and that no firewall "
+	    "is in\n"
 	    "between." },
 	{ ERR_PERMANENT, PROBE_LOGIN, PROBE_LOGIN, EX_UNAVAILABLE,
-	    "The server offers no way to log in that popgate knows. If it does so on connections with TLS\n"
+	    "The server offers no way to log in that popgate knows. If it does so on connections "
+	    "with TLS\n"
 	    "only, set \"tls\" to implicit or starttls." },
 	{ ERR_PERMANENT, PROBE_SELECT, PROBE_SELECT, EX_UNAVAILABLE,
 	    "Check \"mailbox\": it must exist, and the user must be allowed to read it." },
 	{ ERR_PROTOCOL, PROBE_CONNECT, PROBE_DONE, EX_PROTOCOL,
-	    "What answers there is no IMAP server that popgate understands. Check \"port\" and \"tls\"." },
+	    "What answers there is no IMAP server that popgate understands. Check \"port\" and "
+	    "\"tls\"." },
 	{ ERR_LIMIT, PROBE_CONNECT, PROBE_DONE, EX_PROTOCOL,
 	    "The server's answer is larger than popgate accepts." },
 	{ ERR_NO_MEMORY, PROBE_CONNECT, PROBE_DONE, EX_OSERR, "There is not enough memory." },
@@ -95,10 +105,11 @@ print_tls(const struct probe_result *r)
 static void
 print_amount(const struct probe_result *r)
 {
-	printf("%-22s %" PRIu64 " messages, %" PRIu64 " octets (%.1f MiB)\n", "content", r->messages,
-	    r->octets, (double)r->octets / (1024 * 1024));
+	printf("%-22s %" PRIu64 " messages, %" PRIu64 " octets (%.1f MiB)\n", "content",
+	    r->messages, r->octets, (double) r->octets / (1024 * 1024));
 	if (r->deleted > 0)
-		printf("%-22s %" PRIu64 " of them are flagged \\Deleted by other clients\n", "", r->deleted);
+		printf("%-22s %" PRIu64 " of them are flagged \\Deleted by other clients\n", "",
+		    r->deleted);
 }
 
 /* What QUIT will do here, by the same decision that QUIT goes by. */
@@ -125,10 +136,13 @@ print_deletion(const struct upstream *u, const struct probe_result *r)
 		print_line("", u->trash_mailbox);
 		break;
 	case DELETION_EXPUNGE:
-		print_line("deletion", "EXPUNGE, when nobody else has flagged messages (no UIDPLUS here);");
-		print_line("", u->without_uidplus == DELETION_LIFT ?
-			"otherwise their flags are lifted, EXPUNGE runs, and the flags are put back" :
-			"otherwise the client's stay flagged and hidden, and QUIT answers -ERR");
+		print_line("deletion",
+		    "EXPUNGE, when nobody else has flagged messages (no UIDPLUS here);");
+		print_line("",
+		    u->without_uidplus == DELETION_LIFT
+			? "otherwise their flags are lifted, EXPUNGE runs, and the flags are put "
+			  "back"
+			: "otherwise the client's stay flagged and hidden, and QUIT answers -ERR");
 		break;
 	}
 }
@@ -136,9 +150,10 @@ print_deletion(const struct upstream *u, const struct probe_result *r)
 static void
 print_times(const struct probe_result *r)
 {
-	printf("%-22s connect %" PRIu64 " ms, login %" PRIu64 " ms, select %" PRIu64 " ms, list %" PRIu64
-	       " ms\n", "time", r->took_ms[PROBE_CONNECT], r->took_ms[PROBE_LOGIN],
-	    r->took_ms[PROBE_SELECT], r->took_ms[PROBE_LIST]);
+	printf("%-22s connect %" PRIu64 " ms, login %" PRIu64 " ms, select %" PRIu64
+	       " ms, list %" PRIu64 " ms\n",
+	    "time", r->took_ms[PROBE_CONNECT], r->took_ms[PROBE_LOGIN], r->took_ms[PROBE_SELECT],
+	    r->took_ms[PROBE_LIST]);
 }
 
 static void
@@ -179,7 +194,8 @@ print_failure(const struct upstream *u, const struct probe_result *r)
 	fprintf(stderr, "popgate probe: %s at %s: %s%s%s\n", steps[r->reached], u->name,
 	    error_name(r->error.code), shown[0] != '\0' ? ": " : "", shown);
 	for (a = advices; a < advices + sizeof(advices) / sizeof(advices[0]); a++) {
-		if (a->code == r->error.code && r->reached >= a->from_step && r->reached <= a->to_step) {
+		if (a->code == r->error.code && r->reached >= a->from_step &&
+		    r->reached <= a->to_step) {
 			fprintf(stderr, "%s\n", a->text);
 			return a->status;
 		}
@@ -226,13 +242,15 @@ print_addresses(const struct upstream *u)
 	int rc;
 
 	if ((rc = getaddrinfo(u->host, NULL, &hints, &found)) != 0) {
-		fprintf(stderr, "popgate probe: %s: %s\nCheck \"host\" and this machine's name service.\n",
+		fprintf(stderr,
+		    "popgate probe: %s: %s\nCheck \"host\" and this machine's name service.\n",
 		    u->host, gai_strerror(rc));
 		return rc == EAI_AGAIN ? EX_TEMPFAIL : EX_NOHOST;
 	}
 	print_line("upstream", u->name);
 	for (a = found; a != NULL; a = a->ai_next)
-		if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST) == 0)
+		if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof(text), NULL, 0,
+			NI_NUMERICHOST) == 0)
 			print_line("address", text);
 	freeaddrinfo(found);
 	fflush(stdout);

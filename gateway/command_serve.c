@@ -16,7 +16,8 @@ serve(struct config *config, const struct config_report *report, const char *con
 
 	if (log_new(&config->log, &log) != 0)
 		return EX_OSERR;
-	log_event(log, LOG_LEVEL_INFO, NULL, "starting", LOG_FIELDS(LOG_TEXT("version", POPGATE_VERSION)));
+	log_event(log, LOG_LEVEL_INFO, NULL, "starting",
+	    LOG_FIELDS(LOG_TEXT("version", POPGATE_VERSION)));
 	config_report_log(report, config_file, log);
 	status = worker_run(config, config_file, log);
 	log_free(log);

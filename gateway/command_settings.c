@@ -1,6 +1,8 @@
-/* command_settings.c - "popgate settings": the table of settings, for people and for the manual's test.
+/* command_settings.c - "popgate settings": the table of settings, for people and for the manual's
+ * test.
  *
- * Columns are separated by two blanks or more and hold no two blanks in a row: block, name, what it may hold, default
+ * Columns are separated by two blanks or more and hold no two blanks in a row: block, name, what it
+ * may hold, default
  * ("-" where there is none), meaning. */
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +23,7 @@ default_shown(const struct setting *s)
 static int
 wider(int width, const char *text)
 {
-	return (int)strlen(text) > width ? (int)strlen(text) : width;
+	return (int) strlen(text) > width ? (int) strlen(text) : width;
 }
 
 int
@@ -31,7 +33,7 @@ command_settings(const struct command_line *line)
 	char value[COLUMN_MAX];
 	const struct setting *s;
 
-	(void)line;
+	(void) line;
 	for (s = settings; s < settings + settings_count; s++) {
 		setting_describe(s, value, sizeof(value));
 		name_width = wider(name_width, s->name);
@@ -40,8 +42,8 @@ command_settings(const struct command_line *line)
 	}
 	for (s = settings; s < settings + settings_count; s++) {
 		setting_describe(s, value, sizeof(value));
-		printf("%-8s  %-*s  %-*s  %-*s  %s\n", setting_block_name(s->block), name_width, s->name,
-		    value_width, value, default_width, default_shown(s), s->help);
+		printf("%-8s  %-*s  %-*s  %-*s  %s\n", setting_block_name(s->block), name_width,
+		    s->name, value_width, value, default_width, default_shown(s), s->help);
 	}
 	return 0;
 }

@@ -7,8 +7,8 @@ typedef int batch_fn(
 
 /* Calls STEP for SET in pieces that keep a command line short; ends at the first failure. */
 static int
-for_each_batch(const struct commit *c, const struct uidset *set, batch_fn *step, void *arg,
-    struct error *e)
+for_each_batch(
+    const struct commit *c, const struct uidset *set, batch_fn *step, void *arg, struct error *e)
 {
 	size_t at = 0;
 	int rc;
@@ -52,8 +52,8 @@ search_batch(const struct commit *c, const struct uidset *batch, void *found, st
 	return imap_search_uids(c->imap, batch->ranges, batch->count, found, e);
 }
 
-/* Takes back the \Deleted that we set on OURS, but for messages that had it before. Best effort: what fails is logged, and
- * the error that led here stays the one that counts. */
+/* Takes back the \Deleted that we set on OURS, but for messages that had it before. Best effort:
+ * what fails is logged, and the error that led here stays the one that counts. */
 static void
 take_flags_back(const struct commit *c, const struct uidset *ours)
 {
@@ -71,8 +71,8 @@ take_flags_back(const struct commit *c, const struct uidset *ours)
 	uidset_clear(&set);
 }
 
-/* With UIDPLUS: flag and remove one batch. When it fails the messages of this batch are as they were, as far as the server
- * lets us; earlier batches are gone, later ones untouched. */
+/* With UIDPLUS: flag and remove one batch. When it fails the messages of this batch are as they
+ * were, as far as the server lets us; earlier batches are gone, later ones untouched. */
 static int
 uid_expunge_batch(const struct commit *c, const struct uidset *batch, void *arg, struct error *e)
 {
@@ -94,8 +94,8 @@ move_batch(const struct commit *c, const struct uidset *batch, void *arg, struct
 	return imap_move(c->imap, batch->ranges, batch->count, c->upstream->trash_mailbox, e);
 }
 
-/* Others have flagged FOREIGN: takes their flags off, makes sure that only OURS are flagged then, expunges, and puts the
- * flags back whatever happened in between. */
+/* Others have flagged FOREIGN: takes their flags off, makes sure that only OURS are flagged then,
+ * expunges, and puts the flags back whatever happened in between. */
 static int
 expunge_lifting(const struct commit *c, const struct uidset *ours, const struct uidset *foreign,
     struct error *e)
@@ -194,7 +194,8 @@ verify(const struct commit *c, const struct uidset *ours, struct uidset *remaini
 	return rc;
 }
 
-/* Removes OURS and finds out what came of it. Whatever the commands said: what counts is what the mailbox holds now. */
+/* Removes OURS and finds out what came of it. Whatever the commands said: what counts is what the
+ * mailbox holds now. */
 static int
 remove_and_verify(const struct commit *c, const struct uidset *ours, struct deletion_result *result,
     struct error *e)
@@ -224,7 +225,8 @@ remove_and_verify(const struct commit *c, const struct uidset *ours, struct dele
 		rc = 0;
 		goto out;
 	}
-	/* The server took the expunge and kept messages: left flagged, they would be hidden without being gone. */
+	/* The server took the expunge and kept messages: left flagged, they would be hidden without
+	 * being gone. */
 	if (rc == 0 && method == DELETION_UID_EXPUNGE)
 		take_flags_back(c, &remaining);
 	if (rc == 0)

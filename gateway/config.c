@@ -19,9 +19,9 @@ struct loader {
 	struct config *config;
 	struct config_report *report;
 	struct config_lines lines;
-	char *folder;			/* of the file; "" is the current one */
-	enum setting_block block;	/* where the next setting stands */
-	void *target;			/* its struct; NULL in an unknown block */
+	char *folder;		  /* of the file; "" is the current one */
+	enum setting_block block; /* where the next setting stands */
+	void *target;		  /* its struct; NULL in an unknown block */
 	struct setting_lines *target_lines;
 	bool no_memory;
 };
@@ -88,7 +88,8 @@ shown(const char *text, char buf[SHOWN_MAX])
 	return buf;
 }
 
-/* ITEMS (COUNT of SIZE octets) made longer by one, which is zeroed; or NULL, and ITEMS is as before. */
+/* ITEMS (COUNT of SIZE octets) made longer by one, which is zeroed; or NULL, and ITEMS is as
+ * before. */
 static void *
 grow(void *items, size_t count, size_t size)
 {
@@ -168,10 +169,12 @@ unknown_block(struct loader *l, unsigned line, const char *kind)
 	for (size_t i = 0; i < BLOCKS; i++)
 		suggestion_offer(&nearest, blocks[i].kind);
 	if (suggestion_best(&nearest) != NULL)
-		config_report_add(l->report, CONFIG_FAULT, line, "unknown block \"%s\"; did you mean \"%s\"?",
-		    shown(kind, buf), suggestion_best(&nearest));
+		config_report_add(l->report, CONFIG_FAULT, line,
+		    "unknown block \"%s\"; did you mean \"%s\"?", shown(kind, buf),
+		    suggestion_best(&nearest));
 	else
-		config_report_add(l->report, CONFIG_FAULT, line, "unknown block \"%s\"", shown(kind, buf));
+		config_report_add(
+		    l->report, CONFIG_FAULT, line, "unknown block \"%s\"", shown(kind, buf));
 }
 
 static void
@@ -205,7 +208,7 @@ on_block_begin(void *ctx, unsigned line, const char *kind, const char *label)
 static void
 on_block_end(void *ctx, unsigned line)
 {
-	(void)line;
+	(void) line;
 	enter_global(ctx);
 }
 
@@ -221,8 +224,8 @@ unknown_setting(struct loader *l, unsigned line, const char *name)
 		if (setting_find(b, name) == NULL)
 			continue;
 		config_report_add(l->report, CONFIG_FAULT, line,
-		    b == SETTING_GLOBAL ? "\"%s\" belongs outside of blocks" :
-					  "\"%s\" belongs in a block \"%s\"",
+		    b == SETTING_GLOBAL ? "\"%s\" belongs outside of blocks"
+					: "\"%s\" belongs in a block \"%s\"",
 		    name, setting_block_name(b));
 		return;
 	}
@@ -284,7 +287,7 @@ folder_of(const char *path)
 
 	if (slash == path)
 		return strdup("/");
-	return slash == NULL ? strdup("") : strndup(path, (size_t)(slash - path));
+	return slash == NULL ? strdup("") : strndup(path, (size_t) (slash - path));
 }
 
 static int
@@ -337,7 +340,8 @@ config_load_text(const char *path, const char *text, size_t len, struct config *
 	return rc;
 }
 
-/* Reads the file at PATH to *TEXT, allocated. Returns 0, ERR_LIMIT, ERR_TEMPORARY (errno says why) or ERR_NO_MEMORY. */
+/* Reads the file at PATH to *TEXT, allocated. Returns 0, ERR_LIMIT, ERR_TEMPORARY (errno says why)
+ * or ERR_NO_MEMORY. */
 static int
 read_file(const char *path, char **text, size_t *len)
 {

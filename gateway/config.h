@@ -1,6 +1,7 @@
 /* config.h - what the administrator wants: a configuration file, read, checked and resolved.
  *
- * Constant once loaded, and counted: a reload makes a new one, while sessions go on with the one they began with. */
+ * Constant once loaded, and counted: a reload makes a new one, while sessions go on with the one
+ * they began with. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,36 +29,37 @@ struct network_list {
 
 enum listener_protocol {
 	LISTENER_POP3,	/* plain, with STLS where there is a certificate */
-	LISTENER_POP3S,	/* TLS from the first octet (RFC 8314) */
+	LISTENER_POP3S, /* TLS from the first octet (RFC 8314) */
 };
 
 /* A "listener" block. */
 struct config_listener {
 	enum listener_protocol protocol;
-	struct text_list addresses;	/* as written, e.g. "[::]:110" */
-	char *certificate;		/* NULL: none */
+	struct text_list addresses; /* as written, e.g. "[::]:110" */
+	char *certificate;	    /* NULL: none */
 	char *key;
-	struct tls_server *tls;		/* made from both; NULL: no TLS here */
+	struct tls_server *tls; /* made from both; NULL: no TLS here */
 };
 
 struct config {
 	unsigned references;
 	char *state_directory;
 	struct log_options log;
-	struct pop3_settings pop3;	/* tls, plaintext_login, keepalive_ms are set for each connection */
+	struct pop3_settings
+	    pop3; /* tls, plaintext_login, keepalive_ms are set for each connection */
 	bool plaintext_loopback;
 	struct network_list plaintext_networks;
 	struct census_limits limits;
 	uint64_t drain_ms;
 	struct config_listener *listeners;
 	size_t listener_count;
-	struct upstream *upstreams;	/* exactly one so far */
+	struct upstream *upstreams; /* exactly one so far */
 	size_t upstream_count;
 };
 
-/* Loads the file at PATH, which also names it in REPORT. Every fault found is in REPORT (empty before), warnings too, also
- * on success. Returns 0 with *OUT held once, ERR_INVALID where there are faults, or ERR_NO_MEMORY. Reads files: does not
- * suspend, but may block. */
+/* Loads the file at PATH, which also names it in REPORT. Every fault found is in REPORT (empty
+ * before), warnings too, also on success. Returns 0 with *OUT held once, ERR_INVALID where there
+ * are faults, or ERR_NO_MEMORY. Reads files: does not suspend, but may block. */
 int config_load(const char *path, struct config **out, struct config_report *report);
 
 /* As config_load for TEXT (LEN octets), as if it were the content of PATH. */
@@ -65,7 +67,7 @@ int config_load_text(const char *path, const char *text, size_t len, struct conf
     struct config_report *report);
 
 struct config *config_ref(struct config *config);
-void config_unref(struct config *config);	/* NULL is allowed */
+void config_unref(struct config *config); /* NULL is allowed */
 
 /* "pop3" or "pop3s". */
 const char *listener_protocol_name(enum listener_protocol protocol);

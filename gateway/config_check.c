@@ -40,7 +40,8 @@ check_global(
     const struct config *config, const struct setting_lines *lines, struct config_report *report)
 {
 	if (config->pop3.idle_ms < RFC1939_IDLE_MS)
-		config_report_add(report, CONFIG_WARNING, line_of(lines, SETTING_GLOBAL, "idle_timeout"),
+		config_report_add(report, CONFIG_WARNING,
+		    line_of(lines, SETTING_GLOBAL, "idle_timeout"),
 		    "idle_timeout: RFC 1939 asks for 10m or more; clients may be cut off");
 	if (is_everywhere(&config->plaintext_networks))
 		config_report_add(report, CONFIG_WARNING,
@@ -100,15 +101,18 @@ check_listener(struct config *config, struct config_listener *l, const struct se
     struct config_report *report)
 {
 	if (line_of(lines, SETTING_LISTENER, "address") == 0)
-		config_report_add(report, CONFIG_FAULT, lines->begin, "listener: address is missing");
+		config_report_add(
+		    report, CONFIG_FAULT, lines->begin, "listener: address is missing");
 	if (l->protocol == LISTENER_POP3 && l->certificate == NULL &&
 	    config->plaintext_networks.count == 0 && listens_beyond_loopback(l))
 		config_report_add(report, CONFIG_WARNING, lines->begin,
-		    "listener pop3: without a certificate only clients on this machine can log in here");
+		    "listener pop3: without a certificate only clients on this machine can log in "
+		    "here");
 	return check_listener_tls(l, lines, report);
 }
 
-/* Reports ADDRESS of listener L (INDEX) where an earlier one has it too. Port 0 is a new one each time. */
+/* Reports ADDRESS of listener L (INDEX) where an earlier one has it too. Port 0 is a new one each
+ * time. */
 static void
 check_address_unique(const struct config *config, const struct config_lines *lines, size_t l,
     size_t index, struct config_report *report)
@@ -141,7 +145,8 @@ check_listeners(
 	int rc;
 
 	if (config->listener_count == 0)
-		config_report_add(report, CONFIG_FAULT, 0, "no listener block: nobody could connect");
+		config_report_add(
+		    report, CONFIG_FAULT, 0, "no listener block: nobody could connect");
 	for (size_t i = 0; i < config->listener_count; i++) {
 		l = &config->listeners[i];
 		if ((rc = check_listener(config, l, &lines->listeners[i], report)) != 0)
@@ -155,7 +160,8 @@ check_listeners(
 static bool
 is_this_machine(const char *host)
 {
-	return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+	return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+	       strcmp(host, "::1") == 0;
 }
 
 static int
@@ -166,7 +172,8 @@ resolve_upstream_tls(
 
 	if (u->imap.security == IMAP_TLS_NONE) {
 		if (!is_this_machine(u->host))
-			config_report_add(report, CONFIG_WARNING, line_of(lines, SETTING_UPSTREAM, "tls"),
+			config_report_add(report, CONFIG_WARNING,
+			    line_of(lines, SETTING_UPSTREAM, "tls"),
 			    "tls: passwords are sent to %s without TLS", u->host);
 		return 0;
 	}
@@ -174,8 +181,8 @@ resolve_upstream_tls(
 		return 0;
 	if (e.code == ERR_NO_MEMORY)
 		return ERR_NO_MEMORY;
-	config_report_add(
-	    report, CONFIG_FAULT, line_near(lines, SETTING_UPSTREAM, "ca_file"), "ca_file: %s", e.text);
+	config_report_add(report, CONFIG_FAULT, line_near(lines, SETTING_UPSTREAM, "ca_file"),
+	    "ca_file: %s", e.text);
 	return 0;
 }
 
@@ -193,7 +200,8 @@ resolve_uidl(struct upstream *u, const struct setting_lines *lines, struct confi
 		    "uidl: \"%s\" ends too early or has no UID such as %%08Xu", u->uidl_text);
 	else
 		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_UPSTREAM, "uidl"),
-		    "uidl: \"%s\" cannot be understood from \"%s\" on", u->uidl_text, u->uidl_text + at);
+		    "uidl: \"%s\" cannot be understood from \"%s\" on", u->uidl_text,
+		    u->uidl_text + at);
 	return 0;
 }
 
@@ -205,19 +213,21 @@ check_upstream(struct upstream *u, const struct setting_lines *lines, struct con
 	if ((rc = resolve_uidl(u, lines, report)) != 0)
 		return rc;
 	if (strcmp(u->mailbox, u->trash_mailbox) == 0)
-		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_UPSTREAM, "trash_mailbox"),
+		config_report_add(report, CONFIG_FAULT,
+		    line_of(lines, SETTING_UPSTREAM, "trash_mailbox"),
 		    "trash_mailbox: must be another mailbox than \"%s\"", u->mailbox);
 	if (u->imap.security != IMAP_TLS_IMPLICIT && line_of(lines, SETTING_UPSTREAM, "port") == 0)
 		u->imap.port = IMAP_PORT;
 	if (u->host == NULL) {
 		if (line_of(lines, SETTING_UPSTREAM, "host") == 0)
-			config_report_add(report, CONFIG_FAULT, lines->begin, "upstream: host is missing");
+			config_report_add(
+			    report, CONFIG_FAULT, lines->begin, "upstream: host is missing");
 		return 0;
 	}
 	u->imap.host = u->host;
 	u->imap.verify_name = u->verify_name;
 	if (asprintf(&u->name, strchr(u->host, ':') != NULL ? "[%s]:%u" : "%s:%u", u->host,
-		(unsigned)u->imap.port) < 0) {
+		(unsigned) u->imap.port) < 0) {
 		u->name = NULL;
 		return ERR_NO_MEMORY;
 	}
@@ -231,7 +241,8 @@ check_upstreams(
 	int rc;
 
 	if (config->upstream_count == 0)
-		config_report_add(report, CONFIG_FAULT, 0, "no upstream block: there is no IMAP server");
+		config_report_add(
+		    report, CONFIG_FAULT, 0, "no upstream block: there is no IMAP server");
 	for (size_t i = 0; i < config->upstream_count; i++) {
 		if (i > 0)
 			config_report_add(report, CONFIG_FAULT, lines->upstreams[i].begin,
@@ -244,8 +255,7 @@ check_upstreams(
 }
 
 int
-config_check(
-    struct config *config, const struct config_lines *lines, struct config_report *report)
+config_check(struct config *config, const struct config_lines *lines, struct config_report *report)
 {
 	int rc;
 

@@ -1,12 +1,13 @@
-/* config_check.h - what one setting says about another, and what the settings lead to: the second half of loading. */
+/* config_check.h - what one setting says about another, and what the settings lead to: the second
+ * half of loading. */
 #pragma once
 #include "gateway/config.h"
 #include "gateway/settings.h"
 
 /* Where the settings of one block were made; 0: not in the file. */
 struct setting_lines {
-	unsigned begin;			/* the block's first line; 0 for the global settings */
-	unsigned at[SETTINGS_MAX];	/* by index in the table of settings */
+	unsigned begin;		   /* the block's first line; 0 for the global settings */
+	unsigned at[SETTINGS_MAX]; /* by index in the table of settings */
 };
 
 /* The same for all blocks, in the order of struct config. */
@@ -16,7 +17,7 @@ struct config_lines {
 	struct setting_lines *upstreams;
 };
 
-/* Adds what follows from other settings, loads certificates and trusted roots, and reports what does not fit together.
- * Returns 0 or ERR_NO_MEMORY; faults are in REPORT. */
+/* Adds what follows from other settings, loads certificates and trusted roots, and reports what
+ * does not fit together. Returns 0 or ERR_NO_MEMORY; faults are in REPORT. */
 int config_check(
     struct config *config, const struct config_lines *lines, struct config_report *report);

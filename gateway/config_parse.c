@@ -1,6 +1,7 @@
 /* config_parse.c - the form of a configuration file.
  *
- * A line is cut into tokens, and its first tokens say what it is. A faulty line is reported once and left. */
+ * A line is cut into tokens, and its first tokens say what it is. A faulty line is reported once
+ * and left. */
 #include "gateway/config_parse.h"
 
 #include <stdarg.h>
@@ -20,30 +21,29 @@ enum token_type {
 	TOKEN_OPEN,
 	TOKEN_CLOSE,
 	TOKEN_END,
-	TOKEN_FAULTY,	/* already reported */
+	TOKEN_FAULTY, /* already reported */
 };
 
 struct token {
 	enum token_type type;
-	const char *text;	/* as written, quotes and escapes undone; in the parser's scratch */
+	const char *text; /* as written, quotes and escapes undone; in the parser's scratch */
 };
 
 struct parser {
 	const struct config_events *events;
 	void *ctx;
 	unsigned line;
-	unsigned block_line;	/* where the open block began; 0: none is open */
-	const char *at;		/* the rest of the line */
+	unsigned block_line; /* where the open block began; 0: none is open */
+	const char *at;	     /* the rest of the line */
 	const char *end;
-	char *scratch;		/* texts of this line's tokens */
+	char *scratch; /* texts of this line's tokens */
 	char *scratch_at;
 	const char *items[CONFIG_ITEMS_MAX];
 };
 
-enum { SHOWN_MAX = 64 };	/* octets of the file that a message repeats */
+enum { SHOWN_MAX = 64 }; /* octets of the file that a message repeats */
 
-static void __attribute__((format(printf, 2, 3)))
-fault(struct parser *p, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) fault(struct parser *p, const char *format, ...)
 {
 	char message[256];
 	va_list args;
@@ -127,7 +127,7 @@ next_token(struct parser *p)
 	while (p->at < p->end && is_blank(*p->at))
 		p->at++;
 	if (p->at == p->end || *p->at == '#')
-		return (struct token) { TOKEN_END, "" };
+		return (struct token){ TOKEN_END, "" };
 	if (*p->at == '"')
 		return quoted_token(p);
 	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
@@ -208,7 +208,9 @@ parse_values(struct parser *p, const char *name)
 	if (token.type == TOKEN_FAULTY)
 		return;
 	if (token.type != TOKEN_END) {
-		fault(p, "%s: unexpected \"%s\" behind the value; a value with blanks or signs needs quotes",
+		fault(p,
+		    "%s: unexpected \"%s\" behind the value; a value with blanks or signs needs "
+		    "quotes",
 		    name_buf, shown(token.text, buf));
 		return;
 	}
@@ -247,7 +249,7 @@ static bool
 has_control(const char *text, const char *end)
 {
 	for (; text < end; text++)
-		if ((unsigned char)*text < 0x20 ? *text != '\t' : *text == 0x7f)
+		if ((unsigned char) *text < 0x20 ? *text != '\t' : *text == 0x7f)
 			return true;
 	return false;
 }
@@ -263,7 +265,7 @@ parse_line(struct parser *p)
 		fault(p, "a control character");
 		return;
 	}
-	if (!text_is_utf8(p->at, (size_t)(p->end - p->at))) {
+	if (!text_is_utf8(p->at, (size_t) (p->end - p->at))) {
 		fault(p, "not UTF-8");
 		return;
 	}
@@ -283,11 +285,12 @@ config_parse(const char *text, size_t len, const struct config_events *events, v
 	struct parser p = { .events = events, .ctx = ctx };
 	const char *next = text, *end = text + len, *newline;
 
-	/* A token is never longer than its source, and each but the last has a neighbour whose octet pays for its NUL. */
+	/* A token is never longer than its source, and each but the last has a neighbour whose
+	 * octet pays for its NUL. */
 	if ((p.scratch = malloc(len + 2)) == NULL)
 		return ERR_NO_MEMORY;
 	while (next < end) {
-		newline = memchr(next, '\n', (size_t)(end - next));
+		newline = memchr(next, '\n', (size_t) (end - next));
 		p.line++;
 		p.at = next;
 		p.end = newline != NULL ? newline : end;

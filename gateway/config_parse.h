@@ -7,20 +7,23 @@
  *		name = value
  *	}
  *
- * What a name means is not known here. The parser is our own because every fault is to be reported with its line, not
- * only the first one: it goes on behind each. */
+ * What a name means is not known here. The parser is our own because every fault is to be reported
+ *with its line, not only the first one: it goes on behind each. */
 #pragma once
 #include <stddef.h>
 
-enum { CONFIG_ITEMS_MAX = 256 };	/* values of one setting */
+enum { CONFIG_ITEMS_MAX = 256 }; /* values of one setting */
 
-/* All texts are NUL-terminated UTF-8 without control characters and valid only during the call. Lines count from 1. */
+/* All texts are NUL-terminated UTF-8 without control characters and valid only during the call.
+ * Lines count from 1. */
 struct config_events {
-	/* KIND LABEL {  -- LABEL is "" where there is none. Blocks do not nest; each gets its end. */
+	/* KIND LABEL {  -- LABEL is "" where there is none. Blocks do not nest; each gets its end.
+	 */
 	void (*block_begin)(void *ctx, unsigned line, const char *kind, const char *label);
 	void (*block_end)(void *ctx, unsigned line);
 	/* NAME = ITEMS[0], ..., ITEMS[COUNT - 1]  -- at least one, perhaps "". */
-	void (*setting)(void *ctx, unsigned line, const char *name, const char *const *items, size_t count);
+	void (*setting)(
+	    void *ctx, unsigned line, const char *name, const char *const *items, size_t count);
 	/* The line cannot be understood. */
 	void (*fault)(void *ctx, unsigned line, const char *message);
 };

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REMARK_MAX = 1024 };	/* octets of a formatted remark */
+enum { REMARK_MAX = 1024 }; /* octets of a formatted remark */
 
 void
 config_report_clear(struct config_report *report)
@@ -93,7 +93,8 @@ config_report_log(const struct config_report *report, const char *file, struct l
 	char text[LOG_VALUE_MAX];
 
 	for (size_t i = 0; i < report->count; i++) {
-		level = report->remarks[i].severity == CONFIG_FAULT ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING;
+		level = report->remarks[i].severity == CONFIG_FAULT ? LOG_LEVEL_ERROR
+								    : LOG_LEVEL_WARNING;
 		config_report_format(report, i, file, text, sizeof(text));
 		log_event(log, level, NULL, "configuration", LOG_FIELDS(LOG_TEXT("remark", text)));
 	}

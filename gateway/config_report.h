@@ -8,20 +8,20 @@
 
 enum config_severity {
 	CONFIG_FAULT,	/* the configuration cannot be used */
-	CONFIG_WARNING,	/* it can, but somebody should know */
+	CONFIG_WARNING, /* it can, but somebody should know */
 };
 
 struct config_remark {
 	enum config_severity severity;
-	unsigned line;	/* 0: the file as a whole */
+	unsigned line; /* 0: the file as a whole */
 	char *text;
 };
 
 struct config_report {
 	struct config_remark *remarks;
 	size_t count;
-	size_t faults;		/* how many of them are faults */
-	bool no_memory;		/* a remark was lost */
+	size_t faults;	/* how many of them are faults */
+	bool no_memory; /* a remark was lost */
 };
 
 /* An empty report owns nothing; { 0 } is one. */

@@ -1,7 +1,7 @@
 /* connection.c - accepted connections: each is a fiber that runs one POP3 session.
  *
- * Until it has logged in, a connection costs a stranger nothing. So when the house is full, the one that has waited
- * longest without a login makes room for a new one; who has logged in stays. */
+ * Until it has logged in, a connection costs a stranger nothing. So when the house is full, the one
+ * that has waited longest without a login makes room for a new one; who has logged in stays. */
 #include "gateway/connection.h"
 
 #include <inttypes.h>
@@ -16,25 +16,25 @@
 #include "pop3front/session.h"
 
 enum {
-	SESSION_ID_MAX = 13,	/* octets of a session id, with NUL */
-	REFUSED_LOG_MS = 1000,	/* at most one line about refused connections in this time */
+	SESSION_ID_MAX = 13,   /* octets of a session id, with NUL */
+	REFUSED_LOG_MS = 1000, /* at most one line about refused connections in this time */
 };
 
 struct connection {
 	TAILQ_ENTRY(connection) entry;
 	struct worker *worker;
-	struct config *config;		/* held */
-	struct tls_server *tls;		/* held; NULL: none */
+	struct config *config;	/* held */
+	struct tls_server *tls; /* held; NULL: none */
 	enum listener_protocol protocol;
-	struct stream *stream;		/* NULL once the session has freed it */
+	struct stream *stream; /* NULL once the session has freed it */
 	struct fiber *fiber;
 	struct sockaddr_storage peer;
 	char address[ADDRESS_TEXT_MAX];
 	char id[SESSION_ID_MAX];
-	char tls_version[16];		/* when TLS began or login was tried; "" without TLS */
-	bool handshaking;		/* stream_interrupt does not reach it */
+	char tls_version[16]; /* when TLS began or login was tried; "" without TLS */
+	bool handshaking;     /* stream_interrupt does not reach it */
 	bool logged_in;
-	uint64_t began;			/* loop time in milliseconds */
+	uint64_t began; /* loop time in milliseconds */
 	struct maildrop_context maildrop;
 };
 
@@ -44,9 +44,10 @@ connections_init(struct connections *connections)
 	memset(connections, 0, sizeof(*connections));
 	TAILQ_INIT(&connections->before_login);
 	TAILQ_INIT(&connections->after_login);
-	/* Ids need to be unique, not secret: should this fail, they are still unique within the run. */
+	/* Ids need to be unique, not secret: should this fail, they are still unique within the
+	 * run. */
 	if (getrandom(&connections->random, sizeof(connections->random), 0) < 0)
-		connections->random = (uint32_t)getpid();
+		connections->random = (uint32_t) getpid();
 }
 
 bool
@@ -91,15 +92,15 @@ note_tls(struct connection *c)
 	snprintf(c->tls_version, sizeof(c->tls_version), "%s", stream_tls_version(c->stream));
 }
 
-/* The backend's open, which besides tells us who has logged in, and whether STLS came before. CTX is the connection's
- * maildrop context. */
+/* The backend's open, which besides tells us who has logged in, and whether STLS came before. CTX
+ * is the connection's maildrop context. */
 static int
-open_maildrop(void *ctx, const struct credentials *credentials, struct pop3_maildrop *out,
-    struct error *e)
+open_maildrop(
+    void *ctx, const struct credentials *credentials, struct pop3_maildrop *out, struct error *e)
 {
 	struct maildrop_context *maildrop = ctx;
 	struct connection *c =
-	    (struct connection *)((char *)maildrop - offsetof(struct connection, maildrop));
+	    (struct connection *) ((char *) maildrop - offsetof(struct connection, maildrop));
 	struct connections *all = &c->worker->connections;
 	int rc;
 
@@ -218,7 +219,7 @@ connection_new(struct worker *worker, const struct listener *listener,
 	c->began = uv_now(&worker->loop);
 	memcpy(c->address, address, sizeof(c->address));
 	make_session_id(&worker->connections, c->id);
-	c->maildrop = (struct maildrop_context) {
+	c->maildrop = (struct maildrop_context){
 		.upstream = &c->config->upstreams[0],
 		.state_directory = c->config->state_directory,
 		.census = worker->census,
@@ -240,7 +241,7 @@ refuse(struct worker *worker, const struct listener *listener, int fd, const cha
 	uint64_t now = uv_now(&worker->loop);
 
 	if (listener->protocol == LISTENER_POP3)
-		(void)send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		(void) send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
 	all->refused++;
 	if (all->refused_logged_at != 0 && now - all->refused_logged_at < REFUSED_LOG_MS)
@@ -278,8 +279,8 @@ admit(struct worker *worker, const struct sockaddr_storage *peer)
 }
 
 void
-connection_accept(
-    struct worker *worker, const struct listener *listener, int fd, const struct sockaddr_storage *peer)
+connection_accept(struct worker *worker, const struct listener *listener, int fd,
+    const struct sockaddr_storage *peer)
 {
 	static const char *const reasons[] = {
 		[CENSUS_FULL] = "max_sessions is reached",

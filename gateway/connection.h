@@ -16,17 +16,18 @@ struct connections {
 	struct connection_list before_login;
 	struct connection_list after_login;
 	uint64_t count_ever;
-	uint32_t random;	/* of this run, for session ids */
-	uint64_t refused;	/* since the last log line about it */
-	uint64_t refused_logged_at;	/* loop time in milliseconds */
+	uint32_t random;	    /* of this run, for session ids */
+	uint64_t refused;	    /* since the last log line about it */
+	uint64_t refused_logged_at; /* loop time in milliseconds */
 };
 
 /* Begins with none. */
 void connections_init(struct connections *connections);
 
-/* Takes the socket FD that LISTENER accepted from PEER: starts its session, or refuses and closes it. */
-void connection_accept(
-    struct worker *worker, const struct listener *listener, int fd, const struct sockaddr_storage *peer);
+/* Takes the socket FD that LISTENER accepted from PEER: starts its session, or refuses and closes
+ * it. */
+void connection_accept(struct worker *worker, const struct listener *listener, int fd,
+    const struct sockaddr_storage *peer);
 
 bool connections_none(const struct connections *connections);
 

@@ -51,7 +51,8 @@ static struct listener *
 find_unclaimed(const struct listeners *listeners, const char *address)
 {
 	for (size_t i = 0; i < listeners->count; i++)
-		if (listeners->items[i]->wanted == NULL && strcmp(listeners->items[i]->address, address) == 0)
+		if (listeners->items[i]->wanted == NULL &&
+		    strcmp(listeners->items[i]->address, address) == 0)
 			return listeners->items[i];
 	return NULL;
 }
@@ -118,17 +119,17 @@ collect(struct worker *worker, const struct config *config, struct listeners *ne
 static void
 log_listening(struct log *log, const struct listener *l)
 {
-	int host_len = (int)(strrchr(l->address, ':') - l->address);
+	int host_len = (int) (strrchr(l->address, ':') - l->address);
 	char address[ADDRESS_TEXT_MAX + 8];
 
 	snprintf(address, sizeof(address), "%.*s:%u", host_len, l->address,
-	    (unsigned)acceptor_port(l->acceptor));
+	    (unsigned) acceptor_port(l->acceptor));
 	log_event(log, LOG_LEVEL_INFO, NULL, "listening",
 	    LOG_FIELDS(LOG_TEXT("address", address),
 		LOG_TEXT("protocol", listener_protocol_name(l->protocol)),
-		LOG_TEXT("tls", l->protocol == LISTENER_POP3S ? "implicit" :
-			l->tls != NULL			      ? "stls" :
-								"none")));
+		LOG_TEXT("tls", l->protocol == LISTENER_POP3S ? "implicit"
+				: l->tls != NULL	      ? "stls"
+							      : "none")));
 }
 
 int

@@ -1,4 +1,5 @@
-/* listeners.h - the addresses that a worker listens on, as its configuration says, across reloads. */
+/* listeners.h - the addresses that a worker listens on, as its configuration says, across reloads.
+ */
 #pragma once
 #include <stddef.h>
 
@@ -12,9 +13,9 @@ struct worker;
 struct listener {
 	struct worker *worker;
 	struct acceptor *acceptor;
-	char *address;			/* as written */
+	char *address; /* as written */
 	enum listener_protocol protocol;
-	struct tls_server *tls;		/* held; NULL: none */
+	struct tls_server *tls;		      /* held; NULL: none */
 	const struct config_listener *wanted; /* during listeners_apply: what it is to serve now */
 };
 
@@ -23,8 +24,9 @@ struct listeners {
 	size_t count;
 };
 
-/* Makes the listeners of WORKER those of CONFIG: an address that was there keeps its socket, a new one is opened, one that
- * is gone is closed. All or nothing: on an error (E says which address) everything is as before. Logs each new address. */
+/* Makes the listeners of WORKER those of CONFIG: an address that was there keeps its socket, a new
+ * one is opened, one that is gone is closed. All or nothing: on an error (E says which address)
+ * everything is as before. Logs each new address. */
 int listeners_apply(struct worker *worker, const struct config *config, struct error *e);
 
 /* Stops listening everywhere. */

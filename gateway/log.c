@@ -12,11 +12,12 @@
 
 struct log {
 	struct log_options options;
-	bool to_journal;	/* stderr is journald's socket */
-	char line[LOG_LINE_MAX];	/* here and not on a fiber's stack: it would stay touched */
+	bool to_journal;	 /* stderr is journald's socket */
+	char line[LOG_LINE_MAX]; /* here and not on a fiber's stack: it would stay touched */
 };
 
-/* Whether stderr is the stream that systemd connected to the journal: JOURNAL_STREAM is "device:inode" of it. */
+/* Whether stderr is the stream that systemd connected to the journal: JOURNAL_STREAM is
+ * "device:inode" of it. */
 static bool
 stderr_is_journal(void)
 {
@@ -67,7 +68,7 @@ log_write(struct log *log, const struct log_line *line, const struct log_field *
 	size_t len = log_line_write(line, fields, fields_more, log->line);
 
 	if (log->options.destination == LOG_TO_SYSLOG) {
-		syslog(log_level_priority(line->level), "%.*s", (int)len - 1, log->line);
+		syslog(log_level_priority(line->level), "%.*s", (int) len - 1, log->line);
 		return;
 	}
 	if (write(STDERR_FILENO, log->line, len) < 0)

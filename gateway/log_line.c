@@ -1,7 +1,7 @@
 /* log_line.c - how a log line is written down.
  *
- * A value is first made safe (text_escape), then given the quotes of its format. Both formats show the same escapes, so
- * that what one greps for does not depend on the format. */
+ * A value is first made safe (text_escape), then given the quotes of its format. Both formats show
+ * the same escapes, so that what one greps for does not depend on the format. */
 #include "gateway/log_line.h"
 
 #include <inttypes.h>
@@ -15,7 +15,7 @@
 struct writer {
 	char *buf;
 	size_t at;
-	size_t room;	/* what is kept free for the line's end does not count */
+	size_t room; /* what is kept free for the line's end does not count */
 	bool full;
 };
 
@@ -57,7 +57,8 @@ put(struct writer *w, const char *text)
 		put_octet(w, *text);
 }
 
-/* TEXT has been through text_escape: printable ASCII, in which a backslash begins an escape. OCTETS get a backslash. */
+/* TEXT has been through text_escape: printable ASCII, in which a backslash begins an escape. OCTETS
+ * get a backslash. */
 static void
 put_quoted(struct writer *w, const char *text, const char *octets)
 {
@@ -137,7 +138,7 @@ format_time(const struct timespec *when, char *out, size_t room)
 
 	gmtime_r(&when->tv_sec, &tm);
 	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(out, room, "%s.%03dZ", seconds, (int)(when->tv_nsec / 1000000));
+	snprintf(out, room, "%s.%03dZ", seconds, (int) (when->tv_nsec / 1000000));
 }
 
 static void
@@ -153,7 +154,8 @@ put_heading(struct writer *w, const struct log_line *line)
 	if (line->format == LOG_JSON) {
 		put(w, "{");
 		put_fields(w, LOG_JSON,
-		    LOG_FIELDS(LOG_TEXT("time", when), LOG_TEXT("level", log_level_name(line->level)),
+		    LOG_FIELDS(LOG_TEXT("time", when),
+			LOG_TEXT("level", log_level_name(line->level)),
 			LOG_TEXT("event", line->message)));
 		return;
 	}

@@ -14,12 +14,13 @@
 
 struct maildrop {
 	const struct maildrop_context *context;
-	char *user;	/* counted in the census under this name; NULL: not counted */
+	char *user; /* counted in the census under this name; NULL: not counted */
 	struct maildrop_lock *lock;
 	struct imap *imap;
 	struct imap_mailbox mailbox;
 	struct snapshot *snapshot;
-	struct uidset flagged_before; /* messages shown although somebody had flagged them \Deleted */
+	struct uidset
+	    flagged_before; /* messages shown although somebody had flagged them \Deleted */
 };
 
 /* Frees all but the connection. */
@@ -40,7 +41,8 @@ maildrop_close(void *handle)
 {
 	struct maildrop *m = handle;
 
-	/* The connection goes first: once the lock is free, another session may open the mailbox at any moment. */
+	/* The connection goes first: once the lock is free, another session may open the mailbox at
+	 * any moment. */
 	imap_logout(m->imap);
 	maildrop_free(m);
 }
@@ -62,7 +64,8 @@ connect_and_login(struct maildrop *m, const struct credentials *c, struct error 
 	return imap_login(m->imap, c, e);
 }
 
-/* Counts the session against its user's share. Only after the login: who cannot log in must not use up anybody's. */
+/* Counts the session against its user's share. Only after the login: who cannot log in must not use
+ * up anybody's. */
 static int
 enter_census(struct maildrop *m, const char *user, struct error *e)
 {
@@ -110,8 +113,10 @@ select_and_list(struct maildrop *m, struct error *e)
 		return error_set(e, ERR_LIMIT, "%u messages are more than max_messages",
 		    (unsigned) m->mailbox.exists);
 	expected = m->mailbox.exists;
-	if ((rc = snapshot_new(m->mailbox.uidvalidity, upstream->uidl, expected, &m->snapshot)) != 0)
-		return error_set(e, ERR_NO_MEMORY, "no memory for a maildrop of %zu messages", expected);
+	if ((rc = snapshot_new(m->mailbox.uidvalidity, upstream->uidl, expected, &m->snapshot)) !=
+	    0)
+		return error_set(
+		    e, ERR_NO_MEMORY, "no memory for a maildrop of %zu messages", expected);
 	if ((rc = imap_list(m->imap, add_listed, m, e)) != 0)
 		return error_prefix(e, "listing of \"%s\"", upstream->mailbox);
 	if ((rc = snapshot_seal(m->snapshot)) != 0)
@@ -145,7 +150,8 @@ maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 	out->may_delete = !m->mailbox.read_only;
 	return 0;
 fail:
-	log_error(context->log, rc == ERR_AUTH || rc == ERR_IN_USE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+	log_error(context->log,
+	    rc == ERR_AUTH || rc == ERR_IN_USE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
 	    context->session_id, "login failed", e,
 	    LOG_FIELDS(LOG_TEXT("user", c->user), LOG_TEXT("client", context->client_address),
 		LOG_TEXT("upstream", upstream->name)));
@@ -154,11 +160,13 @@ fail:
 	return rc;
 }
 
-/* A failure of a message is worth a line of its own: the summary at the end of the session keeps only the last one. */
+/* A failure of a message is worth a line of its own: the summary at the end of the session keeps
+ * only the last one. */
 static void
 log_message_failure(const struct maildrop *m, uint32_t uid, const struct error *e)
 {
-	log_error(m->context->log, LOG_LEVEL_WARNING, m->context->session_id, "message not delivered", e,
+	log_error(m->context->log, LOG_LEVEL_WARNING, m->context->session_id,
+	    "message not delivered", e,
 	    LOG_FIELDS(LOG_NUMBER("uid", uid), LOG_TEXT("upstream", m->context->upstream->name)));
 }
 

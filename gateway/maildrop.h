@@ -1,7 +1,7 @@
 /* maildrop.h - an IMAP mailbox behind the face that the POP3 front end knows (pop3front/backend.h).
  *
- * Opening one connects, logs in, takes the maildrop lock, selects and lists; everything afterwards happens on that one
- * connection. */
+ * Opening one connects, logs in, takes the maildrop lock, selects and lists; everything afterwards
+ * happens on that one connection. */
 #pragma once
 #include "gateway/census.h"
 #include "gateway/log.h"
@@ -12,8 +12,8 @@
 struct maildrop_context {
 	const struct upstream *upstream;
 	const char *state_directory;
-	struct census *census;	/* NULL: users are not counted */
-	struct log *log;	/* NULL: nothing is logged */
+	struct census *census; /* NULL: users are not counted */
+	struct log *log;       /* NULL: nothing is logged */
 	const char *session_id;
 	const char *client_address; /* for the log */
 };

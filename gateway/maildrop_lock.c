@@ -1,8 +1,9 @@
 /* maildrop_lock.c - one session on a maildrop at a time.
  *
- * The holder removes the file before it lets go, so the directory does not grow. That opens a race: another may have
- * opened the file just before it was removed, and then lock what nobody else will ever open again. So whoever gets the
- * lock looks whether the name still leads to the file that it locked, and begins anew where it does not. */
+ * The holder removes the file before it lets go, so the directory does not grow. That opens a race:
+ * another may have opened the file just before it was removed, and then lock what nobody else will
+ * ever open again. So whoever gets the lock looks whether the name still leads to the file that it
+ * locked, and begins anew where it does not. */
 #include "gateway/maildrop_lock.h"
 
 #include <errno.h>
@@ -25,7 +26,8 @@ struct maildrop_lock {
 /* How often the file may vanish between opening and locking it before we call the maildrop busy. */
 enum { LOCK_ATTEMPTS = 16 };
 
-/* The file's name: a digest, because a user name can hold anything and be longer than a file name may be. */
+/* The file's name: a digest, because a user name can hold anything and be longer than a file name
+ * may be. */
 static int
 lock_name(const char *upstream, const char *user, const char *mailbox, char name[DIGEST_HEX + 1])
 {
@@ -38,7 +40,8 @@ lock_name(const char *upstream, const char *user, const char *mailbox, char name
 	memcpy(key, upstream, upstream_len);
 	folded = key + upstream_len;
 	for (size_t i = 0; i < user_len; i++)
-		folded[i] = user[i] >= 'A' && user[i] <= 'Z' ? (char)(user[i] + ('a' - 'A')) : user[i];
+		folded[i] =
+		    user[i] >= 'A' && user[i] <= 'Z' ? (char) (user[i] + ('a' - 'A')) : user[i];
 	memcpy(folded + user_len, mailbox, strlen(mailbox));
 	digest_hex(key, len, name);
 	free(key);
@@ -51,16 +54,15 @@ is_current(const struct maildrop_lock *lock)
 {
 	struct stat mine, named;
 
-	return fstat(lock->file, &mine) == 0 &&
-	    lstat(lock->path, &named) == 0 &&
-	    mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
+	return fstat(lock->file, &mine) == 0 && lstat(lock->path, &named) == 0 &&
+	       mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
 }
 
 enum attempt {
 	ATTEMPT_LOCKED,
 	ATTEMPT_BUSY,
 	ATTEMPT_VANISHED,
-	ATTEMPT_FAILED,		/* errno says why */
+	ATTEMPT_FAILED, /* errno says why */
 };
 
 static enum attempt
@@ -93,7 +95,8 @@ lock_file(struct maildrop_lock *lock, struct error *e)
 		case ATTEMPT_BUSY:
 			return error_set(e, ERR_IN_USE, "another session has the maildrop");
 		case ATTEMPT_FAILED:
-			return error_set(e, ERR_TEMPORARY, "cannot lock %s: %s", lock->path, strerror(errno));
+			return error_set(
+			    e, ERR_TEMPORARY, "cannot lock %s: %s", lock->path, strerror(errno));
 		case ATTEMPT_VANISHED:
 			break;
 		}

@@ -1,17 +1,19 @@
 /* maildrop_lock.h - one session on a maildrop at a time (RFC 1939 section 4).
  *
- * The lock is an flock(2) on a file of the state directory, so that it holds between processes and is let go by the
- * kernel when its holder dies, however that happens. The file is named after a digest of upstream, user and mailbox and
- * holds nothing. Take it after the login succeeded: who cannot log in must not be able to lock anybody out. */
+ * The lock is an flock(2) on a file of the state directory, so that it holds between processes and
+ * is let go by the kernel when its holder dies, however that happens. The file is named after a
+ * digest of upstream, user and mailbox and holds nothing. Take it after the login succeeded: who
+ * cannot log in must not be able to lock anybody out. */
 #pragma once
 #include "base/error.h"
 
 struct maildrop_lock;
 
-/* Locks MAILBOX of USER at UPSTREAM (their names; kept by nobody). ASCII letters of USER count as equal in either case,
- * since most servers see them so. The directory STATE_DIRECTORY/locks must exist. Does not wait and does not suspend.
- * Returns 0; ERR_IN_USE while another session has the maildrop; ERR_TEMPORARY (the file system says no) or ERR_NO_MEMORY.
- * On 0 *OUT is to be given back with maildrop_lock_release. */
+/* Locks MAILBOX of USER at UPSTREAM (their names; kept by nobody). ASCII letters of USER count as
+ * equal in either case, since most servers see them so. The directory STATE_DIRECTORY/locks must
+ * exist. Does not wait and does not suspend. Returns 0; ERR_IN_USE while another session has the
+ * maildrop; ERR_TEMPORARY (the file system says no) or ERR_NO_MEMORY. On 0 *OUT is to be given back
+ * with maildrop_lock_release. */
 int maildrop_lock_take(const char *state_directory, const char *upstream, const char *user,
     const char *mailbox, struct maildrop_lock **out, struct error *e);
 

@@ -13,22 +13,22 @@
 struct command {
 	const char *name;
 	int (*run)(const struct command_line *line);
-	const char *synopsis;	/* behind the name */
+	const char *synopsis; /* behind the name */
 	const char *summary;
 	bool takes_config;
 	bool takes_password_fd;
-	const char *operand;	/* what it is called; NULL: the command takes none */
+	const char *operand; /* what it is called; NULL: the command takes none */
 };
 
 static const struct command commands[] = {
-	{ "serve", command_serve, "[--config FILE]", "serve POP3 clients until SIGTERM",
-	    true, false, NULL },
+	{ "serve", command_serve, "[--config FILE]", "serve POP3 clients until SIGTERM", true,
+	    false, NULL },
 	{ "check-config", command_check, "[--config FILE]",
 	    "say everything that is wrong with a configuration", true, false, NULL },
 	{ "probe", command_probe, "[--config FILE] [--password-fd N] USER",
 	    "log in to the IMAP server as USER and say what is there", true, true, "USER" },
-	{ "settings", command_settings, "", "list all settings with their defaults",
-	    false, false, NULL },
+	{ "settings", command_settings, "", "list all settings with their defaults", false, false,
+	    NULL },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -39,9 +39,11 @@ static void
 print_option_help(const struct command *c)
 {
 	if (c == NULL || c->takes_config)
-		printf("  -c, --config FILE     the configuration; default " CONFIG_DEFAULT_FILE "\n");
+		printf(
+		    "  -c, --config FILE     the configuration; default " CONFIG_DEFAULT_FILE "\n");
 	if (c != NULL && c->takes_password_fd)
-		printf("      --password-fd N   read the password from descriptor N, up to a line's end;\n"
+		printf("      --password-fd N   read the password from descriptor N, up to a "
+		       "line's end;\n"
 		       "                        without it, from the terminal\n");
 	printf("  -h, --help            this text\n");
 }
@@ -57,7 +59,8 @@ print_command_help(const struct command *c)
 static void
 print_help(void)
 {
-	printf("usage: popgate COMMAND [OPTION]...\n\npopgate serves POP3 clients from an IMAP server.\n\n");
+	printf("usage: popgate COMMAND [OPTION]...\n\npopgate serves POP3 clients from an IMAP "
+	       "server.\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  %-14s %s\n", commands[i].name, commands[i].summary);
 	printf("\n");
@@ -73,9 +76,11 @@ usage_error(const struct command *c, const char *message)
 	return EX_USAGE;
 }
 
-/* Reads what stands behind the command's name. Returns whether the command is to be run; *STATUS is set otherwise. */
+/* Reads what stands behind the command's name. Returns whether the command is to be run; *STATUS is
+ * set otherwise. */
 static bool
-parse_command_line(const struct command *c, int argc, char **argv, struct command_line *line, int *status)
+parse_command_line(
+    const struct command *c, int argc, char **argv, struct command_line *line, int *status)
 {
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
@@ -101,12 +106,14 @@ parse_command_line(const struct command *c, int argc, char **argv, struct comman
 			line->config = optarg;
 		} else if (option == 'p' && c->takes_password_fd) {
 			if (text_to_number(optarg, strlen(optarg), FD_LARGEST, &fd) != 0) {
-				usage_error(c, "--password-fd: expected the number of a descriptor");
+				usage_error(
+				    c, "--password-fd: expected the number of a descriptor");
 				return false;
 			}
-			line->password_fd = (int)fd;
+			line->password_fd = (int) fd;
 		} else {
-			usage_error(c, option == 'c' ? "takes no --config" : "takes no --password-fd");
+			usage_error(
+			    c, option == 'c' ? "takes no --config" : "takes no --password-fd");
 			return false;
 		}
 	}

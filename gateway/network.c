@@ -45,7 +45,7 @@ masked(const struct network *network, unsigned char out[16])
 {
 	memset(out, 0, 16);
 	for (unsigned bit = 0; bit < network->bits; bit++)
-		out[bit / 8] |= (unsigned char)(network->address[bit / 8] & 0x80U >> bit % 8);
+		out[bit / 8] |= (unsigned char) (network->address[bit / 8] & 0x80U >> bit % 8);
 }
 
 int
@@ -55,13 +55,13 @@ network_parse(const char *text, struct network *out)
 	unsigned char kept[16];
 	uint64_t bits;
 
-	if (!parse_address(text, slash != NULL ? (size_t)(slash - text) : strlen(text), out))
+	if (!parse_address(text, slash != NULL ? (size_t) (slash - text) : strlen(text), out))
 		return ERR_INVALID;
 	if (slash == NULL)
 		return 0;
 	if (text_to_number(slash + 1, strlen(slash + 1), out->bits, &bits) != 0)
 		return ERR_INVALID;
-	out->bits = (unsigned)bits;
+	out->bits = (unsigned) bits;
 	masked(out, kept);
 	return memcmp(kept, out->address, sizeof(kept)) == 0 ? 0 : ERR_INVALID;
 }
@@ -90,7 +90,7 @@ network_contains(const struct network *network, const struct sockaddr_storage *p
 	const unsigned char *octets = peer_octets(peer, &room);
 
 	return octets != NULL && network->family == peer->ss_family &&
-	    same_prefix(network->address, octets, network->bits);
+	       same_prefix(network->address, octets, network->bits);
 }
 
 bool
@@ -124,10 +124,10 @@ network_is_endpoint(const char *text, unsigned *port)
 	if (colon == NULL || text_to_number(colon + 1, strlen(colon + 1), 65535, &number) != 0)
 		return false;
 	if (port != NULL)
-		*port = (unsigned)number;
-	len = (size_t)(colon - text);
+		*port = (unsigned) number;
+	len = (size_t) (colon - text);
 	if (!bracketed)
 		return parse_address(text, len, &address) && address.family == AF_INET;
 	return len > 2 && text[len - 1] == ']' && parse_address(text + 1, len - 2, &address) &&
-	    address.family == AF_INET6;
+	       address.family == AF_INET6;
 }

@@ -5,13 +5,13 @@
 #include <sys/socket.h>
 
 struct network {
-	int family;			/* AF_INET or AF_INET6 */
-	unsigned bits;			/* how many first bits of ADDRESS count */
-	unsigned char address[16];	/* network order; 4 octets count for AF_INET */
+	int family;		   /* AF_INET or AF_INET6 */
+	unsigned bits;		   /* how many first bits of ADDRESS count */
+	unsigned char address[16]; /* network order; 4 octets count for AF_INET */
 };
 
-/* Reads TEXT: "10.0.0.0/8", "fd00::/8", or a single address. Returns 0, or ERR_INVALID: not a network, or bits are set
- * behind those that count. */
+/* Reads TEXT: "10.0.0.0/8", "fd00::/8", or a single address. Returns 0, or ERR_INVALID: not a
+ * network, or bits are set behind those that count. */
 int network_parse(const char *text, struct network *out);
 
 /* Whether PEER is in the network. */
@@ -20,10 +20,11 @@ bool network_contains(const struct network *network, const struct sockaddr_stora
 /* Whether PEER is this machine: 127.0.0.0/8 or ::1. */
 bool network_is_loopback(const struct sockaddr_storage *peer);
 
-enum { ADDRESS_TEXT_MAX = 64 };	/* octets of an address as text, with NUL */
+enum { ADDRESS_TEXT_MAX = 64 }; /* octets of an address as text, with NUL */
 
 /* The address of PEER without its port, e.g. "192.0.2.1"; "unknown" where it has none. */
 void network_peer_text(const struct sockaddr_storage *peer, char out[ADDRESS_TEXT_MAX]);
 
-/* Whether TEXT is an address to listen on: "127.0.0.1:110" or "[::1]:110". PORT (may be NULL) gets the port. */
+/* Whether TEXT is an address to listen on: "127.0.0.1:110" or "[::1]:110". PORT (may be NULL) gets
+ * the port. */
 bool network_is_endpoint(const char *text, unsigned *port);

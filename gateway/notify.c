@@ -25,8 +25,8 @@ notify_send(const char *state)
 		address.sun_path[0] = '\0'; /* an abstract socket */
 	if ((fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) < 0)
 		return;
-	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *) &address,
+	    (socklen_t) (offsetof(struct sockaddr_un, sun_path) + len));
 	close(fd);
 }
 
@@ -38,6 +38,6 @@ notify_reloading(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
-	    (unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
+	    (unsigned long long) now.tv_sec * 1000000 + (unsigned long long) now.tv_nsec / 1000);
 	notify_send(state);
 }

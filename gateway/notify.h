@@ -1,7 +1,8 @@
 /* notify.h - telling systemd how the service is doing (sd_notify(3)), without its library. */
 #pragma once
 
-/* Sends STATE, e.g. "READY=1", to the socket that NOTIFY_SOCKET names; does nothing where there is none. */
+/* Sends STATE, e.g. "READY=1", to the socket that NOTIFY_SOCKET names; does nothing where there is
+ * none. */
 void notify_send(const char *state);
 
 /* Says that a reload begins, with the time that Type=notify-reload wants. "READY=1" ends it. */

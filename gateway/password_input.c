@@ -79,11 +79,12 @@ ask_without_echo(int terminal, const char *prompt, struct credentials *c, struct
 	for (size_t i = 0; i < CAUGHT_SIGNALS; i++)
 		sigaction(signals[i], &action, &old[i]);
 	silent = before;
-	silent.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK);
+	silent.c_lflag &= ~(tcflag_t) (ECHO | ECHOE | ECHOK);
 	silent.c_lflag |= ECHONL;
 	tcsetattr(terminal, TCSAFLUSH, &silent);
 	if (write(terminal, prompt, strlen(prompt)) < 0)
-		rc = error_set(e, ERR_PERMANENT, "cannot write to the terminal: %s", strerror(errno));
+		rc = error_set(
+		    e, ERR_PERMANENT, "cannot write to the terminal: %s", strerror(errno));
 	else
 		rc = password_from_descriptor(terminal, c, e);
 	tcsetattr(terminal, TCSAFLUSH, &before);

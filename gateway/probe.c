@@ -12,7 +12,7 @@ on_message(void *ctx, uint32_t uid, uint64_t size, bool deleted)
 {
 	struct probe_result *r = ctx;
 
-	(void)uid;
+	(void) uid;
 	r->messages++;
 	r->octets += size;
 	r->deleted += deleted;
@@ -40,7 +40,7 @@ note_login(struct imap *imap, struct probe_result *r)
 struct probe {
 	const struct upstream *upstream;
 	const struct credentials *credentials;
-	struct imap *imap;	/* NULL before PROBE_CONNECT has succeeded */
+	struct imap *imap; /* NULL before PROBE_CONNECT has succeeded */
 	struct probe_result *result;
 };
 

@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include "gateway/upstream.h"
 
-enum probe_step {	/* in this order */
-	PROBE_CONNECT,	/* connection, TLS, greeting */
+enum probe_step {      /* in this order */
+	PROBE_CONNECT, /* connection, TLS, greeting */
 	PROBE_LOGIN,
 	PROBE_SELECT,
 	PROBE_LIST,
@@ -16,26 +16,27 @@ enum probe_step {	/* in this order */
 
 enum { PROBE_SERVER_MAX = 160 };
 
-/* What was found; texts came from the server and are to be escaped before anybody sees them. Steps that were not reached
- * leave their part empty. */
+/* What was found; texts came from the server and are to be escaped before anybody sees them. Steps
+ * that were not reached leave their part empty. */
 struct probe_result {
-	enum probe_step reached;	/* the step that failed, or PROBE_DONE */
-	struct error error;		/* why */
-	uint64_t took_ms[PROBE_DONE];	/* each step that was reached */
-	char tls_version[16];		/* "" where there is no TLS */
+	enum probe_step reached;      /* the step that failed, or PROBE_DONE */
+	struct error error;	      /* why */
+	uint64_t took_ms[PROBE_DONE]; /* each step that was reached */
+	char tls_version[16];	      /* "" where there is no TLS */
 	char tls_cipher[64];
-	char server[PROBE_SERVER_MAX];	/* by ID; "" where the server does not say */
-	char *capabilities_before;	/* as announced before the login; allocated */
-	char *capabilities;		/* and after it; allocated */
-	unsigned capability_bits;	/* after the login */
+	char server[PROBE_SERVER_MAX]; /* by ID; "" where the server does not say */
+	char *capabilities_before;     /* as announced before the login; allocated */
+	char *capabilities;	       /* and after it; allocated */
+	unsigned capability_bits;      /* after the login */
 	char mechanism[16];
 	struct imap_mailbox mailbox;
 	uint64_t messages;
 	uint64_t octets;
-	uint64_t deleted;		/* messages that somebody flagged \Deleted */
+	uint64_t deleted; /* messages that somebody flagged \Deleted */
 };
 
-/* Logs in to UPSTREAM with C, looks at its mailbox and logs out. On a fiber; suspends. RESULT is filled, to be cleared
- * with probe_clear. */
-void probe_run(const struct upstream *upstream, const struct credentials *c, struct probe_result *result);
+/* Logs in to UPSTREAM with C, looks at its mailbox and logs out. On a fiber; suspends. RESULT is
+ * filled, to be cleared with probe_clear. */
+void probe_run(
+    const struct upstream *upstream, const struct credentials *c, struct probe_result *result);
 void probe_clear(struct probe_result *result);

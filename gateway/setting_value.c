@@ -1,4 +1,5 @@
-/* setting_value.c - from the words of a file to the field of a struct, by the type of the setting. */
+/* setting_value.c - from the words of a file to the field of a struct, by the type of the setting.
+ */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include "gateway/settings.h"
 #include "gateway/suggestion.h"
 
-enum { SHOWN_MAX = 64 };	/* octets of a value that a message repeats */
+enum { SHOWN_MAX = 64 }; /* octets of a value that a message repeats */
 
 _Static_assert(sizeof(enum log_level) == sizeof(int), "enums are kept as int");
 
@@ -28,7 +29,8 @@ struct assignment {
 static const struct {
 	const char *suffix;
 	uint64_t ms;
-} units[] = {	/* the longest first: setting_format_duration takes the first that fits */
+} units[] = {
+	/* the longest first: setting_format_duration takes the first that fits */
 	{ "h", 3600000 },
 	{ "m", 60000 },
 	{ "s", 1000 },
@@ -54,8 +56,8 @@ set_text(const struct assignment *a, const char *text)
 
 	if ((copy = strdup(text)) == NULL)
 		return ERR_NO_MEMORY;
-	free(*(char **)a->field);
-	*(char **)a->field = copy;
+	free(*(char **) a->field);
+	*(char **) a->field = copy;
 	return 0;
 }
 
@@ -108,8 +110,8 @@ assign_host(const struct assignment *a)
 static void
 set_number(const struct assignment *a, uint64_t number)
 {
-	uint16_t n16 = (uint16_t)number;
-	uint32_t n32 = (uint32_t)number;
+	uint16_t n16 = (uint16_t) number;
+	uint32_t n32 = (uint32_t) number;
 
 	switch (a->setting->size) {
 	case sizeof(n16):
@@ -131,8 +133,8 @@ assign_number(const struct assignment *a)
 
 	if (text_to_number(a->items[0], strlen(a->items[0]), a->setting->max, &number) != 0 ||
 	    number < a->setting->min) {
-		snprintf(what, sizeof(what), "a number from %" PRIu64 " to %" PRIu64, a->setting->min,
-		    a->setting->max);
+		snprintf(what, sizeof(what), "a number from %" PRIu64 " to %" PRIu64,
+		    a->setting->min, a->setting->max);
 		return expected(a, what, a->items[0]);
 	}
 	set_number(a, number);
@@ -249,7 +251,7 @@ assign_yes_no(const struct assignment *a)
 	int rc, value;
 
 	if ((rc = assign_word(a, words, &value)) == 0)
-		*(bool *)a->field = value != 0;
+		*(bool *) a->field = value != 0;
 	return rc;
 }
 
@@ -269,8 +271,8 @@ assign_endpoints(const struct assignment *a)
 
 	for (size_t i = 0; i < a->count; i++)
 		if (!network_is_endpoint(a->items[i], NULL))
-			return expected(
-			    a, "an address and port such as 127.0.0.1:110 or [::]:110", a->items[i]);
+			return expected(a, "an address and port such as 127.0.0.1:110 or [::]:110",
+			    a->items[i]);
 	if ((list.items = calloc(a->count, sizeof(*list.items))) == NULL)
 		return ERR_NO_MEMORY;
 	for (; list.count < a->count; list.count++) {
@@ -280,7 +282,7 @@ assign_endpoints(const struct assignment *a)
 		}
 	}
 	clear_text_list(a->field);
-	*(struct text_list *)a->field = list;
+	*(struct text_list *) a->field = list;
 	return 0;
 }
 
@@ -323,7 +325,7 @@ setting_assign(const struct setting *s, void *target, const char *const *items, 
 {
 	struct assignment a = {
 		.setting = s,
-		.field = (char *)target + s->offset,
+		.field = (char *) target + s->offset,
 		.items = items,
 		.count = count,
 		.folder = folder,
@@ -331,7 +333,8 @@ setting_assign(const struct setting *s, void *target, const char *const *items, 
 	};
 
 	if (count != 1 && s->type != SETTING_ENDPOINTS && s->type != SETTING_NETWORKS) {
-		snprintf(message, SETTING_MESSAGE_MAX, "%s: expected one value, found %zu", s->name, count);
+		snprintf(message, SETTING_MESSAGE_MAX, "%s: expected one value, found %zu", s->name,
+		    count);
 		return ERR_INVALID;
 	}
 	return assigners[s->type](&a);
@@ -345,12 +348,12 @@ settings_clear(enum setting_block block, void *target)
 	void *field;
 
 	for (s = settings; s < settings + settings_count; s++) {
-		field = (char *)target + s->offset;
+		field = (char *) target + s->offset;
 		if (s->block != block)
 			continue;
 		if (s->type == SETTING_TEXT || s->type == SETTING_PATH || s->type == SETTING_HOST) {
-			free(*(char **)field);
-			*(char **)field = NULL;
+			free(*(char **) field);
+			*(char **) field = NULL;
 		} else if (s->type == SETTING_ENDPOINTS) {
 			clear_text_list(field);
 		} else if (s->type == SETTING_NETWORKS) {

@@ -1,43 +1,44 @@
-/* settings.h - the one table of all settings: what they are called, may hold and mean, and where they are kept.
+/* settings.h - the one table of all settings: what they are called, may hold and mean, and where
+ * they are kept.
  *
  * The loader, the list that "popgate settings" prints and the manual's test all go by it. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
-enum setting_block {	/* where a setting stands; says what it is kept in */
-	SETTING_GLOBAL,		/* outside of blocks; struct config */
-	SETTING_LISTENER,	/* struct config_listener */
-	SETTING_UPSTREAM,	/* struct upstream */
+enum setting_block {	  /* where a setting stands; says what it is kept in */
+	SETTING_GLOBAL,	  /* outside of blocks; struct config */
+	SETTING_LISTENER, /* struct config_listener */
+	SETTING_UPSTREAM, /* struct upstream */
 	SETTING_BLOCKS
 };
 
 enum setting_type {
-	SETTING_TEXT,		/* char *; MIN to MAX octets */
-	SETTING_PATH,		/* char *; relative to the configuration file's folder */
-	SETTING_HOST,		/* char *; host name or address */
-	SETTING_NUMBER,		/* uint16_t to uint64_t, MIN to MAX */
-	SETTING_DURATION,	/* uint64_t, MIN to MAX milliseconds */
-	SETTING_CHOICE,		/* an enum */
-	SETTING_YES_NO,		/* bool */
-	SETTING_ENDPOINTS,	/* struct text_list */
-	SETTING_NETWORKS,	/* struct network_list */
+	SETTING_TEXT,	   /* char *; MIN to MAX octets */
+	SETTING_PATH,	   /* char *; relative to the configuration file's folder */
+	SETTING_HOST,	   /* char *; host name or address */
+	SETTING_NUMBER,	   /* uint16_t to uint64_t, MIN to MAX */
+	SETTING_DURATION,  /* uint64_t, MIN to MAX milliseconds */
+	SETTING_CHOICE,	   /* an enum */
+	SETTING_YES_NO,	   /* bool */
+	SETTING_ENDPOINTS, /* struct text_list */
+	SETTING_NETWORKS,  /* struct network_list */
 };
 
 struct setting_choice {
-	const char *word;	/* NULL ends a list */
+	const char *word; /* NULL ends a list */
 	int value;
 };
 
 struct setting {
 	const char *name;
-	const char *default_text;	/* as it would be written; NULL: none */
-	const char *help;		/* one line */
+	const char *default_text; /* as it would be written; NULL: none */
+	const char *help;	  /* one line */
 	const struct setting_choice *choices;
 	uint64_t min;
 	uint64_t max;
-	size_t offset;			/* in the struct of its block */
-	size_t size;			/* of the field */
+	size_t offset; /* in the struct of its block */
+	size_t size;   /* of the field */
 	enum setting_block block;
 	enum setting_type type;
 };
@@ -45,7 +46,7 @@ struct setting {
 enum { SETTINGS_MAX = 64 };
 
 extern const struct setting settings[];
-extern const size_t settings_count;	/* at most SETTINGS_MAX */
+extern const size_t settings_count; /* at most SETTINGS_MAX */
 
 /* "global", "listener" or "upstream". */
 const char *setting_block_name(enum setting_block block);
@@ -53,15 +54,16 @@ const char *setting_block_name(enum setting_block block);
 /* The setting NAME of BLOCK, or NULL. */
 const struct setting *setting_find(enum setting_block block, const char *name);
 
-enum { SETTING_MESSAGE_MAX = 256 };	/* octets of a message, with NUL */
+enum { SETTING_MESSAGE_MAX = 256 }; /* octets of a message, with NUL */
 
-/* Sets the field of S in TARGET (the struct of its block) to ITEMS (COUNT, at least 1); what it held is freed. A relative
- * path is taken from FOLDER. Returns 0; ERR_INVALID with what is wrong in MESSAGE ("NAME: expected ..."); or
- * ERR_NO_MEMORY. */
+/* Sets the field of S in TARGET (the struct of its block) to ITEMS (COUNT, at least 1); what it
+ * held is freed. A relative path is taken from FOLDER. Returns 0; ERR_INVALID with what is wrong in
+ * MESSAGE ("NAME: expected ..."); or ERR_NO_MEMORY. */
 int setting_assign(const struct setting *s, void *target, const char *const *items, size_t count,
     const char *folder, char message[SETTING_MESSAGE_MAX]);
 
-/* Sets all fields of BLOCK in TARGET (zeroed before) to their defaults. Returns 0 or ERR_NO_MEMORY. */
+/* Sets all fields of BLOCK in TARGET (zeroed before) to their defaults. Returns 0 or ERR_NO_MEMORY.
+ */
 int settings_assign_defaults(enum setting_block block, void *target);
 
 /* Frees what the fields of BLOCK in TARGET own. */

@@ -41,7 +41,7 @@ little_endian(const unsigned char *in, size_t len)
 	uint64_t word = 0;
 
 	for (size_t i = 0; i < len; i++)
-		word |= (uint64_t)in[i] << (8 * i);
+		word |= (uint64_t) in[i] << (8 * i);
 	return word;
 }
 
@@ -59,7 +59,7 @@ siphash(const struct siphash_key *key, const void *in, size_t len)
 
 	for (size_t i = 0; i < whole; i += 8)
 		sip_word(&s, little_endian(octets + i, 8));
-	sip_word(&s, little_endian(octets + whole, len - whole) | (uint64_t)len << 56);
+	sip_word(&s, little_endian(octets + whole, len - whole) | (uint64_t) len << 56);
 	s.v2 ^= 0xff;
 	for (int i = 0; i < 4; i++)
 		sip_round(&s);

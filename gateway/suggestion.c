@@ -1,4 +1,5 @@
-/* suggestion.c - nearest names by edit distance: one edit inserts, removes or changes a letter or swaps two neighbours. */
+/* suggestion.c - nearest names by edit distance: one edit inserts, removes or changes a letter or
+ * swaps two neighbours. */
 #include "gateway/suggestion.h"
 
 #include <string.h>
@@ -11,7 +12,8 @@ least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Three rows of the table of distances between all beginnings of A and of B: the row that is made and the two before. */
+/* Three rows of the table of distances between all beginnings of A and of B: the row that is made
+ * and the two before. */
 static size_t
 edit_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {

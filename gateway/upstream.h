@@ -1,7 +1,8 @@
-/* upstream.h - one IMAP server as the administrator wants it used: an "upstream" block of the configuration, resolved.
+/* upstream.h - one IMAP server as the administrator wants it used: an "upstream" block of the
+ * configuration, resolved.
  *
- * Belongs to a struct config and lives as long as that; a session holds its config and reads this. Filled by the table in
- * settings.c and by config.c; constant afterwards. */
+ * Belongs to a struct config and lives as long as that; a session holds its config and reads this.
+ * Filled by the table in settings.c and by config.c; constant afterwards. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,30 +12,30 @@
 #include "mapping/uidl.h"
 
 enum mark_seen {
-	MARK_SEEN_NEVER,	/* \Seen is never set */
-	MARK_SEEN_RETR,		/* at QUIT, on messages that RETR handed over completely */
+	MARK_SEEN_NEVER, /* \Seen is never set */
+	MARK_SEEN_RETR,	 /* at QUIT, on messages that RETR handed over completely */
 };
 
-enum deleted_messages {		/* those that somebody else flagged \Deleted before the session */
+enum deleted_messages { /* those that somebody else flagged \Deleted before the session */
 	DELETED_HIDE,
 	DELETED_SHOW,
 };
 
 struct upstream {
-	char *name;		/* "host:port": for logs, locks and counters */
+	char *name; /* "host:port": for logs, locks and counters */
 	struct imap_options imap;
 	uint64_t keepalive_ms;
-	char *mailbox;		/* UTF-8, e.g. "INBOX" */
-	char *trash_mailbox;	/* UTF-8; "": none */
+	char *mailbox;	     /* UTF-8, e.g. "INBOX" */
+	char *trash_mailbox; /* UTF-8; "": none */
 	struct uidl_template *uidl;
 	enum mark_seen mark_seen;
 	enum deleted_messages deleted;
 	enum deletion_foreign without_uidplus;
 	uint64_t max_messages;
-	bool send_id;		/* introduce ourselves by ID (RFC 2971) */
+	bool send_id; /* introduce ourselves by ID (RFC 2971) */
 
-	char *host;		/* what imap.host points to */
-	char *verify_name;	/* what imap.verify_name points to; NULL: host */
-	char *ca_file;		/* NULL: the system's roots */
-	char *uidl_text;	/* what uidl was made from */
+	char *host;	   /* what imap.host points to */
+	char *verify_name; /* what imap.verify_name points to; NULL: host */
+	char *ca_file;	   /* NULL: the system's roots */
+	char *uidl_text;   /* what uidl was made from */
 };

@@ -13,9 +13,9 @@
 #include "gateway/state_directory.h"
 
 enum {
-	TRIM_INTERVAL_MS = 30000,	/* between two looks whether memory can be given back */
-	TRIM_CONNECTIONS = 100,		/* so many must have ended for that */
-	DESCRIPTORS_PER_SESSION = 3,	/* client, upstream, lock */
+	TRIM_INTERVAL_MS = 30000,    /* between two looks whether memory can be given back */
+	TRIM_CONNECTIONS = 100,	     /* so many must have ended for that */
+	DESCRIPTORS_PER_SESSION = 3, /* client, upstream, lock */
 	DESCRIPTORS_SPARE = 64,
 };
 
@@ -29,14 +29,16 @@ log_failure(struct worker *worker, const char *message, const struct error *e)
 static void
 raise_descriptor_limit(struct worker *worker)
 {
-	uint64_t needed = worker->config->limits.sessions * DESCRIPTORS_PER_SESSION + DESCRIPTORS_SPARE;
+	uint64_t needed =
+	    worker->config->limits.sessions * DESCRIPTORS_PER_SESSION + DESCRIPTORS_SPARE;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < needed)
-		log_event(worker->log, LOG_LEVEL_WARNING, NULL, "too few descriptors for max_sessions",
+		log_event(worker->log, LOG_LEVEL_WARNING, NULL,
+		    "too few descriptors for max_sessions",
 		    LOG_FIELDS(LOG_NUMBER("limit", limit.rlim_cur), LOG_NUMBER("needed", needed)));
 }
 
@@ -181,7 +183,8 @@ close_handle(uv_handle_t *handle)
 		uv_close(handle, NULL);
 }
 
-/* What surrounds the loop: signals, limits, census, folders, listeners. Returns an exit status; E says what failed. */
+/* What surrounds the loop: signals, limits, census, folders, listeners. Returns an exit status; E
+ * says what failed. */
 static int
 worker_start(struct worker *worker, struct error *e)
 {
@@ -192,7 +195,8 @@ worker_start(struct worker *worker, struct error *e)
 	if (state_directory_prepare(worker->config->state_directory, e) != 0)
 		return EX_CANTCREAT;
 	if (fiber_runtime_new(&worker->loop, &worker->fibers) != 0 ||
-	    census_new(&worker->config->limits, &worker->census) != 0 || start_handles(worker) != 0) {
+	    census_new(&worker->config->limits, &worker->census) != 0 ||
+	    start_handles(worker) != 0) {
 		error_set(e, ERR_NO_MEMORY, "no memory to start");
 		return EX_OSERR;
 	}
@@ -208,9 +212,9 @@ worker_end(struct worker *worker)
 	if (worker->fibers != NULL)
 		fiber_runtime_free(worker->fibers);
 	for (size_t i = 0; i < WORKER_SIGNALS; i++)
-		close_handle((uv_handle_t *)&worker->signals[i]);
-	close_handle((uv_handle_t *)&worker->drain_timer);
-	close_handle((uv_handle_t *)&worker->trim_timer);
+		close_handle((uv_handle_t *) &worker->signals[i]);
+	close_handle((uv_handle_t *) &worker->drain_timer);
+	close_handle((uv_handle_t *) &worker->trim_timer);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&worker->loop);
 	census_free(worker->census);
@@ -225,7 +229,8 @@ worker_run(struct config *config, const char *config_file, struct log *log)
 	struct error e = { 0 };
 	int status;
 
-	setenv("UV_THREADPOOL_SIZE", "8", 0); /* look-ups of names are slow, and there may be many */
+	setenv(
+	    "UV_THREADPOOL_SIZE", "8", 0); /* look-ups of names are slow, and there may be many */
 	signal(SIGPIPE, SIG_IGN);
 	if ((worker = calloc(1, sizeof(*worker))) == NULL || uv_loop_init(&worker->loop) != 0) {
 		free(worker);

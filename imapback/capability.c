@@ -10,7 +10,8 @@ static const struct {
 	unsigned bits;
 } known[] = {
 	/* IMAP4rev2 contains what used to be extensions (RFC 9051 appendix E). */
-	{ "IMAP4REV2", IMAP_CAP_IMAP4REV2 | IMAP_CAP_UIDPLUS | IMAP_CAP_MOVE | IMAP_CAP_UNSELECT | IMAP_CAP_SASL_IR },
+	{ "IMAP4REV2", IMAP_CAP_IMAP4REV2 | IMAP_CAP_UIDPLUS | IMAP_CAP_MOVE | IMAP_CAP_UNSELECT |
+			   IMAP_CAP_SASL_IR },
 	{ "STARTTLS", IMAP_CAP_STARTTLS },
 	{ "LOGINDISABLED", IMAP_CAP_LOGINDISABLED },
 	{ "AUTH=PLAIN", IMAP_CAP_AUTH_PLAIN },
@@ -73,12 +74,14 @@ imap_learn_capabilities(struct imap *imap, struct error *e)
 	int rc;
 
 	if (info == NULL || info->imap_capability == NULL) {
-		rc = imap_simple(imap, "CAPABILITY", "CAPABILITY", IMAP_BUDGET, RESPONSE_TO_OTHER, e);
+		rc = imap_simple(
+		    imap, "CAPABILITY", "CAPABILITY", IMAP_BUDGET, RESPONSE_TO_OTHER, e);
 		if (rc != 0)
 			return rc;
 		info = imap->session->imap_connection_info;
 	}
-	if (info == NULL || info->imap_capability == NULL || info->imap_capability->cap_list == NULL) {
+	if (info == NULL || info->imap_capability == NULL ||
+	    info->imap_capability->cap_list == NULL) {
 		imap_fail(imap, ERR_PROTOCOL, "the server tells no capabilities");
 		return imap_dead_error(imap, e);
 	}

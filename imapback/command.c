@@ -5,7 +5,8 @@
 #include "base/text.h"
 #include "imapback/imap_internal.h"
 
-/* The parser's line buffer grows with the longest line and would stay so; sessions rest for long. */
+/* The parser's line buffer grows with the longest line and would stay so; sessions rest for long.
+ */
 enum { LINE_BUFFER_KEPT = 1024 };
 
 int
@@ -63,7 +64,8 @@ copy_text(const struct mailimap_resp_text *text, struct imap_outcome *outcome)
 	text_escape(said, strlen(said), outcome->text, sizeof(outcome->text));
 }
 
-/* The status of a complete answer. The response code is in the session's response information, where the parser left it. */
+/* The status of a complete answer. The response code is in the session's response information,
+ * where the parser left it. */
 static void
 describe(struct imap *imap, const struct mailimap_response *response, struct imap_outcome *outcome)
 {
@@ -71,7 +73,7 @@ describe(struct imap *imap, const struct mailimap_response *response, struct ima
 	const struct mailimap_response_info *info = imap->session->imap_response_info;
 	const struct mailimap_resp_cond_state *state;
 
-	*outcome = (struct imap_outcome) { .status = RESPONSE_BYE };
+	*outcome = (struct imap_outcome){ .status = RESPONSE_BYE };
 	copy_code(info == NULL ? NULL : info->rsp_atom, outcome);
 	if (info != NULL && info->rsp_trycreate)
 		copy_code("TRYCREATE", outcome);
@@ -81,7 +83,8 @@ describe(struct imap *imap, const struct mailimap_response *response, struct ima
 	}
 	state = done->rsp_data.rsp_tagged->rsp_cond_state;
 	outcome->ok = state->rsp_type == MAILIMAP_RESP_COND_STATE_OK;
-	outcome->status = state->rsp_type == MAILIMAP_RESP_COND_STATE_NO ? RESPONSE_NO : RESPONSE_BAD;
+	outcome->status =
+	    state->rsp_type == MAILIMAP_RESP_COND_STATE_NO ? RESPONSE_NO : RESPONSE_BAD;
 	copy_text(state->rsp_text, outcome);
 }
 
@@ -142,8 +145,8 @@ imap_refused(const struct imap_outcome *outcome, const char *what, enum response
 	int code = response_error(outcome->status, outcome->code, context);
 
 	return error_set(e, code, "%s answered %s%s%s%s %s", what, names[outcome->status],
-	    outcome->code[0] == '\0' ? "" : " [", outcome->code, outcome->code[0] == '\0' ? "" : "]",
-	    outcome->text);
+	    outcome->code[0] == '\0' ? "" : " [", outcome->code,
+	    outcome->code[0] == '\0' ? "" : "]", outcome->text);
 }
 
 int

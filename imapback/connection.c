@@ -12,8 +12,8 @@ start_tls(struct imap *imap, struct error *e)
 	return stream_start_tls_client(imap->stream, o->tls, name, fiber_deadline(o->tls_ms), e);
 }
 
-/* The first line of a connection. libetpan would take PREAUTH for a login and leaks a greeting of BYE, but neither gets past
- * the guard. */
+/* The first line of a connection. libetpan would take PREAUTH for a login and leaks a greeting of
+ * BYE, but neither gets past the guard. */
 static int
 read_greeting(struct imap *imap, mailstream *stream, struct error *e)
 {
@@ -22,7 +22,8 @@ read_greeting(struct imap *imap, mailstream *stream, struct error *e)
 	guard_expect(&imap->guard, GUARD_EXPECT_GREETING, IMAP_BUDGET);
 	imap->session->imap_stream = stream;
 	rc = mailimap_connect(imap->session, stream);
-	/* On failure libetpan may have let go of the stream; the connection owns it all the same. */
+	/* On failure libetpan may have let go of the stream; the connection owns it all the same.
+	 */
 	imap->session->imap_stream = stream;
 	if (rc == MAILIMAP_NO_ERROR_NON_AUTHENTICATED && !imap->dead) {
 		imap_driver_rest(imap);
@@ -32,8 +33,9 @@ read_greeting(struct imap *imap, mailstream *stream, struct error *e)
 	return imap_dead_error(imap, e);
 }
 
-/* STARTTLS (RFC 3501 section 6.2.1) is a must once the administrator chose it: it is sent even where it is not announced,
- * for who can hide the announcement can do so to get our password in the clear. */
+/* STARTTLS (RFC 3501 section 6.2.1) is a must once the administrator chose it: it is sent even
+ * where it is not announced, for who can hide the announcement can do so to get our password in the
+ * clear. */
 static int
 upgrade(struct imap *imap, struct error *e)
 {
@@ -47,7 +49,8 @@ upgrade(struct imap *imap, struct error *e)
 		imap_fail(imap, ERR_TLS, "the server refuses STARTTLS: %s", outcome.text);
 		return imap_dead_error(imap, e);
 	}
-	/* What was sent ahead of the handshake would be taken for something that the server said inside TLS. */
+	/* What was sent ahead of the handshake would be taken for something that the server said
+	 * inside TLS. */
 	if (imap_has_unread(imap)) {
 		imap_fail(imap, ERR_PROTOCOL, "octets behind the answer to STARTTLS");
 		return imap_dead_error(imap, e);
@@ -99,7 +102,8 @@ imap_open(const struct imap_options *options, struct imap **out, struct error *e
 		rc = establish(imap, &why);
 	if (rc != 0) {
 		imap_close(imap);
-		return error_set(e, rc, "%s port %u: %s", options->host, (unsigned) options->port, why.text);
+		return error_set(
+		    e, rc, "%s port %u: %s", options->host, (unsigned) options->port, why.text);
 	}
 	*out = imap;
 	return 0;

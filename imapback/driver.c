@@ -1,7 +1,8 @@
-/* driver.c - libetpan's idea of a stream, made of ours: what the parser reads has passed the wire guard.
+/* driver.c - libetpan's idea of a stream, made of ours: what the parser reads has passed the wire
+ * guard.
  *
- * libetpan 1.9.4 was seen to spin when a read returns 0 at the end of a stream inside a literal, so reads return -1 at every
- * end. It holds message bodies in memory, so they never get there. */
+ * libetpan 1.9.4 was seen to spin when a read returns 0 at the end of a stream inside a literal, so
+ * reads return -1 at every end. It holds message bodies in memory, so they never get there. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,10 +12,10 @@
 #include "imapback/imap_internal.h"
 
 enum {
-	PARSER_BUFFER = 4096,	/* of libetpan's stream, each way */
-	INPUT_SMALL = 8192,	/* for answers */
-	INPUT_LARGE = 65536,	/* while a body is poured */
-	RATE_PERIOD_MS = 60000, /* the rate is judged after so much waiting */
+	PARSER_BUFFER = 4096,	 /* of libetpan's stream, each way */
+	INPUT_SMALL = 8192,	 /* for answers */
+	INPUT_LARGE = 65536,	 /* while a body is poured */
+	RATE_PERIOD_MS = 60000,	 /* the rate is judged after so much waiting */
 	RATE_OCTETS = 1024 * 60, /* that must have come by then */
 };
 
@@ -33,8 +34,8 @@ imap_fail(struct imap *imap, int code, const char *format, ...)
 	return error_set(&imap->error, code, "%s", text);
 }
 
-/* A server that drips holds a fiber for ever without ever timing out (security: slow drip). Only the time spent waiting for
- * it counts: while our client is slow, the server is not to blame. */
+/* A server that drips holds a fiber for ever without ever timing out (security: slow drip). Only
+ * the time spent waiting for it counts: while our client is slow, the server is not to blame. */
 static int
 judge_rate(struct imap *imap, size_t got, uint64_t waited_ms)
 {
@@ -123,7 +124,8 @@ take_event(struct imap *imap, const struct guard_event *event)
 			return imap_fail(imap, rc, "search result: %s", error_name(rc));
 		break;
 	case GUARD_REFUSED:
-		return imap_fail(imap, guard_error(&imap->guard), "refused: %s", guard_reason(&imap->guard));
+		return imap_fail(
+		    imap, guard_error(&imap->guard), "refused: %s", guard_reason(&imap->guard));
 	}
 	return 0;
 }
@@ -248,7 +250,7 @@ bool
 imap_has_unread(struct imap *imap)
 {
 	return imap->in_at < imap->in_end || !guard_is_idle(&imap->guard) ||
-	    imap->session->imap_stream->read_buffer_len > 0 || stream_has_input(imap->stream);
+	       imap->session->imap_stream->read_buffer_len > 0 || stream_has_input(imap->stream);
 }
 
 void

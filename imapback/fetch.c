@@ -1,7 +1,8 @@
 /* fetch.c - listing a mailbox and pouring messages (RFC 3501 section 6.4.5, UID FETCH).
  *
- * Of a listing, a handler sees each response and the parser keeps none. Bodies come as events of the guard, see driver.c; a
- * server may also send a short one as a quoted string, or NIL, and those the parser has. */
+ * Of a listing, a handler sees each response and the parser keeps none. Bodies come as events of
+ * the guard, see driver.c; a server may also send a short one as a quoted string, or NIL, and those
+ * the parser has. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -9,7 +10,7 @@
 
 /* What one FETCH response says, as far as we want to know. */
 struct fetched {
-	uint32_t uid;		/* 0: not said */
+	uint32_t uid; /* 0: not said */
 	uint32_t size;
 	bool has_size;
 	bool deleted;
@@ -78,7 +79,8 @@ take_body(struct imap *imap, const struct fetched *fetched)
 {
 	struct imap_operation *op = &imap->operation;
 
-	/* The UID may stand behind the body, which has then been poured already: the sink is told by our return code. */
+	/* The UID may stand behind the body, which has then been poured already: the sink is told
+	 * by our return code. */
 	if (fetched->uid != op->uid) {
 		imap_fail(imap, ERR_PROTOCOL, "the server sent UID %u instead of %u",
 		    (unsigned) fetched->uid, (unsigned) op->uid);
@@ -92,7 +94,7 @@ take_body(struct imap *imap, const struct fetched *fetched)
 static void
 read_response(const struct mailimap_msg_att *response, struct fetched *out)
 {
-	*out = (struct fetched) { 0 };
+	*out = (struct fetched){ 0 };
 	for (clistiter *i = clist_begin(response->att_list); i != NULL; i = clist_next(i))
 		read_item(clist_content(i), out);
 }
@@ -143,13 +145,14 @@ imap_list(struct imap *imap, imap_list_fn *each, void *ctx, struct error *e)
 
 	if (imap->dead)
 		return imap_dead_error(imap, e);
-	if (info == NULL || info->sel_exists == 0) /* 1:* in an empty mailbox is an error to some servers */
+	if (info == NULL ||
+	    info->sel_exists == 0) /* 1:* in an empty mailbox is an error to some servers */
 		return 0;
 	budget = IMAP_BUDGET + (uint64_t) info->sel_exists * IMAP_MESSAGE_BUDGET;
-	imap->operation = (struct imap_operation) { .each = each, .each_ctx = ctx };
+	imap->operation = (struct imap_operation){ .each = each, .each_ctx = ctx };
 	set_handler(imap, on_listed);
-	rc = imap_command(imap, "UID FETCH 1:* (UID RFC822.SIZE FLAGS)", GUARD_EXPECT_RESPONSE, budget,
-	    &outcome);
+	rc = imap_command(
+	    imap, "UID FETCH 1:* (UID RFC822.SIZE FLAGS)", GUARD_EXPECT_RESPONSE, budget, &outcome);
 	set_handler(imap, NULL);
 	imap->operation.each = NULL;
 	if (rc != 0)
@@ -168,15 +171,17 @@ take_responses(struct imap *imap)
 
 	if (info == NULL || info->rsp_fetch_list == NULL)
 		return;
-	for (clistiter *i = clist_begin(info->rsp_fetch_list); i != NULL && !imap->dead; i = clist_next(i)) {
+	for (clistiter *i = clist_begin(info->rsp_fetch_list); i != NULL && !imap->dead;
+	     i = clist_next(i)) {
 		read_response(clist_content(i), &fetched);
 		if (fetched.body != NULL)
 			take_body(imap, &fetched);
 	}
 }
 
-/* What came of a fetch whose command was answered. A body that is not complete when the answer is, or whose owner is not known,
- * was sent out of turn: the rest of it would be taken for part of the next message, so the connection ends. */
+/* What came of a fetch whose command was answered. A body that is not complete when the answer is,
+ * or whose owner is not known, was sent out of turn: the rest of it would be taken for part of the
+ * next message, so the connection ends. */
 static int
 judge_fetch(struct imap *imap, const struct imap_outcome *outcome, struct error *e)
 {
@@ -208,7 +213,7 @@ fetch(struct imap *imap, const char *text, uint32_t uid, struct octet_sink *sink
 
 	if (imap->dead)
 		return imap_dead_error(imap, e);
-	imap->operation = (struct imap_operation) { .sink = sink, .uid = uid };
+	imap->operation = (struct imap_operation){ .sink = sink, .uid = uid };
 	rc = imap_command(imap, text, GUARD_EXPECT_BODY, IMAP_BUDGET, &outcome);
 	if (rc == 0)
 		take_responses(imap);
@@ -231,7 +236,8 @@ imap_fetch_part(struct imap *imap, uint32_t uid, uint64_t offset, uint32_t octet
 {
 	char text[96];
 
-	snprintf(text, sizeof(text), "UID FETCH %" PRIu32 " (UID BODY.PEEK[]<%" PRIu64 ".%" PRIu32 ">)", uid,
-	    offset, octets);
+	snprintf(text, sizeof(text),
+	    "UID FETCH %" PRIu32 " (UID BODY.PEEK[]<%" PRIu64 ".%" PRIu32 ">)", uid, offset,
+	    octets);
 	return fetch(imap, text, uid, sink, e);
 }

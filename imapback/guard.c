@@ -1,9 +1,10 @@
 /* guard.c - see guard.h.
  *
- * The head of a line (its tag or "*", number and keyword) is held back until the kind of the response is known. Then the
- * line is either free text (RFC 3501 section 7.1), or a FETCH response, read strictly by its grammar, or something else with
- * structure, of which only quotes, literals and parentheses are understood. Kinds that nobody here needs are swallowed, and so
- * are keywords among flags and the arguments of response codes that mean nothing to us. */
+ * The head of a line (its tag or "*", number and keyword) is held back until the kind of the
+ * response is known. Then the line is either free text (RFC 3501 section 7.1), or a FETCH response,
+ * read strictly by its grammar, or something else with structure, of which only quotes, literals
+ * and parentheses are understood. Kinds that nobody here needs are swallowed, and so are keywords
+ * among flags and the arguments of response codes that mean nothing to us. */
 #include "imapback/guard.h"
 
 #include <string.h>
@@ -97,7 +98,8 @@ step(struct guard *g, char c, struct guard_event *event)
 	case SEARCH_MODSEQ:
 		return guard_in_search_modseq(g, c);
 	case LINE_END:
-		return c == '\r' ? go(g, LF_EXPECTED, PASS) : refuse(g, "octets behind the end of a response");
+		return c == '\r' ? go(g, LF_EXPECTED, PASS)
+				 : refuse(g, "octets behind the end of a response");
 	default:
 		return guard_in_fetch(g, c);
 	}
@@ -159,7 +161,7 @@ guard_feed(struct guard *g, const char *in, size_t len, char *out, size_t room, 
 	size_t at = 0;
 
 	*written = 0;
-	*event = (struct guard_event) { .kind = GUARD_NOTHING };
+	*event = (struct guard_event){ .kind = GUARD_NOTHING };
 	while (g->reason == NULL && drain(g, out, room, written) && *written < room) {
 		enum action action;
 

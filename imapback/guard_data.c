@@ -1,7 +1,9 @@
-/* guard_data.c - strings, literals, structure that is only framed, search results (RFC 3501 sections 4 and 7). */
+/* guard_data.c - strings, literals, structure that is only framed, search results (RFC 3501
+ * sections 4 and 7). */
 #include "imapback/guard_internal.h"
 
-/* Whether the open literal is the body of a message: only there a literal may stand in a FETCH response. */
+/* Whether the open literal is the body of a message: only there a literal may stand in a FETCH
+ * response. */
 static bool
 is_body(const struct guard *g)
 {

@@ -1,4 +1,5 @@
-/* guard_fetch.c - FETCH responses (RFC 3501 section 7.4.2), of which only the items that we ask for may come. */
+/* guard_fetch.c - FETCH responses (RFC 3501 section 7.4.2), of which only the items that we ask for
+ * may come. */
 #include "imapback/guard_internal.h"
 
 /* The name of an item is complete; its value follows. */
@@ -63,7 +64,8 @@ in_fetch_modseq(struct guard *g, char c)
 {
 	if (is_digit(c))
 		return add_digit(g, c, INT64_MAX) ? PASS : refuse(g, "number over 63 bits");
-	return c == ')' && g->digits > 0 ? go(g, FETCH_NEXT, PASS) : refuse(g, "malformed FETCH response");
+	return c == ')' && g->digits > 0 ? go(g, FETCH_NEXT, PASS)
+					 : refuse(g, "malformed FETCH response");
 }
 
 static enum action
@@ -75,7 +77,8 @@ in_fetch_body(struct guard *g, char c)
 		return refuse(g, "body that nobody asked for");
 	if (c == '"')
 		return guard_begin_quoted(g, FETCH_NEXT);
-	return c == '{' ? guard_begin_literal(g, FETCH_NEXT) : refuse(g, "malformed FETCH response");
+	return c == '{' ? guard_begin_literal(g, FETCH_NEXT)
+			: refuse(g, "malformed FETCH response");
 }
 
 enum action
@@ -83,13 +86,15 @@ guard_in_fetch(struct guard *g, char c)
 {
 	switch ((enum state) g->state) {
 	case FETCH_OPEN:
-		return c == '(' ? begin_word(g, FETCH_ITEM, PASS) : refuse(g, "malformed FETCH response");
+		return c == '(' ? begin_word(g, FETCH_ITEM, PASS)
+				: refuse(g, "malformed FETCH response");
 	case FETCH_ITEM:
 		return in_fetch_item(g, c);
 	case FETCH_NUMBER:
 		return in_fetch_number(g, c);
 	case FETCH_FLAGS_OPEN:
-		return c == '(' ? guard_begin_flags(g, FETCH_NEXT) : refuse(g, "malformed list of flags");
+		return c == '(' ? guard_begin_flags(g, FETCH_NEXT)
+				: refuse(g, "malformed list of flags");
 	case FETCH_MODSEQ_OPEN:
 		return c == '(' ? go(g, FETCH_MODSEQ, PASS) : refuse(g, "malformed FETCH response");
 	case FETCH_MODSEQ:

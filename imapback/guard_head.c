@@ -1,4 +1,5 @@
-/* guard_head.c - the beginning of a response line: tag, "*" or "+", number, keyword (RFC 3501 section 7). */
+/* guard_head.c - the beginning of a response line: tag, "*" or "+", number, keyword (RFC 3501
+ * section 7). */
 #include "imapback/guard_internal.h"
 
 /* Hands the head, which was held back, to the parser. */
@@ -28,7 +29,8 @@ is_part(const struct guard *g, size_t from, const char *word)
 	return text_is_word(g->word + from, part_length(g, from), word);
 }
 
-/* "OK", "NO" and so on at octet FROM of the head: free text follows. C is the octet behind the head. */
+/* "OK", "NO" and so on at octet FROM of the head: free text follows. C is the octet behind the
+ * head. */
 static enum action
 begin_text(struct guard *g, char c)
 {
@@ -60,7 +62,8 @@ begin_numbered(struct guard *g, char c, size_t keyword)
 		release_head(g);
 		return begin_data(g, c, FETCH_OPEN);
 	}
-	if (!is_part(g, keyword, "EXISTS") && !is_part(g, keyword, "RECENT") && !is_part(g, keyword, "EXPUNGE"))
+	if (!is_part(g, keyword, "EXISTS") && !is_part(g, keyword, "RECENT") &&
+	    !is_part(g, keyword, "EXPUNGE"))
 		return begin_data(g, c, DATA);
 	release_head(g);
 	return begin_data(g, c, LINE_END);
@@ -85,7 +88,8 @@ begin_untagged(struct guard *g, char c)
 		return refuse_with(g, ERR_TEMPORARY, "the server takes no connections now (BYE)");
 	if (g->expectation == GUARD_EXPECT_GREETING && !is_part(g, 2, "OK"))
 		return refuse(g, "not a greeting");
-	if (is_part(g, 2, "OK") || is_part(g, 2, "NO") || is_part(g, 2, "BAD") || is_part(g, 2, "BYE"))
+	if (is_part(g, 2, "OK") || is_part(g, 2, "NO") || is_part(g, 2, "BAD") ||
+	    is_part(g, 2, "BYE"))
 		return begin_text(g, c);
 	if (is_part(g, 2, "SEARCH"))
 		return begin_search(g, c);

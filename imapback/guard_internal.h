@@ -1,4 +1,5 @@
-/* guard_internal.h - the grammar of the wire guard: where it can be, and what becomes of an octet. Not for other parts. */
+/* guard_internal.h - the grammar of the wire guard: where it can be, and what becomes of an octet.
+ * Not for other parts. */
 #pragma once
 #include <string.h>
 
@@ -7,27 +8,27 @@
 #include "imapback/guard.h"
 
 enum state {
-	HEAD,		/* collecting the head of a line in word */
-	LF_EXPECTED,	/* CR was the end of a line */
-	TEXT_START,	/* the first octet of free text */
-	CODE_NAME,	/* inside "[", collecting the name of a response code */
-	CODE_NUMBER,	/* its argument, by kind */
+	HEAD,	     /* collecting the head of a line in word */
+	LF_EXPECTED, /* CR was the end of a line */
+	TEXT_START,  /* the first octet of free text */
+	CODE_NAME,   /* inside "[", collecting the name of a response code */
+	CODE_NUMBER, /* its argument, by kind */
 	CODE_WORDS,
 	CODE_FLAGS_OPEN,
 	CODE_DROPPED,
 	CODE_END,
 	TEXT,
-	WORDS,		/* of CAPABILITY */
-	DATA,		/* structure: of ID, and of what is swallowed */
+	WORDS, /* of CAPABILITY */
+	DATA,  /* structure: of ID, and of what is swallowed */
 	QUOTED,
 	QUOTED_ESCAPE,
 	LITERAL_SIZE,
 	LITERAL_CR,
 	LITERAL_LF,
-	LITERAL,	/* octets that the parser gets */
-	BODY,		/* octets that it does not get */
+	LITERAL, /* octets that the parser gets */
+	BODY,	 /* octets that it does not get */
 	SEARCH,
-	SEARCH_MODSEQ,	/* "(MODSEQ n)" at its end (RFC 7162 section 3.1.5) */
+	SEARCH_MODSEQ, /* "(MODSEQ n)" at its end (RFC 7162 section 3.1.5) */
 	FETCH_OPEN,
 	FETCH_ITEM,
 	FETCH_NUMBER,
@@ -38,15 +39,15 @@ enum state {
 	FETCH_BODY,
 	FETCH_NIL,
 	FETCH_NEXT,
-	FLAGS,		/* inside a list of flags; after_quoted says what comes behind it */
-	LINE_END,	/* nothing but CRLF may follow */
+	FLAGS,	  /* inside a list of flags; after_quoted says what comes behind it */
+	LINE_END, /* nothing but CRLF may follow */
 };
 
 /* What becomes of an octet. */
 enum action {
-	PASS,	/* the parser gets it, if it gets this line */
-	DROP,	/* nobody gets it */
-	EVENT,	/* an event is filled in; the octet is used up */
+	PASS,  /* the parser gets it, if it gets this line */
+	DROP,  /* nobody gets it */
+	EVENT, /* an event is filled in; the octet is used up */
 	REFUSE,
 };
 

@@ -1,10 +1,11 @@
-/* guard_text.c - what people read, and what stands in brackets before it (RFC 3501 section 7.1); lists of flags. */
+/* guard_text.c - what people read, and what stands in brackets before it (RFC 3501 section 7.1);
+ * lists of flags. */
 #include "imapback/guard_internal.h"
 
 /* ---- lists of flags ---- */
 
-/* Keywords may be anything, and some servers send what no grammar allows; libetpan is known to fall over such lists. Nobody here
- * needs a keyword, so the parser sees the system flags only. */
+/* Keywords may be anything, and some servers send what no grammar allows; libetpan is known to fall
+ * over such lists. Nobody here needs a keyword, so the parser sees the system flags only. */
 static bool
 is_system_flag(const struct guard *g)
 {
@@ -63,7 +64,8 @@ guard_in_text_start(struct guard *g, char c)
 	return guard_in_text(g, c);
 }
 
-/* Codes that libetpan reads by a grammar of their own, and nobody needs. It is known to fall over malformed ones. */
+/* Codes that libetpan reads by a grammar of their own, and nobody needs. It is known to fall over
+ * malformed ones. */
 static bool
 is_unwanted_code(const struct guard *g)
 {
@@ -76,7 +78,8 @@ is_unwanted_code(const struct guard *g)
 	return g->word_len == 0;
 }
 
-/* The name of a response code is complete; C ended it. Arguments that are not needed are dropped. */
+/* The name of a response code is complete; C ended it. Arguments that are not needed are dropped.
+ */
 static enum action
 end_of_code_name(struct guard *g, char c)
 {
@@ -125,14 +128,16 @@ guard_in_code(struct guard *g, char c)
 	switch ((enum state) g->state) {
 	case CODE_NUMBER:
 		if (is_digit(c))
-			return add_digit(g, c, UINT32_MAX) ? PASS : refuse(g, "number over 32 bits");
+			return add_digit(g, c, UINT32_MAX) ? PASS
+							   : refuse(g, "number over 32 bits");
 		break;
 	case CODE_WORDS:
 		if (c == ' ' || is_atom_char(c))
 			return PASS;
 		break;
 	case CODE_FLAGS_OPEN:
-		return c == '(' ? guard_begin_flags(g, CODE_END) : refuse(g, "malformed list of flags");
+		return c == '(' ? guard_begin_flags(g, CODE_END)
+				: refuse(g, "malformed list of flags");
 	case CODE_DROPPED:
 		if (c != ']')
 			return DROP;

@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "imapback/imap_internal.h"
 
-enum { ID_VALUE_MAX = 64 };	/* octets of a value of the server's, escaped */
+enum { ID_VALUE_MAX = 64 }; /* octets of a value of the server's, escaped */
 
 /* Adds VALUE to what SERVER holds already. */
 static void
@@ -20,7 +20,8 @@ append_value(char *server, size_t room, const char *value)
 
 /* Adds the value of the field NAME, if the server gave one. */
 static void
-append_field(const struct mailimap_id_params_list *fields, const char *name, char *server, size_t room)
+append_field(
+    const struct mailimap_id_params_list *fields, const char *name, char *server, size_t room)
 {
 	for (clistiter *i = clist_begin(fields->idpa_list); i != NULL; i = clist_next(i)) {
 		const struct mailimap_id_param *field = clist_content(i);

@@ -1,9 +1,11 @@
 /* imap.h - one connection to an IMAP server, as the gateway needs it (RFC 3501, 9051).
  *
- * Every function but those that say otherwise suspends the calling fiber, sends one command (or a few), and returns 0 or
- * a code of base/error.h with a text for the log in E (may be NULL). A connection belongs to one fiber at a time. After
- * ERR_TIMEOUT, ERR_CLOSED, ERR_PROTOCOL, ERR_LIMIT, ERR_TLS, ERR_CANCELLED or ERR_NO_MEMORY it is dead (imap_is_dead): all
- * further calls fail at once and only imap_close makes sense. libetpan does the parsing, behind the wire guard. */
+ * Every function but those that say otherwise suspends the calling fiber, sends one command (or a
+ * few), and returns 0 or a code of base/error.h with a text for the log in E (may be NULL). A
+ * connection belongs to one fiber at a time. After ERR_TIMEOUT, ERR_CLOSED, ERR_PROTOCOL,
+ * ERR_LIMIT, ERR_TLS, ERR_CANCELLED or ERR_NO_MEMORY it is dead (imap_is_dead): all further calls
+ * fail at once and only imap_close makes sense. libetpan does the parsing, behind the wire guard.
+ */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,9 +20,9 @@
 struct imap;
 
 enum imap_security {
-	IMAP_TLS_IMPLICIT,	/* TLS from the first octet (RFC 8314) */
-	IMAP_TLS_STARTTLS,	/* STARTTLS, or no session at all */
-	IMAP_TLS_NONE,		/* plain text; only where the administrator says so */
+	IMAP_TLS_IMPLICIT, /* TLS from the first octet (RFC 8314) */
+	IMAP_TLS_STARTTLS, /* STARTTLS, or no session at all */
+	IMAP_TLS_NONE,	   /* plain text; only where the administrator says so */
 };
 
 /* Where and how to connect. Strings and TLS must outlive the connection. Times in milliseconds. */
@@ -35,63 +37,68 @@ struct imap_options {
 	uint64_t command_ms;	 /* without any octet from the server while a command runs */
 };
 
-enum imap_capability {	/* bits of imap_capabilities */
+enum imap_capability { /* bits of imap_capabilities */
 	IMAP_CAP_IMAP4REV2 = 1 << 0,
 	IMAP_CAP_STARTTLS = 1 << 1,
 	IMAP_CAP_LOGINDISABLED = 1 << 2,
 	IMAP_CAP_AUTH_PLAIN = 1 << 3,
 	IMAP_CAP_SASL_IR = 1 << 4,
 	IMAP_CAP_ID = 1 << 5,
-	IMAP_CAP_UIDPLUS = 1 << 6,	/* also set by IMAP4rev2 */
-	IMAP_CAP_MOVE = 1 << 7,		/* also set by IMAP4rev2 */
+	IMAP_CAP_UIDPLUS = 1 << 6, /* also set by IMAP4rev2 */
+	IMAP_CAP_MOVE = 1 << 7,	   /* also set by IMAP4rev2 */
 	IMAP_CAP_UNSELECT = 1 << 8,
 	IMAP_CAP_LITERAL_PLUS = 1 << 9,
 };
 
-/* Connects, does TLS, reads the greeting and learns the capabilities. PREAUTH is refused (ERR_PERMANENT). On failure
- * nothing remains. */
+/* Connects, does TLS, reads the greeting and learns the capabilities. PREAUTH is refused
+ * (ERR_PERMANENT). On failure nothing remains. */
 int imap_open(const struct imap_options *options, struct imap **out, struct error *e);
 
-/* Logs in: AUTHENTICATE PLAIN (with initial response where offered), or LOGIN where the server has no AUTH=PLAIN and does
- * not forbid it. Capabilities are learned anew. ERR_AUTH and its kin only when the server rejected the credentials;
- * ERR_PERMANENT when there is no usable mechanism. */
+/* Logs in: AUTHENTICATE PLAIN (with initial response where offered), or LOGIN where the server has
+ * no AUTH=PLAIN and does not forbid it. Capabilities are learned anew. ERR_AUTH and its kin only
+ * when the server rejected the credentials; ERR_PERMANENT when there is no usable mechanism. */
 int imap_login(struct imap *imap, const struct credentials *c, struct error *e);
 
-/* Bits of enum imap_capability as last announced; the line itself as the server sent it, words separated by spaces; the
- * mechanism used by imap_login ("PLAIN", "LOGIN", or "" before it). These do not suspend. */
+/* Bits of enum imap_capability as last announced; the line itself as the server sent it, words
+ * separated by spaces; the mechanism used by imap_login ("PLAIN", "LOGIN", or "" before it). These
+ * do not suspend. */
 unsigned imap_capabilities(const struct imap *imap);
 const char *imap_capability_line(const struct imap *imap);
 const char *imap_mechanism(const struct imap *imap);
-const char *imap_tls_version(const struct imap *imap);	/* "" where there is no TLS */
+const char *imap_tls_version(const struct imap *imap); /* "" where there is no TLS */
 const char *imap_tls_cipher(const struct imap *imap);
 bool imap_is_dead(const struct imap *imap);
 
-/* ID (RFC 2971): tells the server who we are. SERVER (ROOM octets, may be NULL) gets "name version" as far as the server
- * tells them. No error where the server has no ID. */
-int imap_id(struct imap *imap, const char *name, const char *version, char *server, size_t room, struct error *e);
+/* ID (RFC 2971): tells the server who we are. SERVER (ROOM octets, may be NULL) gets "name version"
+ * as far as the server tells them. No error where the server has no ID. */
+int imap_id(struct imap *imap, const char *name, const char *version, char *server, size_t room,
+    struct error *e);
 
 /* What SELECT tells. */
 struct imap_mailbox {
 	uint32_t exists;
 	uint32_t uidvalidity;
-	uint32_t uidnext;	/* 0: not told */
-	bool read_only;		/* [READ-ONLY], or \Deleted not permanent */
-	bool seen_permanent;	/* \Seen can be stored */
+	uint32_t uidnext;    /* 0: not told */
+	bool read_only;	     /* [READ-ONLY], or \Deleted not permanent */
+	bool seen_permanent; /* \Seen can be stored */
 };
 
-/* SELECT. NAME is UTF-8 (encoded as modified UTF-7 here), without CR, LF and NUL. ERR_PERMANENT: no such mailbox, no
- * permission. ERR_PROTOCOL: the server told no UIDVALIDITY. */
+/* SELECT. NAME is UTF-8 (encoded as modified UTF-7 here), without CR, LF and NUL. ERR_PERMANENT: no
+ * such mailbox, no permission. ERR_PROTOCOL: the server told no UIDVALIDITY. */
 int imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, struct error *e);
 
-/* One message of a listing. Returning other than 0 ends the listing with that code, and the connection. */
+/* One message of a listing. Returning other than 0 ends the listing with that code, and the
+ * connection. */
 typedef int imap_list_fn(void *ctx, uint32_t uid, uint64_t size, bool deleted);
 
-/* Lists the selected mailbox by UID FETCH 1:* (RFC822.SIZE FLAGS): calls EACH as the answers arrive; nothing is held. */
+/* Lists the selected mailbox by UID FETCH 1:* (RFC822.SIZE FLAGS): calls EACH as the answers
+ * arrive; nothing is held. */
 int imap_list(struct imap *imap, imap_list_fn *each, void *ctx, struct error *e);
 
-/* Pours message UID into SINK by BODY.PEEK[], octets as they arrive. On 0 the server has confirmed the command and the
- * message was UID. ERR_GONE: no such message (nothing was poured). ERR_TEMPORARY: the server said NO, or NIL. Once
- * sink->begin was called, any error means the octets are not the message. */
+/* Pours message UID into SINK by BODY.PEEK[], octets as they arrive. On 0 the server has confirmed
+ * the command and the message was UID. ERR_GONE: no such message (nothing was poured).
+ * ERR_TEMPORARY: the server said NO, or NIL. Once sink->begin was called, any error means the
+ * octets are not the message. */
 int imap_fetch(struct imap *imap, uint32_t uid, struct octet_sink *sink, struct error *e);
 
 /* As imap_fetch, by BODY.PEEK[]<OFFSET.OCTETS>. */
@@ -107,19 +114,21 @@ enum imap_flag_change {
 	IMAP_FLAGS_REMOVE,
 };
 
-/* UID STORE +FLAGS.SILENT or -FLAGS.SILENT of FLAGS (bits of enum imap_flag) on RANGES. The caller keeps the set short
- * (uidset_batch). ERR_TEMPORARY or ERR_PERMANENT where the server says NO. */
+/* UID STORE +FLAGS.SILENT or -FLAGS.SILENT of FLAGS (bits of enum imap_flag) on RANGES. The caller
+ * keeps the set short (uidset_batch). ERR_TEMPORARY or ERR_PERMANENT where the server says NO. */
 int imap_store(struct imap *imap, const struct uid_range *ranges, size_t count,
     enum imap_flag_change change, unsigned flags, struct error *e);
 
 /* UID EXPUNGE (RFC 4315) of RANGES. */
-int imap_uid_expunge(struct imap *imap, const struct uid_range *ranges, size_t count, struct error *e);
+int imap_uid_expunge(
+    struct imap *imap, const struct uid_range *ranges, size_t count, struct error *e);
 
 /* EXPUNGE: everything flagged \Deleted. */
 int imap_expunge(struct imap *imap, struct error *e);
 
 /* UID MOVE (RFC 6851) of RANGES to mailbox NAME (UTF-8). */
-int imap_move(struct imap *imap, const struct uid_range *ranges, size_t count, const char *name, struct error *e);
+int imap_move(struct imap *imap, const struct uid_range *ranges, size_t count, const char *name,
+    struct error *e);
 
 /* UID SEARCH UID <ranges>: which of them exist. Adds them to FOUND. */
 int imap_search_uids(struct imap *imap, const struct uid_range *ranges, size_t count,
@@ -131,8 +140,8 @@ int imap_search_deleted(struct imap *imap, struct uidset *found, struct error *e
 /* NOOP. */
 int imap_noop(struct imap *imap, struct error *e);
 
-/* LOGOUT where the connection still works, without waiting for more than a moment; then closes and frees (NULL is
- * allowed). Suspends. */
+/* LOGOUT where the connection still works, without waiting for more than a moment; then closes and
+ * frees (NULL is allowed). Suspends. */
 void imap_logout(struct imap *imap);
 
 /* Closes and frees at once, sending nothing (NULL is allowed). Does not suspend. */

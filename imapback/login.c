@@ -1,7 +1,8 @@
 /* login.c - AUTHENTICATE PLAIN and LOGIN (RFC 3501 section 6.2, RFC 4616, RFC 4959).
  *
- * Not by libetpan: its AUTHENTICATE needs Cyrus SASL plug-ins at run time, and its LOGIN writes user names as they are. The
- * secret goes from a buffer of ours straight to the socket, so that no copy stays behind in a stream's buffer. */
+ * Not by libetpan: its AUTHENTICATE needs Cyrus SASL plug-ins at run time, and its LOGIN writes
+ * user names as they are. The secret goes from a buffer of ours straight to the socket, so that no
+ * copy stays behind in a stream's buffer. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,8 @@
 #include "imapback/imap_internal.h"
 
 enum {
-	INITIAL_RESPONSE_MAX = 1024, /* longer ones wait for the continuation: RFC 2683 section 3.2.1.5 on long lines */
+	INITIAL_RESPONSE_MAX = 1024, /* longer ones wait for the continuation: RFC 2683
+					section 3.2.1.5 on long lines */
 	LINES_BEFORE_CONTINUATION = 16,
 };
 
@@ -74,7 +76,8 @@ await_continuation(struct imap *imap, bool *go_on)
 		if (line[0] != '*')
 			return 0;
 	}
-	return imap_fail(imap, ERR_PROTOCOL, "the server chatters instead of asking for the credentials");
+	return imap_fail(
+	    imap, ERR_PROTOCOL, "the server chatters instead of asking for the credentials");
 }
 
 static int
@@ -87,7 +90,8 @@ authenticate_plain(struct imap *imap, const struct credentials *c, struct imap_o
 
 	if (plain_message(c, &message) != 0)
 		return imap_fail(imap, ERR_NO_MEMORY, "out of memory");
-	initial = (imap->capabilities & IMAP_CAP_SASL_IR) != 0 && message.len <= INITIAL_RESPONSE_MAX;
+	initial =
+	    (imap->capabilities & IMAP_CAP_SASL_IR) != 0 && message.len <= INITIAL_RESPONSE_MAX;
 	rc = imap_send(imap, initial ? "AUTHENTICATE PLAIN " : "AUTHENTICATE PLAIN\r\n");
 	if (rc == 0 && !initial && (rc = await_continuation(imap, &go_on)) == 0 && !go_on)
 		goto answer;
@@ -129,8 +133,8 @@ quote(const char *text, size_t len, struct secret *out)
 	return 0;
 }
 
-/* Sends one argument of LOGIN: quoted, or as a synchronising literal where it has octets that quotes cannot hold. *GO_ON is
- * false when the server answered instead of taking the literal. */
+/* Sends one argument of LOGIN: quoted, or as a synchronising literal where it has octets that
+ * quotes cannot hold. *GO_ON is false when the server answered instead of taking the literal. */
 static int
 send_argument(struct imap *imap, const char *text, size_t len, bool *go_on)
 {
@@ -167,18 +171,19 @@ login(struct imap *imap, const struct credentials *c, struct imap_outcome *outco
 		return rc;
 	if (go_on && (rc = send_argument(imap, c->password, c->password_len, &go_on)) != 0)
 		return rc;
-	if (go_on && ((rc = imap_write_raw(imap, "\r\n", 2)) != 0 || (rc = imap_read_line(imap, &line)) != 0))
+	if (go_on && ((rc = imap_write_raw(imap, "\r\n", 2)) != 0 ||
+			 (rc = imap_read_line(imap, &line)) != 0))
 		return rc;
 	return imap_take_answer(imap, outcome);
 }
 
-/* CR, LF and NUL would end the command and begin another (security: injection). credentials.h keeps them out, and here is
- * where it would matter. */
+/* CR, LF and NUL would end the command and begin another (security: injection). credentials.h keeps
+ * them out, and here is where it would matter. */
 static bool
 is_clean(const char *text, size_t len)
 {
 	return memchr(text, '\0', len) == NULL && memchr(text, '\r', len) == NULL &&
-	    memchr(text, '\n', len) == NULL;
+	       memchr(text, '\n', len) == NULL;
 }
 
 int
@@ -197,9 +202,11 @@ imap_login(struct imap *imap, const struct credentials *c, struct error *e)
 		imap->mechanism = "LOGIN";
 	else
 		return error_set(e, ERR_PERMANENT,
-		    "the server offers no way to log in (no AUTH=PLAIN, LOGINDISABLED): is TLS missing?");
+		    "the server offers no way to log in (no AUTH=PLAIN, LOGINDISABLED): is TLS "
+		    "missing?");
 	guard_expect(&imap->guard, GUARD_EXPECT_RESPONSE, IMAP_BUDGET);
-	rc = imap->mechanism[0] == 'P' ? authenticate_plain(imap, c, &outcome) : login(imap, c, &outcome);
+	rc = imap->mechanism[0] == 'P' ? authenticate_plain(imap, c, &outcome)
+				       : login(imap, c, &outcome);
 	if (rc != 0) {
 		imap_dead_error(imap, e);
 		error_prefix(e, "login");

@@ -1,4 +1,5 @@
-/* mailbox.c - SELECT, and changing what is in a mailbox (RFC 3501 section 6.3.1 and 6.4, RFC 4315, RFC 6851). */
+/* mailbox.c - SELECT, and changing what is in a mailbox (RFC 3501 section 6.3.1 and 6.4, RFC 4315,
+ * RFC 6851). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,8 +31,8 @@ quoted_name(const char *name, char buf[2 * NAME_MAX_OCTETS + 3], struct error *e
 	return 0;
 }
 
-/* Whether the flag TYPE can be stored for good. A server that says nothing lets all flags be stored (RFC 3501 section
- * 7.1, PERMANENTFLAGS). */
+/* Whether the flag TYPE can be stored for good. A server that says nothing lets all flags be stored
+ * (RFC 3501 section 7.1, PERMANENTFLAGS). */
 static bool
 is_permanent(const struct mailimap_selection_info *info, int type)
 {
@@ -82,7 +83,7 @@ imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, struc
 	out->uidvalidity = info->sel_uidvalidity;
 	out->uidnext = info->sel_uidnext;
 	out->read_only = info->sel_perm == MAILIMAP_MAILBOX_READONLY ||
-	    !is_permanent(info, MAILIMAP_FLAG_DELETED);
+			 !is_permanent(info, MAILIMAP_FLAG_DELETED);
 	out->seen_permanent = !out->read_only && is_permanent(info, MAILIMAP_FLAG_SEEN);
 	return 0;
 }
@@ -146,7 +147,8 @@ imap_store(struct imap *imap, const struct uid_range *ranges, size_t count,
 	char after[64];
 	bool both = (flags & IMAP_FLAG_DELETED) != 0 && (flags & IMAP_FLAG_SEEN) != 0;
 
-	snprintf(after, sizeof(after), " %cFLAGS.SILENT (%s%s%s)", change == IMAP_FLAGS_ADD ? '+' : '-',
+	snprintf(after, sizeof(after), " %cFLAGS.SILENT (%s%s%s)",
+	    change == IMAP_FLAGS_ADD ? '+' : '-',
 	    (flags & IMAP_FLAG_DELETED) != 0 ? "\\Deleted" : "", both ? " " : "",
 	    (flags & IMAP_FLAG_SEEN) != 0 ? "\\Seen" : "");
 	return on_set(imap, "STORE", "UID STORE ", ranges, count, after, e);
@@ -188,7 +190,7 @@ search(struct imap *imap, const char *text, uint64_t budget, struct uidset *foun
 	struct imap_outcome outcome;
 	int rc;
 
-	imap->operation = (struct imap_operation) { .found = found };
+	imap->operation = (struct imap_operation){ .found = found };
 	rc = imap_command(imap, text, GUARD_EXPECT_SEARCH, budget, &outcome);
 	imap->operation.found = NULL;
 	if (rc != 0)

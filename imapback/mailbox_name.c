@@ -12,7 +12,7 @@
 struct encoder {
 	char *out;
 	size_t room, len;
-	bool shifted;	/* inside "&...-" */
+	bool shifted; /* inside "&...-" */
 	uint32_t bits;
 	unsigned bit_count;
 };

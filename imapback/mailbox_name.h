@@ -2,7 +2,8 @@
 #pragma once
 #include <stddef.h>
 
-/* Writes NAME (UTF-8, NUL-terminated) in modified UTF-7 to OUT (ROOM octets), NUL-terminated; names of printable ASCII but
- * "&" stay as they are. Returns 0; ERR_INVALID where NAME is empty, has control characters, or is not UTF-8; ERR_LIMIT where
- * it does not fit. */
+/* Writes NAME (UTF-8, NUL-terminated) in modified UTF-7 to OUT (ROOM octets), NUL-terminated; names
+ * of printable ASCII but
+ * "&" stay as they are. Returns 0; ERR_INVALID where NAME is empty, has control characters, or is
+ * not UTF-8; ERR_LIMIT where it does not fit. */
 int mailbox_name_encode(const char *name, char *out, size_t room);

@@ -6,7 +6,8 @@
 #include "base/error.h"
 #include "base/text.h"
 
-/* What a response code of NO means; where it depends on the command, LOGIN differs from the rest. */
+/* What a response code of NO means; where it depends on the command, LOGIN differs from the rest.
+ */
 static const struct {
 	const char *code;
 	int to_login;
@@ -38,7 +39,9 @@ response_error(enum response_status status, const char *code, enum response_cont
 		return ERR_PROTOCOL;
 	for (size_t i = 0; code != NULL && i < sizeof(meanings) / sizeof(meanings[0]); i++)
 		if (text_is_word(code, strlen(code), meanings[i].code))
-			return context == RESPONSE_TO_LOGIN ? meanings[i].to_login : meanings[i].to_other;
-	/* Most servers, and all old ones, reject credentials without a code, or with one of their own. */
+			return context == RESPONSE_TO_LOGIN ? meanings[i].to_login
+							    : meanings[i].to_other;
+	/* Most servers, and all old ones, reject credentials without a code, or with one of their
+	 * own. */
 	return context == RESPONSE_TO_LOGIN ? ERR_AUTH : ERR_TEMPORARY;
 }

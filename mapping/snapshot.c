@@ -11,7 +11,7 @@ struct snapshot {
 	struct snapshot_message *messages; /* messages[0] has number 1 */
 	size_t count;
 	size_t room;
-	bool ascending;	/* as added so far */
+	bool ascending; /* as added so far */
 	size_t marked;
 	uint64_t octets;
 	uint64_t marked_octets;
@@ -29,7 +29,8 @@ snapshot_new(
 	s->uidls = uidls;
 	s->ascending = true;
 	if (expected > 0) {
-		/* A hint that came from the network: when it cannot be met, growing step by step may still do. */
+		/* A hint that came from the network: when it cannot be met, growing step by step
+		 * may still do. */
 		s->messages = calloc(expected, sizeof(*s->messages));
 		s->room = s->messages == NULL ? 0 : expected;
 	}
@@ -72,7 +73,7 @@ snapshot_add(struct snapshot *s, uint32_t uid, uint64_t size, size_t max_message
 		return rc;
 	if (s->count > 0 && s->messages[s->count - 1].uid >= uid)
 		s->ascending = false;
-	s->messages[s->count++] = (struct snapshot_message) { .uid = uid, .size = size };
+	s->messages[s->count++] = (struct snapshot_message){ .uid = uid, .size = size };
 	s->octets += size;
 	return 0;
 }

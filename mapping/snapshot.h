@@ -1,7 +1,8 @@
 /* snapshot.h - the maildrop as one POP3 session sees it (RFC 1939 section 5).
  *
- * Fixed when the session begins: message numbers 1..n in ascending order of UID, sizes and UIDLs never change, numbers
- * are never reused. DELE marks live here until QUIT. Pure: no I/O; 16 octets a message. */
+ * Fixed when the session begins: message numbers 1..n in ascending order of UID, sizes and UIDLs
+ * never change, numbers are never reused. DELE marks live here until QUIT. Pure: no I/O; 16 octets
+ * a message. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,22 +14,25 @@
 struct snapshot;
 
 struct snapshot_message {
-	uint64_t size;	/* octets, RFC822.SIZE */
+	uint64_t size; /* octets, RFC822.SIZE */
 	uint32_t uid;
 	bool deleted : 1;   /* marked by DELE */
 	bool retrieved : 1; /* its last octet was handed to the client */
 	bool broken : 1;    /* its retrieval was cut: must not be deleted in this session */
 };
 
-/* Begins an empty snapshot with room for EXPECTED messages (a hint). UIDLS must outlive it. Returns 0 or ERR_NO_MEMORY. */
-int snapshot_new(uint32_t uidvalidity, const struct uidl_template *uidls, size_t expected, struct snapshot **out);
-void snapshot_free(struct snapshot *s);	/* NULL is allowed */
+/* Begins an empty snapshot with room for EXPECTED messages (a hint). UIDLS must outlive it. Returns
+ * 0 or ERR_NO_MEMORY. */
+int snapshot_new(uint32_t uidvalidity, const struct uidl_template *uidls, size_t expected,
+    struct snapshot **out);
+void snapshot_free(struct snapshot *s); /* NULL is allowed */
 
-/* Adds a message while listing, in any order. Returns 0, ERR_INVALID (UID 0), ERR_LIMIT (over MAX_MESSAGES) or
- * ERR_NO_MEMORY. */
+/* Adds a message while listing, in any order. Returns 0, ERR_INVALID (UID 0), ERR_LIMIT (over
+ * MAX_MESSAGES) or ERR_NO_MEMORY. */
 int snapshot_add(struct snapshot *s, uint32_t uid, uint64_t size, size_t max_messages);
 
-/* Ends the listing: messages get their numbers. Returns 0, or ERR_PROTOCOL when a UID came twice. */
+/* Ends the listing: messages get their numbers. Returns 0, or ERR_PROTOCOL when a UID came twice.
+ */
 int snapshot_seal(struct snapshot *s);
 
 uint32_t snapshot_uidvalidity(const struct snapshot *s);
@@ -43,8 +47,8 @@ uint64_t snapshot_left_octets(const struct snapshot *s);
 /* How many are marked. */
 size_t snapshot_marked(const struct snapshot *s);
 
-/* Message NUMBER (1-based). Returns 0; ERR_INVALID when there is none with that number; ERR_GONE when it is marked. *OUT
- * is valid as long as the snapshot. */
+/* Message NUMBER (1-based). Returns 0; ERR_INVALID when there is none with that number; ERR_GONE
+ * when it is marked. *OUT is valid as long as the snapshot. */
 int snapshot_lookup(const struct snapshot *s, uint64_t number, const struct snapshot_message **out);
 
 /* Message NUMBER whatever its marks, for walking 1..snapshot_count. */
@@ -53,7 +57,8 @@ const struct snapshot_message *snapshot_at(const struct snapshot *s, size_t numb
 /* The UIDL of message NUMBER (valid, 1-based). */
 void snapshot_uidl(const struct snapshot *s, size_t number, char buf[UIDL_MAX + 1]);
 
-/* DELE: marks an unmarked message. Errors as snapshot_lookup, and ERR_PERMANENT for a broken one. */
+/* DELE: marks an unmarked message. Errors as snapshot_lookup, and ERR_PERMANENT for a broken one.
+ */
 int snapshot_mark(struct snapshot *s, uint64_t number);
 
 /* RSET: takes all marks back. */
@@ -63,6 +68,7 @@ void snapshot_unmark_all(struct snapshot *s);
 void snapshot_set_retrieved(struct snapshot *s, size_t number);
 void snapshot_set_broken(struct snapshot *s, size_t number);
 
-/* The UIDs of all marked, or of all retrieved messages, into SET (empty before). Returns 0 or ERR_NO_MEMORY. */
+/* The UIDs of all marked, or of all retrieved messages, into SET (empty before). Returns 0 or
+ * ERR_NO_MEMORY. */
 int snapshot_marked_uids(const struct snapshot *s, struct uidset *set);
 int snapshot_retrieved_uids(const struct snapshot *s, struct uidset *set);

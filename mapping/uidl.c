@@ -23,9 +23,9 @@ enum {
 struct piece {
 	enum piece_kind kind;
 	bool hex;
-	bool zeroes;	/* padded with "0" rather than blanks */
+	bool zeroes; /* padded with "0" rather than blanks */
 	unsigned width;
-	char text;	/* PIECE_TEXT: one character */
+	char text; /* PIECE_TEXT: one character */
 };
 
 struct uidl_template {
@@ -33,13 +33,14 @@ struct uidl_template {
 	struct piece pieces[];
 };
 
-/* Reads "%[0][width][X|x]u|v" behind the percent sign at *AT; leaves *AT behind it, or at what cannot stand there. */
+/* Reads "%[0][width][X|x]u|v" behind the percent sign at *AT; leaves *AT behind it, or at what
+ * cannot stand there. */
 static int
 parse_conversion(const char *text, size_t *at, struct piece *piece)
 {
 	size_t i = *at;
 
-	*piece = (struct piece) { 0 };
+	*piece = (struct piece){ 0 };
 	if (text[i] == '0') {
 		piece->zeroes = true;
 		i++;
@@ -73,7 +74,7 @@ parse_piece(const char *text, size_t *at, struct piece *piece)
 	}
 	if (text[*at] < 0x21 || text[*at] > 0x7e)
 		return ERR_INVALID;
-	*piece = (struct piece) { .kind = PIECE_TEXT, .text = text[*at] };
+	*piece = (struct piece){ .kind = PIECE_TEXT, .text = text[*at] };
 	*at += percent ? 2 : 1;
 	return 0;
 }
@@ -113,8 +114,8 @@ uidl_template_free(struct uidl_template *t)
 
 /* Writes one piece at *LEN, never beyond ROOM; *LEN grows by what the whole piece would take. */
 static void
-format_piece(
-    const struct piece *piece, uint32_t uidvalidity, uint32_t uid, char *buf, size_t room, size_t *len)
+format_piece(const struct piece *piece, uint32_t uidvalidity, uint32_t uid, char *buf, size_t room,
+    size_t *len)
 {
 	uint32_t number = piece->kind == PIECE_UID ? uid : uidvalidity;
 	char digits[WIDTH_MAX + 1];
@@ -146,8 +147,8 @@ is_valid(const char *buf, size_t len)
 	return true;
 }
 
-/* What stands in for a UIDL that RFC 1939 does not allow: made from UIDVALIDITY and UID alone, so that it stays the same
- * over restarts. */
+/* What stands in for a UIDL that RFC 1939 does not allow: made from UIDVALIDITY and UID alone, so
+ * that it stays the same over restarts. */
 static void
 format_hash(uint32_t uidvalidity, uint32_t uid, char buf[UIDL_MAX + 1])
 {
@@ -160,7 +161,8 @@ format_hash(uint32_t uidvalidity, uint32_t uid, char buf[UIDL_MAX + 1])
 }
 
 void
-uidl_format(const struct uidl_template *t, uint32_t uidvalidity, uint32_t uid, char buf[UIDL_MAX + 1])
+uidl_format(
+    const struct uidl_template *t, uint32_t uidvalidity, uint32_t uid, char buf[UIDL_MAX + 1])
 {
 	size_t len = 0;
 

@@ -1,7 +1,8 @@
 /* fuzz_command.c - what a client sends, cut into lines and parsed.
  *
- * The first octet says in what pieces it arrives. Whatever the pieces, the lines are those that a look at the whole finds;
- * no line is longer than it may be; the buffer is no larger than the line in it needs; a command points into its line. */
+ * The first octet says in what pieces it arrives. Whatever the pieces, the lines are those that a
+ * look at the whole finds; no line is longer than it may be; the buffer is no larger than the line
+ * in it needs; a command points into its line. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct client {
-	const char *at, *end;	/* what was not sent yet */
+	const char *at, *end; /* what was not sent yet */
 	size_t piece;
 };
 
@@ -31,8 +32,8 @@ static enum line_state
 whole_line(const char *text, size_t left, enum line_limit limit, size_t *taken, size_t *len)
 {
 	size_t most = limit == LINE_RESPONSE || (left >= 5 && strncasecmp(text, "AUTH ", 5) == 0)
-	    ? (size_t) COMMAND_AUTH_LINE_MAX
-	    : (size_t) COMMAND_LINE_MAX;
+			  ? (size_t) COMMAND_AUTH_LINE_MAX
+			  : (size_t) COMMAND_LINE_MAX;
 
 	for (*taken = 1; *taken <= left && *taken <= most; ++*taken) {
 		if (text[*taken - 1] != '\n')
@@ -47,13 +48,15 @@ whole_line(const char *text, size_t left, enum line_limit limit, size_t *taken, 
 
 /* Sends until there is a line or an end. */
 static enum line_state
-receive_line(struct line_buffer *b, struct client *client, enum line_limit limit, const char **line, size_t *len)
+receive_line(struct line_buffer *b, struct client *client, enum line_limit limit, const char **line,
+    size_t *len)
 {
 	enum line_state state;
 	size_t room, n;
 	char *at;
 
-	while ((state = line_buffer_next(b, limit, line, len)) == LINE_INCOMPLETE && client->at < client->end) {
+	while ((state = line_buffer_next(b, limit, line, len)) == LINE_INCOMPLETE &&
+	       client->at < client->end) {
 		if (line_buffer_space(b, &at, &room) != 0)
 			exit(2);
 		check(room > 0);
@@ -79,7 +82,8 @@ check_words(const struct command *c)
 		while (at < end && *at != ' ' && *at != '\t')
 			at++;
 		if (at > start && words < 2)
-			check(c->word[words] == start && c->word_len[words] == (size_t) (at - start));
+			check(
+			    c->word[words] == start && c->word_len[words] == (size_t) (at - start));
 		words += at > start;
 		at++;
 	}
@@ -139,7 +143,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	text = (const char *) data + 1;
-	client = (struct client) { text, text + size - 1, 1 + data[0] * (size_t) data[0] };
+	client = (struct client){ text, text + size - 1, 1 + (size_t) data[0] * data[0] };
 	line_buffer_begin(&b);
 	do {
 		const char *line = NULL;

@@ -1,7 +1,7 @@
 /* fuzz_config.c - configuration files: parser, table of settings, cross checks.
  *
- * Whatever the file holds: no crash, either a configuration or at least one fault, every fault within the file's lines,
- * and blocks that begin and end in turn. */
+ * Whatever the file holds: no crash, either a configuration or at least one fault, every fault
+ * within the file's lines, and blocks that begin and end in turn. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,12 +77,13 @@ count_lines(const uint8_t *data, size_t len)
 	return lines;
 }
 
-/* What OpenSSL does with files is not our question, and reading the system's roots takes nearly all the time. */
+/* What OpenSSL does with files is not our question, and reading the system's roots takes nearly all
+ * the time. */
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	(void)argc;
-	(void)argv;
+	(void) argc;
+	(void) argv;
 	setenv("SSL_CERT_FILE", "/nonexistent", 1);
 	setenv("SSL_CERT_DIR", "/nonexistent", 1);
 	return 0;
@@ -91,24 +92,25 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 static int
 leads_to_files(const uint8_t *data, size_t len)
 {
-	return memmem(data, len, "certificate", 11) != NULL || memmem(data, len, "ca_file", 7) != NULL ||
-	    memmem(data, len, "key", 3) != NULL;
+	return memmem(data, len, "certificate", 11) != NULL ||
+	       memmem(data, len, "ca_file", 7) != NULL || memmem(data, len, "key", 3) != NULL;
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static const struct config_events events = { on_block_begin, on_block_end, on_setting, on_fault };
+	static const struct config_events events = { on_block_begin, on_block_end, on_setting,
+		on_fault };
 	struct seen seen = { .lines = count_lines(data, len) };
 	struct config_report report = { 0 };
 	struct config *config = NULL;
 	int rc;
 
-	check(config_parse((const char *)data, len, &events, &seen) == 0);
+	check(config_parse((const char *) data, len, &events, &seen) == 0);
 	check(!seen.open);
 	if (leads_to_files(data, len))
 		return 0;
-	rc = config_load_text("folder/popgate.conf", (const char *)data, len, &config, &report);
+	rc = config_load_text("folder/popgate.conf", (const char *) data, len, &config, &report);
 	check(rc == 0 || rc == ERR_INVALID);
 	check((rc == 0) == (report.faults == 0) && (rc == 0) == (config != NULL));
 	for (size_t i = 0; i < report.count; i++)

@@ -1,8 +1,8 @@
 /* fuzz_dotstuff.c - messages as multi-line responses.
  *
- * Two octets say how many lines TOP wants, what becomes of NUL, and in what pieces input and room for output come; the rest
- * is the message. Whatever the pieces: what comes out is what the rules say, written down here octet by octet, and TOP's
- * answer is a prefix of RETR's. */
+ * Two octets say how many lines TOP wants, what becomes of NUL, and in what pieces input and room
+ * for output come; the rest is the message. Whatever the pieces: what comes out is what the rules
+ * say, written down here octet by octet, and TOP's answer is a prefix of RETR's. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +59,8 @@ by_the_book(const char *message, size_t len, uint64_t lines, enum dotstuff_nul n
 			put(&out, '.');
 		if (message[i] == '\n' && (i == start || message[i - 1] != '\r'))
 			put(&out, '\r');
-		put(&out, message[i] == '\0' && nul == DOTSTUFF_NUL_REPLACE ? (char) 0x80 : message[i]);
+		put(&out,
+		    message[i] == '\0' && nul == DOTSTUFF_NUL_REPLACE ? (char) 0x80 : message[i]);
 		if (message[i] != '\n')
 			continue;
 		if (in_body && lines != DOTSTUFF_ALL_LINES)
@@ -77,9 +78,11 @@ by_the_book(const char *message, size_t len, uint64_t lines, enum dotstuff_nul n
 	return out;
 }
 
-/* The same by the code under test: PIECE octets of input at a time, each from memory of its own, room for STEP octets. */
+/* The same by the code under test: PIECE octets of input at a time, each from memory of its own,
+ * room for STEP octets. */
 static struct text
-in_pieces(const char *message, size_t len, uint64_t lines, enum dotstuff_nul nul, size_t piece, size_t step)
+in_pieces(const char *message, size_t len, uint64_t lines, enum dotstuff_nul nul, size_t piece,
+    size_t step)
 {
 	struct text out = { new_octets(2 * len + DOTSTUFF_END_MAX), 0 };
 	char *room = new_octets(step), end[DOTSTUFF_END_MAX];
@@ -93,7 +96,8 @@ in_pieces(const char *message, size_t len, uint64_t lines, enum dotstuff_nul nul
 
 		memcpy(copy, message + at, left);
 		while (done < left) {
-			size_t written = 0, used = dotstuff_feed(&d, copy + done, left - done, room, step, &written);
+			size_t written = 0, used = dotstuff_feed(
+						&d, copy + done, left - done, room, step, &written);
 
 			check(used <= left - done && written <= step && (used > 0 || written > 0));
 			memcpy(out.octets + out.len, room, written);
@@ -139,7 +143,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	retr_by_book = by_the_book(message, len, DOTSTUFF_ALL_LINES, nul);
 	check_equal(top, top_by_book);
 	check_equal(retr, retr_by_book);
-	check(top.len >= 3 && top.len <= retr.len && memcmp(top.octets, retr.octets, top.len - 3) == 0);
+	check(top.len >= 3 && top.len <= retr.len &&
+	      memcmp(top.octets, retr.octets, top.len - 3) == 0);
 	free(top.octets);
 	free(retr.octets);
 	free(top_by_book.octets);

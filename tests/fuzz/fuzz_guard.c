@@ -1,8 +1,8 @@
 /* fuzz_guard.c - the wire guard alone, against its promises.
  *
- * The first octet chooses the expectation and the size of pieces; the rest is what the server sends. Looked for: output or
- * events that depend on how the input is cut, lines or octets beyond the limits, NUL or bare LF for the parser, bodies of
- * another length than announced. */
+ * The first octet chooses the expectation and the size of pieces; the rest is what the server
+ * sends. Looked for: output or events that depend on how the input is cut, lines or octets beyond
+ * the limits, NUL or bare LF for the parser, bodies of another length than announced. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,7 +121,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	feed(&g, (const char *) data + 1, size - 1, 1 + (data[0] >> 2), 1 + (data[0] >> 3), &cut);
 	if (whole.refused != cut.refused || whole.events != cut.events)
 		abort();
-	/* Once refused, what was still held back depends on the room there was; up to there all must be equal. */
+	/* Once refused, what was still held back depends on the room there was; up to there all
+	 * must be equal. */
 	if (!whole.refused && (whole.len != cut.len || memcmp(whole.out, cut.out, cut.len) != 0))
 		abort();
 	check_output(&whole);

@@ -1,9 +1,10 @@
-/* fuzz_imap_response.c - everything behind the network that reads what an IMAP server says: wire guard, driver, libetpan, and
- * what we make of its results.
+/* fuzz_imap_response.c - everything behind the network that reads what an IMAP server says: wire
+ * guard, driver, libetpan, and what we make of its results.
  *
- * A whole session runs against the input: the first octet says in what pieces it arrives, the rest is what the server sends.
- * The linker puts the functions below in the place of stream.h's and fiber.h's (CMakeLists.txt), so no socket and no fiber
- * is needed. Looked for: crashes, leaks, reads without end, and bodies of another length than announced. */
+ * A whole session runs against the input: the first octet says in what pieces it arrives, the rest
+ * is what the server sends. The linker puts the functions below in the place of stream.h's and
+ * fiber.h's (CMakeLists.txt), so no socket and no fiber is needed. Looked for: crashes, leaks,
+ * reads without end, and bodies of another length than announced. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,8 @@ struct stream {
 };
 static struct stream the_stream;
 
-int __wrap_stream_connect(const char *host, uint16_t port, uint64_t deadline, struct stream **out, struct error *e);
+int __wrap_stream_connect(
+    const char *host, uint16_t port, uint64_t deadline, struct stream **out, struct error *e);
 int __wrap_stream_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadline);
 int __wrap_stream_write(struct stream *s, const void *buf, size_t len, uint64_t timeout_ms);
 bool __wrap_stream_has_input(struct stream *s);
@@ -103,7 +105,8 @@ __wrap_fiber_deadline(uint64_t ms)
 	return ms;
 }
 
-/* A sink that counts: a message that is said to be complete must have the length that was announced. */
+/* A sink that counts: a message that is said to be complete must have the length that was
+ * announced. */
 struct counter {
 	struct octet_sink sink;
 	uint64_t announced, come;
@@ -184,7 +187,9 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char user[] = "user", password[] = "secret";
-	const struct imap_options options = { .host = "fuzz", .port = 143, .security = IMAP_TLS_NONE };
+	const struct imap_options options = {
+		.host = "fuzz", .port = 143, .security = IMAP_TLS_NONE
+	};
 	const struct credentials c = { user, password, 6 };
 	char name[64];
 	struct imap *imap;
@@ -197,7 +202,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	server.end = data + size;
 	if (imap_open(&options, &imap, &e) != 0)
 		return 0;
-	if (imap_id(imap, "popgate", "0", name, sizeof(name), &e) == 0 && imap_login(imap, &c, &e) == 0)
+	if (imap_id(imap, "popgate", "0", name, sizeof(name), &e) == 0 &&
+	    imap_login(imap, &c, &e) == 0)
 		use_mailbox(imap);
 	imap_logout(imap);
 	return 0;

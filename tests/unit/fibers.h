@@ -1,4 +1,5 @@
-/* fibers.h - a loop and a runtime for every test that needs fibers, and a look at what is left when it ends. */
+/* fibers.h - a loop and a runtime for every test that needs fibers, and a look at what is left when
+ * it ends. */
 #pragma once
 #include <dirent.h>
 #include <stdlib.h>

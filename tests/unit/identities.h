@@ -17,12 +17,12 @@ struct identity {
 
 /* What a certificate is to say. */
 struct identity_form {
-	const char *common_name; /* NULL: one that nobody asks for */
-	const char *names;	/* as subjectAltName in openssl.cnf; NULL: none */
-	const char *purpose;	/* as extendedKeyUsage; NULL: none */
+	const char *common_name;       /* NULL: one that nobody asks for */
+	const char *names;	       /* as subjectAltName in openssl.cnf; NULL: none */
+	const char *purpose;	       /* as extendedKeyUsage; NULL: none */
 	const struct identity *issuer; /* NULL: itself */
 	bool authority;
-	long from, until;	/* seconds from now; both 0: for a day */
+	long from, until; /* seconds from now; both 0: for a day */
 };
 
 static inline void
@@ -115,8 +115,8 @@ write_key(const char *path, EVP_PKEY *key, const char *passphrase)
 	FILE *file = fopen(path, "w");
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-	PEM_write_PKCS8PrivateKey(file, key, passphrase == NULL ? NULL : EVP_aes_128_cbc(), passphrase,
-	    passphrase == NULL ? 0 : (int) strlen(passphrase), NULL, NULL);
+	PEM_write_PKCS8PrivateKey(file, key, passphrase == NULL ? NULL : EVP_aes_128_cbc(),
+	    passphrase, passphrase == NULL ? 0 : (int) strlen(passphrase), NULL, NULL);
 	fclose(file);
 }
 

@@ -1,4 +1,5 @@
-/* pop3_backend.h - a maildrop in memory for the tests of POP3 sessions, and a client to talk to them.
+/* pop3_backend.h - a maildrop in memory for the tests of POP3 sessions, and a client to talk to
+ * them.
  *
  * The backend is honest: it does what backend.h says, unless a test asks for a fault. */
 #pragma once
@@ -16,20 +17,23 @@ struct mail {
 	const char *text;
 	size_t len;
 };
-#define MAIL(text) { text, sizeof(text) - 1 }
+#define MAIL(text)                     \
+	{                              \
+		text, sizeof(text) - 1 \
+	}
 
 /* The user is "user" with password "pass word "; message N has UID 10 x N. */
 struct memory_backend {
 	const struct mail *mails;
 	size_t count;
-	size_t piece;		/* octets that come at once; 0: all */
+	size_t piece; /* octets that come at once; 0: all */
 	bool read_only;
 
 	/* Faults. */
 	int open_error, retrieve_error, keepalive_error, commit_error;
 	bool fails_behind_begin;
-	size_t fails_behind;	/* octets of the message, where it does */
-	uint64_t not_removed;	/* messages */
+	size_t fails_behind;  /* octets of the message, where it does */
+	uint64_t not_removed; /* messages */
 	enum backend_call sleeps_in;
 
 	/* What happened. */
@@ -67,14 +71,15 @@ memory_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out, s
 	for (size_t i = 0; i < b->count; i++)
 		snapshot_add(b->snapshot, (uint32_t) (i + 1) * 10, b->mails[i].len, b->count);
 	snapshot_seal(b->snapshot);
-	*out = (struct pop3_maildrop) { b, b->snapshot, !b->read_only };
+	*out = (struct pop3_maildrop){ b, b->snapshot, !b->read_only };
 	b->opened++;
 	return 0;
 }
 
 /* Pours LEN octets; fails behind those that FAILS says. */
 static inline int
-pour(struct memory_backend *b, const char *text, size_t len, struct octet_sink *sink, struct error *e)
+pour(struct memory_backend *b, const char *text, size_t len, struct octet_sink *sink,
+    struct error *e)
 {
 	size_t most = b->fails_behind_begin && b->fails_behind < len ? b->fails_behind : len;
 
@@ -91,7 +96,8 @@ pour(struct memory_backend *b, const char *text, size_t len, struct octet_sink *
 }
 
 static inline int
-memory_retrieve(void *handle, const struct snapshot_message *m, struct octet_sink *sink, struct error *e)
+memory_retrieve(
+    void *handle, const struct snapshot_message *m, struct octet_sink *sink, struct error *e)
 {
 	struct memory_backend *b = handle;
 	const struct mail *mail = &b->mails[m->uid / 10 - 1];
@@ -105,8 +111,8 @@ memory_retrieve(void *handle, const struct snapshot_message *m, struct octet_sin
 }
 
 static inline int
-memory_retrieve_part(void *handle, const struct snapshot_message *m, uint64_t offset, uint32_t octets,
-    struct octet_sink *sink, struct error *e)
+memory_retrieve_part(void *handle, const struct snapshot_message *m, uint64_t offset,
+    uint32_t octets, struct octet_sink *sink, struct error *e)
 {
 	struct memory_backend *b = handle;
 	const struct mail *mail = &b->mails[m->uid / 10 - 1];
@@ -187,9 +193,9 @@ struct talk {
 	struct memory_backend backend;
 	struct pop3_settings settings;
 	struct pop3_report report;
-	struct stream *stream;	/* NULL once the session has ended */
+	struct stream *stream; /* NULL once the session has ended */
 	struct fiber *fiber;
-	int client;		/* -1: closed */
+	int client; /* -1: closed */
 	char *received;
 	size_t len;
 };
@@ -208,7 +214,7 @@ talk_begin(struct talk *t, const struct mail *mails, size_t count)
 {
 	int fds[2];
 
-	*t = (struct talk) { .settings = usual_settings };
+	*t = (struct talk){ .settings = usual_settings };
 	t->backend.mails = mails;
 	t->backend.count = count;
 	begin();

@@ -12,9 +12,9 @@
 struct reception {
 	struct acceptor *acceptor;
 	unsigned count;
-	unsigned close_after;	/* connections; 0: never */
+	unsigned close_after; /* connections; 0: never */
 	struct sockaddr_storage peer;
-	bool usable;	/* non-blocking and close-on-exec */
+	bool usable; /* non-blocking and close-on-exec */
 };
 
 static void
@@ -24,7 +24,8 @@ on_accepted(void *arg, int fd, const struct sockaddr_storage *peer)
 
 	CU_ASSERT_PTR_NULL(fiber_self());
 	r->peer = *peer;
-	r->usable = (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 && (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;
+	r->usable =
+	    (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 && (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;
 	close(fd);
 	if (++r->count == r->close_after) {
 		acceptor_close(r->acceptor);
@@ -133,7 +134,8 @@ addresses_are_understood_or_refused(void)
 		{ "[:110", ERR_INVALID },
 		{ "[127.0.0.1]:110", ERR_INVALID },
 		{ "[::1]110", ERR_INVALID },
-		{ "[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:1]:1", ERR_INVALID },
+		{ "[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:1]:1",
+		    ERR_INVALID },
 		{ "192.0.2.1:0", ERR_PERMANENT },
 	};
 
@@ -160,7 +162,8 @@ a_taken_port_is_told(void)
 
 	begin();
 	CU_ASSERT_EQUAL_FATAL(open_acceptor("127.0.0.1:0", &first, NULL), 0);
-	snprintf(address, sizeof(address), "127.0.0.1:%u", (unsigned) acceptor_port(first.acceptor));
+	snprintf(
+	    address, sizeof(address), "127.0.0.1:%u", (unsigned) acceptor_port(first.acceptor));
 	CU_ASSERT_EQUAL(open_acceptor(address, &second, &e), ERR_PERMANENT);
 	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "in use"));
 	acceptor_close(first.acceptor);
@@ -178,7 +181,8 @@ both_families_share_a_port(void)
 
 	begin();
 	if (open_acceptor("[::]:0", &v6, NULL) == 0) { /* or there is no IPv6 here */
-		snprintf(address, sizeof(address), "0.0.0.0:%u", (unsigned) acceptor_port(v6.acceptor));
+		snprintf(
+		    address, sizeof(address), "0.0.0.0:%u", (unsigned) acceptor_port(v6.acceptor));
 		CU_ASSERT_EQUAL(open_acceptor(address, &v4, NULL), 0);
 	}
 	acceptor_close(v6.acceptor);
@@ -186,7 +190,8 @@ both_families_share_a_port(void)
 	end();
 }
 
-/* ---- no descriptors left; not under valgrind, which keeps some for itself and moves the limit ---- */
+/* ---- no descriptors left; not under valgrind, which keeps some for itself and moves the limit
+ * ---- */
 
 static void
 on_timer(uv_timer_t *timer)
@@ -227,7 +232,7 @@ run_out_of_descriptors(void)
 		return 1;
 	for (size_t i = 0; i < CLIENTS; i++)
 		clients[i] = knock(acceptor_port(r.acceptor));
-	if (setrlimit(RLIMIT_NOFILE, &(struct rlimit) { LIMIT, LIMIT }) != 0)
+	if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){ LIMIT, LIMIT }) != 0)
 		return 2;
 	while (filled < LIMIT && (fillers[filled] = dup(clients[0])) >= 0)
 		filled++;
@@ -278,7 +283,7 @@ it_can_be_closed_while_it_rests(void)
 		    open_acceptor("127.0.0.1:0", &r, NULL) != 0)
 			_exit(1);
 		last = knock(acceptor_port(r.acceptor));
-		setrlimit(RLIMIT_NOFILE, &(struct rlimit) { (rlim_t) last + 1, (rlim_t) last + 1 });
+		setrlimit(RLIMIT_NOFILE, &(struct rlimit){ (rlim_t) last + 1, (rlim_t) last + 1 });
 		turns_within(20);
 		acceptor_close(r.acceptor);
 		fiber_runtime_free(runtime);
@@ -300,7 +305,8 @@ main(void)
 		{ "addresses_are_understood_or_refused", addresses_are_understood_or_refused },
 		{ "a_taken_port_is_told", a_taken_port_is_told },
 		{ "both_families_share_a_port", both_families_share_a_port },
-		{ "without_descriptors_it_rests_and_goes_on", without_descriptors_it_rests_and_goes_on },
+		{ "without_descriptors_it_rests_and_goes_on",
+		    without_descriptors_it_rests_and_goes_on },
 		{ "it_can_be_closed_while_it_rests", it_can_be_closed_while_it_rests },
 	};
 

@@ -23,19 +23,11 @@ static const struct {
 	const char *encoded;
 	int result;
 } refused[] = {
-	{ "Z", ERR_INVALID },
-	{ "Zg", ERR_INVALID },
-	{ "Zg=", ERR_INVALID },
-	{ "====", ERR_INVALID },
-	{ "Zg==Zg==", ERR_INVALID },
-	{ "Z===", ERR_INVALID },
+	{ "Z", ERR_INVALID }, { "Zg", ERR_INVALID }, { "Zg=", ERR_INVALID },
+	{ "====", ERR_INVALID }, { "Zg==Zg==", ERR_INVALID }, { "Z===", ERR_INVALID },
 	{ "Zh==", ERR_INVALID }, /* stray bits */
-	{ "Zm9=", ERR_INVALID },
-	{ " Zg=", ERR_INVALID },
-	{ "Zg==\n", ERR_INVALID },
-	{ "Zm9v\nZm9", ERR_INVALID },
-	{ "Zm-_", ERR_INVALID },
-	{ "Z=9v", ERR_INVALID },
+	{ "Zm9=", ERR_INVALID }, { " Zg=", ERR_INVALID }, { "Zg==\n", ERR_INVALID },
+	{ "Zm9v\nZm9", ERR_INVALID }, { "Zm-_", ERR_INVALID }, { "Z=9v", ERR_INVALID },
 	{ "Zm9vZm9vZm9v", ERR_LIMIT }, /* 9 octets into 8 */
 };
 
@@ -51,7 +43,8 @@ vectors_both_ways(void)
 		UNIT_CHECK(base64_encoded_size(len) == strlen(encoded), vectors[i].encoded);
 		UNIT_CHECK(base64_decode(encoded, strlen(encoded), plain, sizeof(plain), &got) == 0,
 		    vectors[i].encoded);
-		UNIT_CHECK(got == len && memcmp(plain, vectors[i].plain, len) == 0, vectors[i].encoded);
+		UNIT_CHECK(
+		    got == len && memcmp(plain, vectors[i].plain, len) == 0, vectors[i].encoded);
 	}
 }
 
@@ -80,7 +73,8 @@ malformed_is_refused(void)
 		char out[8];
 		size_t got;
 
-		UNIT_CHECK(base64_decode(text, strlen(text), out, sizeof(out), &got) == refused[i].result,
+		UNIT_CHECK(
+		    base64_decode(text, strlen(text), out, sizeof(out), &got) == refused[i].result,
 		    text);
 	}
 }

@@ -145,9 +145,9 @@ counts_stay_right(void)
 			total--;
 			continue;
 		}
-		expected = counts[who] == LIMIT ? CENSUS_ADDRESS_FULL :
-		    total == 400		? CENSUS_FULL :
-						  CENSUS_ADMITTED;
+		expected = counts[who] == LIMIT ? CENSUS_ADDRESS_FULL
+			   : total == 400	? CENSUS_FULL
+						: CENSUS_ADMITTED;
 		wrong += enter(census, text) != expected;
 		counts[who] += expected == CENSUS_ADMITTED;
 		total += expected == CENSUS_ADMITTED;
@@ -175,7 +175,7 @@ siphash_vectors(void)
 	char message[32];
 
 	for (unsigned i = 0; i < sizeof(in); i++)
-		in[i] = (unsigned char)i;
+		in[i] = (unsigned char) i;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(message, sizeof(message), "%zu octets", rows[i].len);
 		UNIT_CHECK(siphash(&key, in, rows[i].len) == rows[i].hash, message);

@@ -1,4 +1,5 @@
-/* Tests of gateway/config.c and what it is made of: config_parse.c, settings.c, setting_value.c, config_check.c. */
+/* Tests of gateway/config.c and what it is made of: config_parse.c, settings.c, setting_value.c,
+ * config_check.c. */
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
@@ -10,11 +11,11 @@
 #include "gateway/settings.h"
 
 /* What a configuration needs; 6 lines, so that a test's own text begins in line 7. */
-#define LEAST \
-	"listener pop3 {\n" \
-	"address = 127.0.0.1:0\n" \
-	"}\n" \
-	"upstream {\n" \
+#define LEAST                       \
+	"listener pop3 {\n"         \
+	"address = 127.0.0.1:0\n"   \
+	"}\n"                       \
+	"upstream {\n"              \
 	"host = imap.example.org\n" \
 	"}\n"
 
@@ -64,27 +65,28 @@ static const struct row {
 	    "popgate.conf:7: plaintext_networks: a value is missing\n" },
 	{ LEAST "plaintext_networks = , 10.0.0.0/8\n",
 	    "popgate.conf:7: plaintext_networks: a value is missing\n" },
-	{ LEAST "log = syslog stderr\n",
-	    "popgate.conf:7: log: unexpected \"stderr\" behind the value; a value with blanks or signs needs "
-	    "quotes\n" },
+	{ LEAST "log = syslog stderr\n", "popgate.conf:7: log: unexpected \"stderr\" behind the "
+					 "value; a value with blanks or signs needs "
+					 "quotes\n" },
 	{ LEAST "log = \"syslog\n", "popgate.conf:7: a quoted value has no closing quote\n" },
 	{ LEAST "log = \"sys\\nlog\"\n",
 	    "popgate.conf:7: only \\\" and \\\\ are known escapes in a quoted value\n" },
-	{ LEAST "log = \"sys\\", "popgate.conf:7: only \\\" and \\\\ are known escapes in a quoted value\n" },
+	{ LEAST "log = \"sys\\",
+	    "popgate.conf:7: only \\\" and \\\\ are known escapes in a quoted value\n" },
 	{ LEAST "log = sys\001log\n", "popgate.conf:7: a control character\n" },
 	{ LEAST "log = sys\177log\n", "popgate.conf:7: a control character\n" },
 	{ LEAST "log = \"\300\257\"\n", "popgate.conf:7: not UTF-8\n" },
 	{ LEAST "}\n", "popgate.conf:7: \"}\" without a block\n" },
-	{ LEAST "} x\n",
-	    "popgate.conf:7: \"}\" without a block\n"
-	    "popgate.conf:7: unexpected \"x\" behind \"}\"\n" },
+	{ LEAST "} x\n", "popgate.conf:7: \"}\" without a block\n"
+			 "popgate.conf:7: unexpected \"x\" behind \"}\"\n" },
 	{ LEAST "listener pop3 { address = 127.0.0.1:0\n}\n",
 	    "popgate.conf:7: unexpected \"address\" behind \"{\"\n"
 	    "popgate.conf:7: listener: address is missing\n" },
 	{ LEAST "listener pop3 {\naddress = 127.0.0.1:0\n",
 	    "popgate.conf:7: the block that begins here is not closed; \"}\" is missing\n" },
 	{ "listener pop3 {\naddress = 127.0.0.1:0\nupstream {\nhost = a\n}\n",
-	    "popgate.conf:3: the block of line 1 is not closed; \"}\" is missing before this line\n" },
+	    "popgate.conf:3: the block of line 1 is not closed; \"}\" is missing before this "
+	    "line\n" },
 	/* Names. */
 	{ LEAST "upstrem = x\n",
 	    "popgate.conf:7: unknown setting \"upstrem\"; did you mean \"upstream\"?\n" },
@@ -94,38 +96,41 @@ static const struct row {
 	{ LEAST "zzz = 1\n", "popgate.conf:7: unknown setting \"zzz\"\n" },
 	{ LEAST "idletimeout = 10m\n",
 	    "popgate.conf:7: unknown setting \"idletimeout\"; did you mean \"idle_timeout\"?\n" },
-	{ LEAST "certificate = x\n", "popgate.conf:7: \"certificate\" belongs in a block \"listener\"\n" },
+	{ LEAST "certificate = x\n",
+	    "popgate.conf:7: \"certificate\" belongs in a block \"listener\"\n" },
 	{ "upstream {\nhost = a\nlog = syslog\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
 	    "popgate.conf:3: \"log\" belongs outside of blocks\n" },
-	{ LEAST "log = syslog\nlog = stderr\n", "popgate.conf:8: log is set twice; first in line 7\n" },
+	{ LEAST "log = syslog\nlog = stderr\n",
+	    "popgate.conf:8: log is set twice; first in line 7\n" },
 	{ "listener imap {\naddress = 127.0.0.1:0\n}\nupstream {\nhost = a\n}\n",
 	    "popgate.conf:1: listener: expected pop3 or pop3s, found \"imap\"\n" },
 	{ "listener {\naddress = 127.0.0.1:0\n}\nupstream main {\nhost = a\n}\n",
 	    "popgate.conf:1: listener: expected pop3 or pop3s, found \"\"\n"
 	    "popgate.conf:4: upstream: expected \"{\", found \"main\"\n" },
 	/* Values. */
-	{ LEAST "idle_timeout = ten\n",
-	    "popgate.conf:7: idle_timeout: expected a duration such as 30s or 10m, found \"ten\"\n" },
-	{ LEAST "idle_timeout = 10\n",
-	    "popgate.conf:7: idle_timeout: expected a duration such as 30s or 10m, found \"10\"\n" },
-	{ LEAST "idle_timeout = 10d\n",
-	    "popgate.conf:7: idle_timeout: expected a duration such as 30s or 10m, found \"10d\"\n" },
-	{ LEAST "idle_timeout = -10m\n",
-	    "popgate.conf:7: idle_timeout: expected a duration such as 30s or 10m, found \"-10m\"\n" },
+	{ LEAST "idle_timeout = ten\n", "popgate.conf:7: idle_timeout: expected a duration such as "
+					"30s or 10m, found \"ten\"\n" },
+	{ LEAST "idle_timeout = 10\n", "popgate.conf:7: idle_timeout: expected a duration such as "
+				       "30s or 10m, found \"10\"\n" },
+	{ LEAST "idle_timeout = 10d\n", "popgate.conf:7: idle_timeout: expected a duration such as "
+					"30s or 10m, found \"10d\"\n" },
+	{ LEAST "idle_timeout = -10m\n", "popgate.conf:7: idle_timeout: expected a duration such "
+					 "as 30s or 10m, found \"-10m\"\n" },
 	{ LEAST "idle_timeout = 99999999999999999999h\n",
 	    "popgate.conf:7: idle_timeout: expected a duration such as 30s or 10m, found "
 	    "\"99999999999999999999h\"\n" },
-	{ LEAST "idle_timeout = 25h\n",
-	    "popgate.conf:7: idle_timeout: expected a duration from 100ms to 24h, found \"25h\"\n" },
+	{ LEAST "idle_timeout = 25h\n", "popgate.conf:7: idle_timeout: expected a duration from "
+					"100ms to 24h, found \"25h\"\n" },
 	{ LEAST "idle_timeout = 10m, 20m\n",
 	    "popgate.conf:7: idle_timeout: expected one value, found 2\n" },
 	{ LEAST "max_sessions = 0\n",
 	    "popgate.conf:7: max_sessions: expected a number from 1 to 1000000, found \"0\"\n" },
-	{ LEAST "max_sessions = 1000001\n",
-	    "popgate.conf:7: max_sessions: expected a number from 1 to 1000000, found \"1000001\"\n" },
+	{ LEAST "max_sessions = 1000001\n", "popgate.conf:7: max_sessions: expected a number from "
+					    "1 to 1000000, found \"1000001\"\n" },
 	{ LEAST "max_sessions = 0x10\n",
 	    "popgate.conf:7: max_sessions: expected a number from 1 to 1000000, found \"0x10\"\n" },
-	{ LEAST "log = file\n", "popgate.conf:7: log: expected stderr or syslog, found \"file\"\n" },
+	{ LEAST "log = file\n",
+	    "popgate.conf:7: log: expected stderr or syslog, found \"file\"\n" },
 	{ LEAST "log_level = wraning\n",
 	    "popgate.conf:7: log_level: expected error, warning, info or debug, found \"wraning\"; "
 	    "did you mean \"warning\"?\n" },
@@ -134,19 +139,25 @@ static const struct row {
 	{ LEAST "state_directory = \"\"\n",
 	    "popgate.conf:7: state_directory: expected a path, found \"\"\n" },
 	{ LEAST "plaintext_networks = 10.0.0.0/8, 10.0.0.1/8\n",
-	    "popgate.conf:7: plaintext_networks: expected a network such as 10.0.0.0/8 or fd00::/8, found "
+	    "popgate.conf:7: plaintext_networks: expected a network such as 10.0.0.0/8 or "
+	    "fd00::/8, found "
 	    "\"10.0.0.1/8\"\n" },
 	{ LEAST "plaintext_networks = 10.0.0.0/33\n",
-	    "popgate.conf:7: plaintext_networks: expected a network such as 10.0.0.0/8 or fd00::/8, found "
+	    "popgate.conf:7: plaintext_networks: expected a network such as 10.0.0.0/8 or "
+	    "fd00::/8, found "
 	    "\"10.0.0.0/33\"\n" },
 	{ "listener pop3 {\naddress = 110\n}\nupstream {\nhost = a\n}\n",
-	    "popgate.conf:2: address: expected an address and port such as 127.0.0.1:110 or [::]:110, found "
+	    "popgate.conf:2: address: expected an address and port such as 127.0.0.1:110 or "
+	    "[::]:110, found "
 	    "\"110\"\n" },
 	{ "listener pop3 {\naddress = ::1:110\n}\nupstream {\nhost = a\n}\n",
-	    "popgate.conf:2: address: expected an address and port such as 127.0.0.1:110 or [::]:110, found "
+	    "popgate.conf:2: address: expected an address and port such as 127.0.0.1:110 or "
+	    "[::]:110, found "
 	    "\"::1:110\"\n" },
-	{ "upstream {\nhost = \"imap.example.org/x\"\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
-	    "popgate.conf:2: host: expected a host name or an address, found \"imap.example.org/x\"\n" },
+	{ "upstream {\nhost = \"imap.example.org/x\"\n}\nlistener pop3 {\naddress = "
+	  "127.0.0.1:0\n}\n",
+	    "popgate.conf:2: host: expected a host name or an address, found "
+	    "\"imap.example.org/x\"\n" },
 	{ "upstream {\nhost = a\nport = 65536\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
 	    "popgate.conf:3: port: expected a number from 1 to 65535, found \"65536\"\n" },
 	{ "upstream {\nhost = a\nmailbox = \"\"\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
@@ -171,7 +182,8 @@ static const struct row {
 	    "popgate.conf:9: listener: key needs a certificate\n" },
 	{ LEAST "listener pop3 {\naddress = 127.0.0.1:4110, 127.0.0.1:4110\n}\n",
 	    "popgate.conf:8: address: 127.0.0.1:4110 is given twice; first in line 8\n" },
-	{ "upstream {\nhost = a\ntrash_mailbox = INBOX\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
+	{ "upstream {\nhost = a\ntrash_mailbox = INBOX\n}\nlistener pop3 {\naddress = "
+	  "127.0.0.1:0\n}\n",
 	    "popgate.conf:3: trash_mailbox: must be another mailbox than \"INBOX\"\n" },
 	/* Everything at once, in the order of lines. */
 	{ "log = file\nlistener pop3 {\n}\nidle_timeout = ten\nupstrem {\nhost = a\n}\n"
@@ -210,7 +222,9 @@ static const struct row warnings[] = {
 	    "TLS from everywhere\n" },
 	{ "upstream {\nhost = a\ntls = none\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
 	    "popgate.conf:3: warning: tls: passwords are sent to a without TLS\n" },
-	{ "upstream {\nhost = localhost\ntls = none\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n", "" },
+	{ "upstream {\nhost = localhost\ntls = none\n}\nlistener pop3 {\naddress = "
+	  "127.0.0.1:0\n}\n",
+	    "" },
 	{ "upstream {\nhost = a\n}\nlistener pop3 {\naddress = 0.0.0.0:0\n}\n",
 	    "popgate.conf:4: warning: listener pop3: without a certificate only clients on this "
 	    "machine can log in here\n" },
@@ -281,17 +295,24 @@ static void
 every_setting_is_read(void)
 {
 	struct config *config = loaded(
-	    "state_directory = /srv/pop\r\nlog = syslog\nlog_format=json\n  log_level =\tdebug # all\n"
+	    "state_directory = /srv/pop\r\nlog = syslog\nlog_format=json\n  log_level =\tdebug # "
+	    "all\n"
 	    "nul = replace\nplaintext_networks = 10.0.0.0/8, \"fd00::/8\" , 192.0.2.1\n"
 	    "plaintext_loopback = no\nmax_sessions = 20\nmax_sessions_per_address = 21\n"
 	    "max_sessions_per_user = 22\nlogin_timeout = 1500ms\nauthorization_timeout = 2m\n"
-	    "idle_timeout = 1h\nclient_write_timeout = 90s\ndrain_timeout = 0s\nauth_failure_delay = 0s\n"
-	    "max_auth_failures = 4\nmax_bad_commands_before_login = 5\nmax_bad_commands_after_login = 6\n"
+	    "idle_timeout = 1h\nclient_write_timeout = 90s\ndrain_timeout = 0s\nauth_failure_delay "
+	    "= 0s\n"
+	    "max_auth_failures = 4\nmax_bad_commands_before_login = "
+	    "5\nmax_bad_commands_after_login = 6\n"
 	    "listener pop3 {\n\taddress = 127.0.0.1:110, [::1]:110\n}\n"
-	    "upstream {\nhost = 2001:db8::1\nport = 1143\ntls = none\nverify_name = imap.example.org\n"
-	    "connect_timeout = 1s\ntls_timeout = 2s\ncommand_timeout = 3s\nkeepalive_interval = 4m\n"
-	    "mailbox = \"Entw\303\274rfe \\\"\\\\\"\nuidl = \"%v-%u\"\nmark_seen = retr\ndeleted = show\n"
-	    "without_uidplus = lift\ntrash_mailbox = \"Deleted Items\"\nmax_messages = 7\nsend_id = yes\n}");
+	    "upstream {\nhost = 2001:db8::1\nport = 1143\ntls = none\nverify_name = "
+	    "imap.example.org\n"
+	    "connect_timeout = 1s\ntls_timeout = 2s\ncommand_timeout = 3s\nkeepalive_interval = "
+	    "4m\n"
+	    "mailbox = \"Entw\303\274rfe \\\"\\\\\"\nuidl = \"%v-%u\"\nmark_seen = retr\ndeleted = "
+	    "show\n"
+	    "without_uidplus = lift\ntrash_mailbox = \"Deleted Items\"\nmax_messages = 7\nsend_id "
+	    "= yes\n}");
 	const struct upstream *u = &config->upstreams[0];
 
 	CU_ASSERT_STRING_EQUAL(config->state_directory, "/srv/pop");
@@ -354,7 +375,8 @@ port_follows_tls(void)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(text, sizeof(text),
-		    "upstream {\nhost = localhost\n%s}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
+		    "upstream {\nhost = localhost\n%s}\nlistener pop3 {\naddress = "
+		    "127.0.0.1:0\n}\n",
 		    rows[i].tls);
 		config = loaded(text);
 		UNIT_CHECK(config->upstreams[0].imap.port == rows[i].port, rows[i].tls);
@@ -384,7 +406,8 @@ paths_are_relative_to_the_file(void)
 		snprintf(text, sizeof(text), LEAST "state_directory = %s\n", rows[i].path);
 		CU_ASSERT_EQUAL_FATAL(
 		    config_load_text(rows[i].file, text, strlen(text), &config, &report), 0);
-		UNIT_CHECK(strcmp(config->state_directory, rows[i].expected) == 0, rows[i].expected);
+		UNIT_CHECK(
+		    strcmp(config->state_directory, rows[i].expected) == 0, rows[i].expected);
 		config_unref(config);
 		config_report_clear(&report);
 	}
@@ -454,9 +477,10 @@ missing_files_are_faults(void)
 	CU_ASSERT_EQUAL(config_load("/tmp", &config, &report), ERR_INVALID);
 	CU_ASSERT_EQUAL(report.faults, 1);
 	config_report_clear(&report);
-	CU_ASSERT_EQUAL(load(LEAST "listener pop3s {\naddress = 127.0.0.1:0\n"
-				   "certificate = /nonexistent/c.pem\nkey = /nonexistent/k.pem\n}\n",
-			    &config),
+	CU_ASSERT_EQUAL(
+	    load(LEAST "listener pop3s {\naddress = 127.0.0.1:0\n"
+		       "certificate = /nonexistent/c.pem\nkey = /nonexistent/k.pem\n}\n",
+		&config),
 	    ERR_INVALID);
 	CU_ASSERT_PTR_NOT_NULL(strstr(remarks, "popgate.conf:9: certificate: "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(remarks, "/nonexistent/c.pem"));
@@ -474,8 +498,8 @@ nul_octets_are_refused(void)
 	struct config_report report = { 0 };
 	struct config *config = NULL;
 
-	CU_ASSERT_EQUAL(
-	    config_load_text("popgate.conf", text, sizeof(text) - 1, &config, &report), ERR_INVALID);
+	CU_ASSERT_EQUAL(config_load_text("popgate.conf", text, sizeof(text) - 1, &config, &report),
+	    ERR_INVALID);
 	CU_ASSERT_EQUAL(report.faults, 1);
 	config_report_clear(&report);
 }

@@ -62,7 +62,8 @@ expunge_only_when_nobody_else_is_hit(void)
 		fill(&ours, steps[i].ours);
 		fill(&flagged, steps[i].flagged);
 		fill(&expected, steps[i].foreign);
-		UNIT_CHECK(deletion_expunge_step(&ours, &flagged, steps[i].policy, &step, &foreign) == 0,
+		UNIT_CHECK(
+		    deletion_expunge_step(&ours, &flagged, steps[i].policy, &step, &foreign) == 0,
 		    steps[i].name);
 		UNIT_CHECK(step == steps[i].step, steps[i].name);
 		UNIT_CHECK(uidset_equal(&foreign, &expected), steps[i].name);

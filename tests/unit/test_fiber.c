@@ -105,7 +105,7 @@ freeing_the_runtime_cancels_all(void)
 
 	begin();
 	for (size_t i = 0; i < 10; i++) {
-		sleepers[i] = (struct sleeper) { .ms = 1000000 };
+		sleepers[i] = (struct sleeper){ .ms = 1000000 };
 		CU_ASSERT_EQUAL_FATAL(fiber_spawn(runtime, sleeper_main, &sleepers[i], NULL), 0);
 	}
 	uv_run(&loop, UV_RUN_NOWAIT);
@@ -166,7 +166,8 @@ parker_main(void *arg)
 {
 	struct parker *p = arg;
 
-	p->first = fiber_park(p->deadline_ms == 0 ? FIBER_NO_DEADLINE : fiber_deadline(p->deadline_ms));
+	p->first =
+	    fiber_park(p->deadline_ms == 0 ? FIBER_NO_DEADLINE : fiber_deadline(p->deadline_ms));
 	p->second = fiber_park(fiber_deadline(1));
 	p->done = true;
 }
@@ -323,7 +324,7 @@ cancelling_runs_through_a_chain(void)
 
 	begin();
 	for (size_t i = 0; i < COUNT; i++) {
-		links[i] = (struct link) { .next = next, .ended = &ended };
+		links[i] = (struct link){ .next = next, .ended = &ended };
 		next = spawn(link_main, &links[i]);
 	}
 	run_a_little();
@@ -446,8 +447,7 @@ a_cancelled_offload_is_discarded_later(void)
 
 /* ---- stacks ---- */
 
-static unsigned __attribute__((noinline))
-recurse(unsigned depth)
+static unsigned __attribute__((noinline)) recurse(unsigned depth)
 {
 	volatile char frame[1024];
 
@@ -459,7 +459,7 @@ recurse(unsigned depth)
 
 struct overflower {
 	struct fiber *fiber;
-	const char *at;	/* where its stack begins */
+	const char *at; /* where its stack begins */
 };
 
 static void
@@ -470,11 +470,11 @@ overflow_main(void *arg)
 	o->at = __builtin_frame_address(0);
 	fiber_park(FIBER_NO_DEADLINE);
 	recurse(266); /* more than 256 KiB, less than two stacks */
-	_exit(0); /* the guard page was not there */
+	_exit(0);     /* the guard page was not there */
 }
 
-/* In a child. Wakes a fiber that has the stack of another one right below its own, so that only the guard page is between
- * its overflow and that stack. */
+/* In a child. Wakes a fiber that has the stack of another one right below its own, so that only the
+ * guard page is between its overflow and that stack. */
 static void
 overflow_into_a_neighbour(void)
 {
@@ -506,7 +506,7 @@ an_overflowing_stack_hits_the_guard_page(void)
 		/* The sanitizers would tell of the fault at length; the kernel's word is enough. */
 		signal(SIGSEGV, SIG_DFL);
 		signal(SIGBUS, SIG_DFL);
-		setrlimit(RLIMIT_CORE, &(struct rlimit) { 0, 0 });
+		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 		overflow_into_a_neighbour();
 		_exit(1);
 	}
@@ -516,12 +516,11 @@ an_overflowing_stack_hits_the_guard_page(void)
 }
 
 struct rester {
-	unsigned depth;	/* frames above the sleep, so that it begins anywhere in a page */
+	unsigned depth; /* frames above the sleep, so that it begins anywhere in a page */
 	const char *volatile below; /* an address far below */
 };
 
-static unsigned __attribute__((noinline))
-rest_below(struct rester *r, unsigned depth)
+static unsigned __attribute__((noinline)) rest_below(struct rester *r, unsigned depth)
 {
 	volatile char kept[32];
 	unsigned wrong = 0;
@@ -574,7 +573,8 @@ resting_fibers_give_memory_back(void)
 	CU_ASSERT_TRUE(is_resident(resters[0].below));
 	while (is_resident(resters[0].below) && fiber_count(runtime) > 0)
 		uv_run(&loop, UV_RUN_ONCE);
-	/* Under valgrind, which keeps its own account of what is defined, the sweep leaves stacks alone. */
+	/* Under valgrind, which keeps its own account of what is defined, the sweep leaves stacks
+	 * alone. */
 	CU_ASSERT_TRUE(fiber_count(runtime) > 0 || RUNNING_ON_VALGRIND);
 	run_all();
 	end();
@@ -609,15 +609,18 @@ main(void)
 		{ "freeing_the_runtime_cancels_all", freeing_the_runtime_cancels_all },
 		{ "a_fiber_cancels_another_and_itself", a_fiber_cancels_another_and_itself },
 		{ "wake_lets_go_on_once", wake_lets_go_on_once },
-		{ "sleeping_for_nothing_lets_others_go_on", sleeping_for_nothing_lets_others_go_on },
+		{ "sleeping_for_nothing_lets_others_go_on",
+		    sleeping_for_nothing_lets_others_go_on },
 		{ "deadlines_are_points_in_time", deadlines_are_points_in_time },
 		{ "two_fibers_cancel_each_other", two_fibers_cancel_each_other },
 		{ "cancelling_runs_through_a_chain", cancelling_runs_through_a_chain },
 		{ "a_wake_before_the_deadline_counts", a_wake_before_the_deadline_counts },
 		{ "a_woken_fiber_can_be_cancelled", a_woken_fiber_can_be_cancelled },
 		{ "offload_runs_elsewhere", offload_runs_elsewhere },
-		{ "a_cancelled_offload_is_discarded_later", a_cancelled_offload_is_discarded_later },
-		{ "an_overflowing_stack_hits_the_guard_page", an_overflowing_stack_hits_the_guard_page },
+		{ "a_cancelled_offload_is_discarded_later",
+		    a_cancelled_offload_is_discarded_later },
+		{ "an_overflowing_stack_hits_the_guard_page",
+		    an_overflowing_stack_hits_the_guard_page },
 		{ "resting_fibers_give_memory_back", resting_fibers_give_memory_back },
 		{ "stacks_are_used_again", stacks_are_used_again },
 	};

@@ -1,5 +1,5 @@
-/* Unit tests of imapback/guard.c and its parts: tables of what comes in, what the parser sees and which events come out, each
- * row through every cut of its input. */
+/* Unit tests of imapback/guard.c and its parts: tables of what comes in, what the parser sees and
+ * which events come out, each row through every cut of its input. */
 #include "imapback/guard.h"
 
 #include <stdlib.h>
@@ -13,117 +13,150 @@ struct row {
 	const char *name;
 	enum guard_expectation expectation;
 	const char *in;
-	const char *out;	/* what the parser sees */
-	const char *events;	/* b12@5 body of 12 octets for UID 5; (...) its octets; e end; s7 search hit */
-	const char *refused;	/* the reason, or NULL */
+	const char *out; /* what the parser sees */
+	const char
+	    *events; /* b12@5 body of 12 octets for UID 5; (...) its octets; e end; s7 search hit */
+	const char *refused; /* the reason, or NULL */
 };
 
 static const struct row rows[] = {
 	{ "greeting", GUARD_EXPECT_GREETING, "* OK hello\r\n", "* OK hello\r\n", "", NULL },
-	{ "greeting with capabilities", GUARD_EXPECT_GREETING, "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] x\r\n",
+	{ "greeting with capabilities", GUARD_EXPECT_GREETING,
+	    "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] x\r\n",
 	    "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] x\r\n", "", NULL },
-	{ "other codes in a greeting", GUARD_EXPECT_GREETING, "* OK [UIDVALIDITY 1] x\r\n", "* OK [X] x\r\n", "", NULL },
-	{ "PREAUTH", GUARD_EXPECT_GREETING, "* PREAUTH hello\r\n", "", "", "PREAUTH: whose account is this?" },
-	{ "PREAUTH later", GUARD_EXPECT_RESPONSE, "* preauth hello\r\n", "", "", "PREAUTH: whose account is this?" },
+	{ "other codes in a greeting", GUARD_EXPECT_GREETING, "* OK [UIDVALIDITY 1] x\r\n",
+	    "* OK [X] x\r\n", "", NULL },
+	{ "PREAUTH", GUARD_EXPECT_GREETING, "* PREAUTH hello\r\n", "", "",
+	    "PREAUTH: whose account is this?" },
+	{ "PREAUTH later", GUARD_EXPECT_RESPONSE, "* preauth hello\r\n", "", "",
+	    "PREAUTH: whose account is this?" },
 	{ "BYE for a greeting", GUARD_EXPECT_GREETING, "* BYE no\r\n", "", "",
 	    "the server takes no connections now (BYE)" },
 	{ "no greeting", GUARD_EXPECT_GREETING, "* NO hello\r\n", "", "", "not a greeting" },
-	{ "numbers for a greeting", GUARD_EXPECT_GREETING, "* 1 EXISTS\r\n", "", "", "not a greeting" },
+	{ "numbers for a greeting", GUARD_EXPECT_GREETING, "* 1 EXISTS\r\n", "", "",
+	    "not a greeting" },
 	{ "a tag for a greeting", GUARD_EXPECT_GREETING, "1 OK x\r\n", "", "", "not a greeting" },
-	{ "HTTP for a greeting", GUARD_EXPECT_GREETING, "HTTP/1.1 200 OK\r\n", "", "", "not a greeting" },
+	{ "HTTP for a greeting", GUARD_EXPECT_GREETING, "HTTP/1.1 200 OK\r\n", "", "",
+	    "not a greeting" },
 
-	{ "tagged answers", GUARD_EXPECT_RESPONSE, "1 OK done\r\n22 NO x\r\n3 bad\r\n", "1 OK done\r\n22 NO x\r\n3 bad\r\n",
-	    "", NULL },
-	{ "continuation", GUARD_EXPECT_RESPONSE, "+ go ahead\r\n+\r\n", "+ go ahead\r\n+\r\n", "", NULL },
+	{ "tagged answers", GUARD_EXPECT_RESPONSE, "1 OK done\r\n22 NO x\r\n3 bad\r\n",
+	    "1 OK done\r\n22 NO x\r\n3 bad\r\n", "", NULL },
+	{ "continuation", GUARD_EXPECT_RESPONSE, "+ go ahead\r\n+\r\n", "+ go ahead\r\n+\r\n", "",
+	    NULL },
 	{ "text is free", GUARD_EXPECT_RESPONSE, "* OK it's \"((( {5}\r\n1 OK {9999999999}\r\n",
 	    "* OK it's \"((( {5}\r\n1 OK {9999999999}\r\n", "", NULL },
 	{ "a code without arguments", GUARD_EXPECT_RESPONSE, "1 NO [AUTHENTICATIONFAILED] x\r\n",
 	    "1 NO [AUTHENTICATIONFAILED] x\r\n", "", NULL },
 	{ "numbers in codes", GUARD_EXPECT_RESPONSE, "* OK [UIDVALIDITY 4294967295] x\r\n",
 	    "* OK [UIDVALIDITY 4294967295] x\r\n", "", NULL },
-	{ "numbers too large in codes", GUARD_EXPECT_RESPONSE, "* OK [UIDNEXT 4294967296] x\r\n", "* OK [UIDNEXT 429496729",
-	    "", "number over 32 bits" },
+	{ "numbers too large in codes", GUARD_EXPECT_RESPONSE, "* OK [UIDNEXT 4294967296] x\r\n",
+	    "* OK [UIDNEXT 429496729", "", "number over 32 bits" },
 	{ "codes nobody needs", GUARD_EXPECT_RESPONSE,
-	    "* OK [HIGHESTMODSEQ 99999999999] x\r\n1 OK [COPYUID 1 2:3 4:5] y\r\n* NO [BADCHARSET ({3} x)] z\r\n",
+	    "* OK [HIGHESTMODSEQ 99999999999] x\r\n1 OK [COPYUID 1 2:3 4:5] y\r\n* NO [BADCHARSET "
+	    "({3} x)] z\r\n",
 	    "* OK [X] x\r\n1 OK [X] y\r\n* NO [X] z\r\n", "", NULL },
-	{ "arguments nobody needs", GUARD_EXPECT_RESPONSE, "1 NO [REFERRAL imap://evil/\"(] x\r\n", "1 NO [REFERRAL] x\r\n",
-	    "", NULL },
+	{ "arguments nobody needs", GUARD_EXPECT_RESPONSE, "1 NO [REFERRAL imap://evil/\"(] x\r\n",
+	    "1 NO [REFERRAL] x\r\n", "", NULL },
 	{ "an empty code", GUARD_EXPECT_RESPONSE, "* OK [] x\r\n", "* OK [X] x\r\n", "", NULL },
 	{ "a code without an end", GUARD_EXPECT_RESPONSE, "* OK [ALERT x\r\n", "* OK [ALERT", "",
 	    "response code without an end" },
-	{ "capabilities with structure", GUARD_EXPECT_RESPONSE, "* CAPABILITY A (B\r\n", "* CAPABILITY A ", "",
-	    "malformed capability" },
-	{ "permanent flags", GUARD_EXPECT_RESPONSE, "* OK [PERMANENTFLAGS (\\Deleted $Junk \\Seen \\*)] x\r\n",
+	{ "capabilities with structure", GUARD_EXPECT_RESPONSE, "* CAPABILITY A (B\r\n",
+	    "* CAPABILITY A ", "", "malformed capability" },
+	{ "permanent flags", GUARD_EXPECT_RESPONSE,
+	    "* OK [PERMANENTFLAGS (\\Deleted $Junk \\Seen \\*)] x\r\n",
 	    "* OK [PERMANENTFLAGS (\\Deleted \\Seen)] x\r\n", "", NULL },
-	{ "no permanent flags", GUARD_EXPECT_RESPONSE, "* OK [PERMANENTFLAGS ()] x\r\n", "* OK [PERMANENTFLAGS ()] x\r\n",
-	    "", NULL },
+	{ "no permanent flags", GUARD_EXPECT_RESPONSE, "* OK [PERMANENTFLAGS ()] x\r\n",
+	    "* OK [PERMANENTFLAGS ()] x\r\n", "", NULL },
 
 	{ "what SELECT needs", GUARD_EXPECT_RESPONSE, "* 3 EXISTS\r\n* 0 recent\r\n* 2 EXPUNGE\r\n",
 	    "* 3 EXISTS\r\n* 0 recent\r\n* 2 EXPUNGE\r\n", "", NULL },
 	{ "what nobody needs is swallowed", GUARD_EXPECT_RESPONSE,
-	    "* FLAGS (\\Seen x)\r\n* LIST (\\Noselect) \"/\" {3}\r\na\rb\r\n* VANISHED 1:3\r\n* 5 FEECH (a)\r\n"
+	    "* FLAGS (\\Seen x)\r\n* LIST (\\Noselect) \"/\" {3}\r\na\rb\r\n* VANISHED 1:3\r\n* 5 "
+	    "FEECH (a)\r\n"
 	    "* STATUS \"a\\\"(\" (X 1)\r\n1 OK\r\n",
 	    "1 OK\r\n", "", NULL },
-	{ "ID has structure", GUARD_EXPECT_RESPONSE, "* ID (\"name\" {3}\r\nabc \"x\\\"y\" NIL)\r\n",
+	{ "ID has structure", GUARD_EXPECT_RESPONSE,
+	    "* ID (\"name\" {3}\r\nabc \"x\\\"y\" NIL)\r\n",
 	    "* ID (\"name\" {3}\r\nabc \"x\\\"y\" NIL)\r\n", "", NULL },
-	{ "numbers over 32 bits", GUARD_EXPECT_RESPONSE, "* 4294967296 EXISTS\r\n", "", "", "number over 32 bits" },
-	{ "a literal of 2^32 + 5", GUARD_EXPECT_RESPONSE, "* ID ({4294967301}\r\n", "* ID ({42949", "", "literal too large" },
-	{ "a non-synchronising literal", GUARD_EXPECT_RESPONSE, "* ID ({3+}\r\n", "* ID ({3", "", "malformed literal" },
-	{ "a binary literal", GUARD_EXPECT_RESPONSE, "* ID (~{3}\r\n", "* ID (", "", "binary literal" },
+	{ "numbers over 32 bits", GUARD_EXPECT_RESPONSE, "* 4294967296 EXISTS\r\n", "", "",
+	    "number over 32 bits" },
+	{ "a literal of 2^32 + 5", GUARD_EXPECT_RESPONSE, "* ID ({4294967301}\r\n", "* ID ({42949",
+	    "", "literal too large" },
+	{ "a non-synchronising literal", GUARD_EXPECT_RESPONSE, "* ID ({3+}\r\n", "* ID ({3", "",
+	    "malformed literal" },
+	{ "a binary literal", GUARD_EXPECT_RESPONSE, "* ID (~{3}\r\n", "* ID (", "",
+	    "binary literal" },
 	{ "unbalanced", GUARD_EXPECT_RESPONSE, "* ID )\r\n", "* ID ", "",
 	    "closing parenthesis without an opening one" },
-	{ "never closed", GUARD_EXPECT_RESPONSE, "* ID (\r\n", "* ID (", "", "line end inside parentheses" },
-	{ "CR in a string", GUARD_EXPECT_RESPONSE, "* ID (\"a\r\n", "* ID (\"a", "", "line end in a quoted string" },
+	{ "never closed", GUARD_EXPECT_RESPONSE, "* ID (\r\n", "* ID (", "",
+	    "line end inside parentheses" },
+	{ "CR in a string", GUARD_EXPECT_RESPONSE, "* ID (\"a\r\n", "* ID (\"a", "",
+	    "line end in a quoted string" },
 	{ "bare LF", GUARD_EXPECT_RESPONSE, "1 OK x\n", "1 OK x", "", "line end that is not CRLF" },
-	{ "bare CR", GUARD_EXPECT_RESPONSE, "1 OK x\ry", "1 OK x\r", "", "line end that is not CRLF" },
+	{ "bare CR", GUARD_EXPECT_RESPONSE, "1 OK x\ry", "1 OK x\r", "",
+	    "line end that is not CRLF" },
 	{ "an empty line", GUARD_EXPECT_RESPONSE, "\r\n", "", "", "line that is no response" },
 	{ "a blank first", GUARD_EXPECT_RESPONSE, " OK\r\n", "", "", "line that is no response" },
 	{ "a tag alone", GUARD_EXPECT_RESPONSE, "1\r\n", "", "", "line that is no response" },
-	{ "a tag with something else", GUARD_EXPECT_RESPONSE, "1 HELLO x\r\n", "", "", "tagged line without a status" },
-	{ "a tag that is none", GUARD_EXPECT_RESPONSE, "a*b OK x\r\n", "", "", "line that begins with no tag" },
+	{ "a tag with something else", GUARD_EXPECT_RESPONSE, "1 HELLO x\r\n", "", "",
+	    "tagged line without a status" },
+	{ "a tag that is none", GUARD_EXPECT_RESPONSE, "a*b OK x\r\n", "", "",
+	    "line that begins with no tag" },
 	{ "something behind EXISTS", GUARD_EXPECT_RESPONSE, "* 1 EXISTS x\r\n", "* 1 EXISTS ", "",
 	    "octets behind the end of a response" },
 
 	{ "a listing", GUARD_EXPECT_RESPONSE,
 	    "* 1 FETCH (UID 1 RFC822.SIZE 21 FLAGS ())\r\n"
-	    "* 2 FETCH (FLAGS (\\Seen $x \\Deleted weird{) UID 7 RFC822.SIZE 4294967295 MODSEQ (12345678901))\r\n",
+	    "* 2 FETCH (FLAGS (\\Seen $x \\Deleted weird{) UID 7 RFC822.SIZE 4294967295 MODSEQ "
+	    "(12345678901))\r\n",
 	    "* 1 FETCH (UID 1 RFC822.SIZE 21 FLAGS ())\r\n* 2 FETCH (FLAGS (\\Seen \\Deleted", "",
 	    "malformed list of flags" },
-	{ "keywords are left out", GUARD_EXPECT_RESPONSE, "* 2 FETCH (FLAGS ($a \\Seen [b] \\Deleted c\\d) MODSEQ (9))\r\n",
+	{ "keywords are left out", GUARD_EXPECT_RESPONSE,
+	    "* 2 FETCH (FLAGS ($a \\Seen [b] \\Deleted c\\d) MODSEQ (9))\r\n",
 	    "* 2 FETCH (FLAGS (\\Seen \\Deleted) MODSEQ (9))\r\n", "", NULL },
 	{ "a size over 32 bits", GUARD_EXPECT_RESPONSE, "* 1 FETCH (RFC822.SIZE 4294967296)\r\n",
 	    "* 1 FETCH (RFC822.SIZE 429496729", "", "number over 32 bits" },
 	{ "structure nobody asked for", GUARD_EXPECT_RESPONSE, "* 1 FETCH (BODYSTRUCTURE ((((\r\n",
 	    "* 1 FETCH (BODYSTRUCTURE", "", "item in FETCH that nobody asked for" },
-	{ "a body nobody asked for", GUARD_EXPECT_RESPONSE, "* 1 FETCH (BODY[] {3}\r\nabc)\r\n", "* 1 FETCH (BODY[] ", "",
-	    "body that nobody asked for" },
-	{ "a section nobody asked for", GUARD_EXPECT_BODY, "* 1 FETCH (BODY[HEADER] {3}\r\nabc)\r\n",
-	    "* 1 FETCH (BODY[HEADER]", "", "item in FETCH that nobody asked for" },
+	{ "a body nobody asked for", GUARD_EXPECT_RESPONSE, "* 1 FETCH (BODY[] {3}\r\nabc)\r\n",
+	    "* 1 FETCH (BODY[] ", "", "body that nobody asked for" },
+	{ "a section nobody asked for", GUARD_EXPECT_BODY,
+	    "* 1 FETCH (BODY[HEADER] {3}\r\nabc)\r\n", "* 1 FETCH (BODY[HEADER]", "",
+	    "item in FETCH that nobody asked for" },
 
-	{ "a body is diverted", GUARD_EXPECT_BODY, "* 3 FETCH (UID 5 BODY[] {12}\r\nSubject: x\r\n FLAGS (\\Seen))\r\n1 OK x\r\n",
-	    "* 3 FETCH (UID 5 BODY[] {0}\r\n FLAGS (\\Seen))\r\n1 OK x\r\n", "b12@5(Subject: x\r\n)e", NULL },
+	{ "a body is diverted", GUARD_EXPECT_BODY,
+	    "* 3 FETCH (UID 5 BODY[] {12}\r\nSubject: x\r\n FLAGS (\\Seen))\r\n1 OK x\r\n",
+	    "* 3 FETCH (UID 5 BODY[] {0}\r\n FLAGS (\\Seen))\r\n1 OK x\r\n",
+	    "b12@5(Subject: x\r\n)e", NULL },
 	{ "UID behind the body", GUARD_EXPECT_BODY, "* 3 fetch (body[]<7> {3}\r\n)\r\n uid 5)\r\n",
 	    "* 3 fetch (body[]<7> {0}\r\n uid 5)\r\n", "b3@0()\r\n)e", NULL },
-	{ "an empty body", GUARD_EXPECT_BODY, "* 3 FETCH (UID 5 BODY[] {0}\r\n)\r\n", "* 3 FETCH (UID 5 BODY[] {0}\r\n)\r\n",
-	    "b0@5()e", NULL },
+	{ "an empty body", GUARD_EXPECT_BODY, "* 3 FETCH (UID 5 BODY[] {0}\r\n)\r\n",
+	    "* 3 FETCH (UID 5 BODY[] {0}\r\n)\r\n", "b0@5()e", NULL },
 	{ "a quoted body stays", GUARD_EXPECT_BODY, "* 3 FETCH (UID 5 BODY[] \"a\\\"b\")\r\n",
 	    "* 3 FETCH (UID 5 BODY[] \"a\\\"b\")\r\n", "", NULL },
-	{ "NIL stays", GUARD_EXPECT_BODY, "* 3 FETCH (BODY[] NIL UID 5)\r\n", "* 3 FETCH (BODY[] NIL UID 5)\r\n", "", NULL },
-	{ "a second body", GUARD_EXPECT_BODY, "* 3 FETCH (BODY[] {1}\r\na)\r\n* 3 FETCH (BODY[] {1}\r\nb)\r\n",
-	    "* 3 FETCH (BODY[] {0}\r\n)\r\n* 3 FETCH (BODY[] ", "b1@0(a)e", "body that nobody asked for" },
-	{ "a body of 2^63", GUARD_EXPECT_BODY, "* 3 FETCH (BODY[] {9223372036854775808}\r\n", "* 3 FETCH (BODY[] {", "",
-	    "literal too large" },
-	{ "a body without a size", GUARD_EXPECT_BODY, "* 3 FETCH (BODY[] {}\r\n", "* 3 FETCH (BODY[] {", "",
-	    "malformed literal" },
+	{ "NIL stays", GUARD_EXPECT_BODY, "* 3 FETCH (BODY[] NIL UID 5)\r\n",
+	    "* 3 FETCH (BODY[] NIL UID 5)\r\n", "", NULL },
+	{ "a second body", GUARD_EXPECT_BODY,
+	    "* 3 FETCH (BODY[] {1}\r\na)\r\n* 3 FETCH (BODY[] {1}\r\nb)\r\n",
+	    "* 3 FETCH (BODY[] {0}\r\n)\r\n* 3 FETCH (BODY[] ", "b1@0(a)e",
+	    "body that nobody asked for" },
+	{ "a body of 2^63", GUARD_EXPECT_BODY, "* 3 FETCH (BODY[] {9223372036854775808}\r\n",
+	    "* 3 FETCH (BODY[] {", "", "literal too large" },
+	{ "a body without a size", GUARD_EXPECT_BODY, "* 3 FETCH (BODY[] {}\r\n",
+	    "* 3 FETCH (BODY[] {", "", "malformed literal" },
 
-	{ "search results", GUARD_EXPECT_SEARCH, "* SEARCH 1 22 4294967295\r\n1 OK x\r\n", "* SEARCH\r\n1 OK x\r\n",
-	    "s1s22s4294967295", NULL },
-	{ "search results with MODSEQ", GUARD_EXPECT_SEARCH, "* SEARCH 7 (MODSEQ 917162500)\r\n", "* SEARCH\r\n", "s7", NULL },
-	{ "no search results", GUARD_EXPECT_SEARCH, "* SEARCH\r\n* search \r\n", "* SEARCH\r\n* search\r\n", "", NULL },
-	{ "search results unasked", GUARD_EXPECT_RESPONSE, "* SEARCH 1 2\r\n1 OK x\r\n", "1 OK x\r\n", "", NULL },
+	{ "search results", GUARD_EXPECT_SEARCH, "* SEARCH 1 22 4294967295\r\n1 OK x\r\n",
+	    "* SEARCH\r\n1 OK x\r\n", "s1s22s4294967295", NULL },
+	{ "search results with MODSEQ", GUARD_EXPECT_SEARCH, "* SEARCH 7 (MODSEQ 917162500)\r\n",
+	    "* SEARCH\r\n", "s7", NULL },
+	{ "no search results", GUARD_EXPECT_SEARCH, "* SEARCH\r\n* search \r\n",
+	    "* SEARCH\r\n* search\r\n", "", NULL },
+	{ "search results unasked", GUARD_EXPECT_RESPONSE, "* SEARCH 1 2\r\n1 OK x\r\n",
+	    "1 OK x\r\n", "", NULL },
 	{ "search results that are none", GUARD_EXPECT_SEARCH, "* SEARCH 1 x\r\n", "* SEARCH", "s1",
 	    "search result that is no number" },
-	{ "search results too large", GUARD_EXPECT_SEARCH, "* SEARCH 4294967296\r\n", "* SEARCH", "", "number over 32 bits" },
+	{ "search results too large", GUARD_EXPECT_SEARCH, "* SEARCH 4294967296\r\n", "* SEARCH",
+	    "", "number over 32 bits" },
 };
 
 /* What a run of the guard made of its input. */
@@ -203,7 +236,7 @@ is_as_expected(const struct row *row, const struct outcome *o)
 	if (row->refused == NULL)
 		return o->refused == NULL && strcmp(o->out, row->out) == 0;
 	return o->refused != NULL && strcmp(o->refused, row->refused) == 0 &&
-	    strncmp(o->out, row->out, o->out_len) == 0;
+	       strncmp(o->out, row->out, o->out_len) == 0;
 }
 
 static void
@@ -220,8 +253,8 @@ check(const struct row *row, size_t cut, size_t piece, size_t room)
 	for (size_t at = cut; at < len; at += piece)
 		feed(&g, row->in + at, len - at < piece ? len - at : piece, room, &o);
 	if (!UNIT_CHECK(is_as_expected(row, &o), row->name))
-		printf("    %s, cut at %zu: out \"%s\", events \"%s\", refused %s\n", row->name, cut, o.out,
-		    o.events, o.refused == NULL ? "not" : o.refused);
+		printf("    %s, cut at %zu: out \"%s\", events \"%s\", refused %s\n", row->name,
+		    cut, o.out, o.events, o.refused == NULL ? "not" : o.refused);
 }
 
 static void
@@ -286,18 +319,22 @@ limits_are_met_exactly(void)
 	CU_ASSERT_PTR_NULL(refusal_of(any, "1 OK ", 'x', 93, "\r\n", 100));
 	CU_ASSERT_PTR_NOT_NULL(refusal_of(any, "1 OK ", 'x', 94, "\r\n", 100));
 	/* neither counts for bodies and results */
-	CU_ASSERT_PTR_NULL(refusal_of(GUARD_EXPECT_BODY, "* 1 FETCH (BODY[] {500000}\r\n", '\0', 500000, ")\r\n", 100));
-	CU_ASSERT_PTR_NULL(refusal_of(GUARD_EXPECT_SEARCH, "* SEARCH 1", ' ', 500000, "\r\n", BUDGET));
+	CU_ASSERT_PTR_NULL(refusal_of(
+	    GUARD_EXPECT_BODY, "* 1 FETCH (BODY[] {500000}\r\n", '\0', 500000, ")\r\n", 100));
+	CU_ASSERT_PTR_NULL(
+	    refusal_of(GUARD_EXPECT_SEARCH, "* SEARCH 1", ' ', 500000, "\r\n", BUDGET));
 }
 
 static void
 nul_is_refused_everywhere_but_in_bodies(void)
 {
-	static const char *const befores[] = { "", "*", "* OK x", "* OK [A", "* ID (", "* ID (\"", "* ID ({3}\r\n",
-		"* LIST ", "* 1 FETCH (", "* 1 FETCH (FLAGS (", "1 OK" };
+	static const char *const befores[] = { "", "*", "* OK x", "* OK [A", "* ID (", "* ID (\"",
+		"* ID ({3}\r\n", "* LIST ", "* 1 FETCH (", "* 1 FETCH (FLAGS (", "1 OK" };
 
 	for (size_t i = 0; i < sizeof(befores) / sizeof(befores[0]); i++)
-		UNIT_CHECK(refusal_of(GUARD_EXPECT_RESPONSE, befores[i], '\0', 1, "", BUDGET) != NULL, befores[i]);
+		UNIT_CHECK(
+		    refusal_of(GUARD_EXPECT_RESPONSE, befores[i], '\0', 1, "", BUDGET) != NULL,
+		    befores[i]);
 }
 
 static void
@@ -347,7 +384,8 @@ main(void)
 	static const struct unit_test tests[] = {
 		{ "rows_through_every_cut", rows_through_every_cut },
 		{ "limits_are_met_exactly", limits_are_met_exactly },
-		{ "nul_is_refused_everywhere_but_in_bodies", nul_is_refused_everywhere_but_in_bodies },
+		{ "nul_is_refused_everywhere_but_in_bodies",
+		    nul_is_refused_everywhere_but_in_bodies },
 		{ "refusals_are_final_and_say_what_they_amount_to",
 		    refusals_are_final_and_say_what_they_amount_to },
 		{ "it_is_idle_between_lines_only", it_is_idle_between_lines_only },

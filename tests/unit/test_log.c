@@ -30,8 +30,8 @@ write_line(enum log_format format, enum log_heading heading, const char *session
 
 static const struct row {
 	const char *value;
-	const char *plain;	/* as it stands behind "user=" */
-	const char *json;	/* and behind "\"user\":" */
+	const char *plain; /* as it stands behind "user=" */
+	const char *json;  /* and behind "\"user\":" */
 } rows[] = {
 	{ "jane", "jane", "\"jane\"" },
 	{ "", "\"\"", "\"\"" },
@@ -52,13 +52,15 @@ values_are_escaped(void)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(expected, sizeof(expected), "session ended user=%s\n", rows[i].plain);
-		write_line(LOG_PLAIN, LOG_HEADING_NONE, NULL, LOG_FIELDS(LOG_TEXT("user", rows[i].value)));
+		write_line(
+		    LOG_PLAIN, LOG_HEADING_NONE, NULL, LOG_FIELDS(LOG_TEXT("user", rows[i].value)));
 		UNIT_CHECK(strcmp(line, expected) == 0, rows[i].plain);
 		snprintf(expected, sizeof(expected),
 		    "{\"time\":\"2024-05-01T12:00:00.007Z\",\"level\":\"info\",\"event\":\"session "
 		    "ended\",\"user\":%s}\n",
 		    rows[i].json);
-		write_line(LOG_JSON, LOG_HEADING_NONE, NULL, LOG_FIELDS(LOG_TEXT("user", rows[i].value)));
+		write_line(
+		    LOG_JSON, LOG_HEADING_NONE, NULL, LOG_FIELDS(LOG_TEXT("user", rows[i].value)));
 		UNIT_CHECK(strcmp(line, expected) == 0, rows[i].json);
 	}
 }
@@ -73,9 +75,10 @@ no_octet_gets_through(void)
 	int bad;
 
 	for (int octet = 1; octet < 256; octet++) {
-		value[1] = (char)octet;
+		value[1] = (char) octet;
 		for (int f = 0; f < 2; f++) {
-			write_line(formats[f], LOG_HEADING_TIME, NULL, LOG_FIELDS(LOG_TEXT("user", value)));
+			write_line(formats[f], LOG_HEADING_TIME, NULL,
+			    LOG_FIELDS(LOG_TEXT("user", value)));
 			len = strlen(line);
 			bad = len == 0 || line[len - 1] != '\n';
 			for (size_t i = 0; i + 1 < len; i++)
@@ -96,7 +99,8 @@ headings(void)
 	CU_ASSERT_STRING_EQUAL(
 	    write_line(LOG_PLAIN, LOG_HEADING_NONE, "abc", NULL), "session ended session=abc\n");
 	CU_ASSERT_STRING_EQUAL(write_line(LOG_JSON, LOG_HEADING_PRIORITY_AND_TIME, "abc", NULL),
-	    "<6>{\"time\":\"2024-05-01T12:00:00.007Z\",\"level\":\"info\",\"event\":\"session ended\","
+	    "<6>{\"time\":\"2024-05-01T12:00:00.007Z\",\"level\":\"info\",\"event\":\"session "
+	    "ended\","
 	    "\"session\":\"abc\"}\n");
 }
 
@@ -104,7 +108,8 @@ static void
 fields_are_typed(void)
 {
 	write_line(LOG_JSON, LOG_HEADING_NONE, NULL,
-	    LOG_FIELDS(LOG_NUMBER("octets", UINT64_MAX), LOG_TEXT("user", NULL), LOG_NUMBER("messages", 0)));
+	    LOG_FIELDS(LOG_NUMBER("octets", UINT64_MAX), LOG_TEXT("user", NULL),
+		LOG_NUMBER("messages", 0)));
 	CU_ASSERT_PTR_NOT_NULL(strstr(line, "\"octets\":18446744073709551615,\"messages\":0}"));
 	CU_ASSERT_PTR_NULL(strstr(line, "user"));
 }
@@ -134,7 +139,7 @@ full_lines_stay_whole(void)
 	memset(value, '"', sizeof(value) - 1);
 	value[sizeof(value) - 1] = '\0';
 	for (int i = 0; i < 63; i++)
-		fields[i] = (struct log_field)LOG_TEXT("name", value);
+		fields[i] = (struct log_field) LOG_TEXT("name", value);
 	for (int f = 0; f < 2; f++) {
 		write_line(formats[f], LOG_HEADING_TIME, NULL, fields);
 		len = strlen(line);
@@ -151,7 +156,8 @@ write_all_levels(struct log *log)
 	log_event(log, LOG_LEVEL_DEBUG, NULL, "one", NULL);
 	log_event(log, LOG_LEVEL_INFO, NULL, "two", NULL);
 	log_event(log, LOG_LEVEL_WARNING, NULL, "three", NULL);
-	log_error(log, LOG_LEVEL_ERROR, "id", "four", &e, LOG_FIELDS(LOG_TEXT("client", "192.0.2.7")));
+	log_error(
+	    log, LOG_LEVEL_ERROR, "id", "four", &e, LOG_FIELDS(LOG_TEXT("client", "192.0.2.7")));
 	log_event(NULL, LOG_LEVEL_ERROR, NULL, "five", NULL);
 }
 
@@ -171,8 +177,8 @@ set_journal(enum journal journal, int fd)
 	unsetenv("JOURNAL_STREAM");
 	if (journal == JOURNAL_NONE || fstat(fd, &st) != 0)
 		return;
-	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
-	    (unsigned long long)st.st_ino + (journal == JOURNAL_IS_ANOTHER));
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long) st.st_dev,
+	    (unsigned long long) st.st_ino + (journal == JOURNAL_IS_ANOTHER));
 	setenv("JOURNAL_STREAM", stream, 1);
 }
 
@@ -209,9 +215,9 @@ levels_are_dropped(void)
 	text = captured(&options, JOURNAL_NONE);
 	CU_ASSERT_PTR_NULL(strstr(text, " two"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, " warning three\n"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(text,
-	    " error four session=id client=192.0.2.7 code=\"timed out\" "
-	    "error=\"connect to\\x0a192.0.2.1\"\n"));
+	CU_ASSERT_PTR_NOT_NULL(
+	    strstr(text, " error four session=id client=192.0.2.7 code=\"timed out\" "
+			 "error=\"connect to\\x0a192.0.2.1\"\n"));
 	CU_ASSERT_PTR_NULL(strstr(text, "five"));
 	options.level = LOG_LEVEL_DEBUG;
 	text = captured(&options, JOURNAL_NONE);

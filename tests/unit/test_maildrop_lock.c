@@ -11,7 +11,7 @@
 
 #include "gateway/maildrop_lock.h"
 
-static char state[64];	/* the state directory of this run */
+static char state[64]; /* the state directory of this run */
 
 static int
 take(const char *user, const char *mailbox, struct maildrop_lock **out)
@@ -134,7 +134,8 @@ other_process_holds_it(void)
 	CU_ASSERT_EQUAL(lock_files(), 0);
 }
 
-/* Takes and releases the lock TURNS times, and counts on a file how many hold it at once. Exits with 1 if two did. */
+/* Takes and releases the lock TURNS times, and counts on a file how many hold it at once. Exits
+ * with 1 if two did. */
 static void
 contend(const char *inside, int turns)
 {
@@ -204,8 +205,8 @@ missing_folder_is_temporary(void)
 	struct maildrop_lock *lock = NULL;
 	struct error e = { 0 };
 
-	CU_ASSERT_EQUAL(
-	    maildrop_lock_take("/nonexistent/popgate", "u", "jane", "INBOX", &lock, &e), ERR_TEMPORARY);
+	CU_ASSERT_EQUAL(maildrop_lock_take("/nonexistent/popgate", "u", "jane", "INBOX", &lock, &e),
+	    ERR_TEMPORARY);
 	CU_ASSERT_EQUAL(e.code, ERR_TEMPORARY);
 	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "No such file"));
 }
@@ -219,7 +220,8 @@ main(void)
 		{ "released locks leave no files", released_locks_leave_no_files },
 		{ "user names cannot leave the folder", user_names_cannot_leave_the_folder },
 		{ "another process holds it until it dies", other_process_holds_it },
-		{ "removing the file never gives two holders", removing_the_file_never_gives_two_holders },
+		{ "removing the file never gives two holders",
+		    removing_the_file_never_gives_two_holders },
 		{ "links are not followed", links_are_not_followed },
 		{ "a missing folder is a temporary failure", missing_folder_is_temporary },
 	};

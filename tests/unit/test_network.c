@@ -22,7 +22,7 @@ peer(const char *text)
 
 static const struct {
 	const char *network;
-	const char *inside;	/* NULL: the text is no network */
+	const char *inside; /* NULL: the text is no network */
 	const char *outside;
 } networks[] = {
 	{ "10.0.0.0/8", "10.255.0.1", "11.0.0.1" },
@@ -58,7 +58,8 @@ networks_contain(void)
 
 	for (size_t i = 0; i < sizeof(networks) / sizeof(networks[0]); i++) {
 		rc = network_parse(networks[i].network, &network);
-		if (!UNIT_CHECK((rc == 0) == (networks[i].inside != NULL), networks[i].network) || rc != 0)
+		if (!UNIT_CHECK((rc == 0) == (networks[i].inside != NULL), networks[i].network) ||
+		    rc != 0)
 			continue;
 		address = peer(networks[i].inside);
 		UNIT_CHECK(network_contains(&network, &address), networks[i].inside);
@@ -103,13 +104,26 @@ endpoints(void)
 {
 	static const struct {
 		const char *text;
-		int port;	/* -1: not an endpoint */
+		int port; /* -1: not an endpoint */
 	} rows[] = {
-		{ "127.0.0.1:110", 110 }, { "[::1]:995", 995 }, { "[::]:0", 0 }, { "0.0.0.0:65535", 65535 },
-		{ "127.0.0.1", -1 }, { "127.0.0.1:", -1 }, { "127.0.0.1:65536", -1 }, { "127.0.0.1:+1", -1 },
-		{ "::1:110", -1 }, { "[127.0.0.1]:110", -1 }, { "[::1:110", -1 }, { "[]:110", -1 },
-		{ ":110", -1 }, { "110", -1 }, { "", -1 }, { "localhost:110", -1 },
-		{ "[", -1 }, { "[:1", -1 },
+		{ "127.0.0.1:110", 110 },
+		{ "[::1]:995", 995 },
+		{ "[::]:0", 0 },
+		{ "0.0.0.0:65535", 65535 },
+		{ "127.0.0.1", -1 },
+		{ "127.0.0.1:", -1 },
+		{ "127.0.0.1:65536", -1 },
+		{ "127.0.0.1:+1", -1 },
+		{ "::1:110", -1 },
+		{ "[127.0.0.1]:110", -1 },
+		{ "[::1:110", -1 },
+		{ "[]:110", -1 },
+		{ ":110", -1 },
+		{ "110", -1 },
+		{ "", -1 },
+		{ "localhost:110", -1 },
+		{ "[", -1 },
+		{ "[:1", -1 },
 	};
 	unsigned port;
 	bool is;
@@ -118,7 +132,7 @@ endpoints(void)
 		port = 70000;
 		is = network_is_endpoint(rows[i].text, &port);
 		UNIT_CHECK(is == (rows[i].port >= 0), rows[i].text);
-		UNIT_CHECK(!is || (int)port == rows[i].port, rows[i].text);
+		UNIT_CHECK(!is || (int) port == rows[i].port, rows[i].text);
 	}
 }
 

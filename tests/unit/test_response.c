@@ -37,10 +37,17 @@ rule_27_only_rejected_credentials_are_auth(void)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char name[64];
 
-		snprintf(name, sizeof(name), "row %zu, %s", i, rows[i].code == NULL ? "no code" : rows[i].code);
-		UNIT_CHECK(response_error(rows[i].status, rows[i].code, RESPONSE_TO_LOGIN) == rows[i].to_login, name);
-		UNIT_CHECK(response_error(rows[i].status, rows[i].code, RESPONSE_TO_SELECT) == rows[i].to_select, name);
-		UNIT_CHECK(response_error(rows[i].status, rows[i].code, RESPONSE_TO_OTHER) == rows[i].to_other, name);
+		snprintf(name, sizeof(name), "row %zu, %s", i,
+		    rows[i].code == NULL ? "no code" : rows[i].code);
+		UNIT_CHECK(response_error(rows[i].status, rows[i].code, RESPONSE_TO_LOGIN) ==
+			       rows[i].to_login,
+		    name);
+		UNIT_CHECK(response_error(rows[i].status, rows[i].code, RESPONSE_TO_SELECT) ==
+			       rows[i].to_select,
+		    name);
+		UNIT_CHECK(response_error(rows[i].status, rows[i].code, RESPONSE_TO_OTHER) ==
+			       rows[i].to_other,
+		    name);
 	}
 }
 
@@ -48,7 +55,8 @@ int
 main(void)
 {
 	static const struct unit_test tests[] = {
-		{ "rule_27_only_rejected_credentials_are_auth", rule_27_only_rejected_credentials_are_auth },
+		{ "rule_27_only_rejected_credentials_are_auth",
+		    rule_27_only_rejected_credentials_are_auth },
 	};
 
 	return unit_run("response", tests, sizeof(tests) / sizeof(tests[0]));

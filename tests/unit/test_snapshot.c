@@ -164,7 +164,8 @@ main(void)
 		{ "rule_32_a_broken_message_cannot_be_deleted",
 		    rule_32_a_broken_message_cannot_be_deleted },
 		{ "faults_of_the_listing", faults_of_the_listing },
-		{ "an_absurd_hint_does_not_stop_the_listing", an_absurd_hint_does_not_stop_the_listing },
+		{ "an_absurd_hint_does_not_stop_the_listing",
+		    an_absurd_hint_does_not_stop_the_listing },
 		{ "an_empty_maildrop_is_a_maildrop", an_empty_maildrop_is_a_maildrop },
 	};
 	size_t at;

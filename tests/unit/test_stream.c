@@ -11,7 +11,7 @@
 /* What a fiber of these tests works on, and what came of it. */
 struct task {
 	struct stream *s;
-	uint64_t ms;	/* for deadlines and time-outs */
+	uint64_t ms; /* for deadlines and time-outs */
 	int rc;
 	size_t got;
 	bool done;
@@ -80,7 +80,7 @@ middle_main(void *arg)
 
 	while (stream_read(r->from, chunk, odd_length(&r->seed, sizeof(chunk)), &got,
 		   FIBER_NO_DEADLINE) == 0 &&
-	    stream_write(r->to, chunk, got, 60000) == 0)
+	       stream_write(r->to, chunk, got, 60000) == 0)
 		r->octets += got;
 	stream_close(r->from);
 	stream_close(r->to);
@@ -385,7 +385,8 @@ progress_starts_the_time_anew(void)
 	spawn(slow_reader_main, &reader);
 	spawn(write_once_main, t);
 	run_all();
-	/* The reader goes at last, long after the first 400 ms: until then there was no time-out. */
+	/* The reader goes at last, long after the first 400 ms: until then there was no time-out.
+	 */
 	CU_ASSERT_EQUAL(t->rc, ERR_CLOSED);
 	CU_ASSERT_TRUE(reader.got >= 200000);
 	free(t);
@@ -667,7 +668,8 @@ main(void)
 		{ "write_is_cancelled", write_is_cancelled },
 		{ "an_interrupted_stream_still_writes", an_interrupted_stream_still_writes },
 		{ "write_to_a_gone_peer_is_no_signal", write_to_a_gone_peer_is_no_signal },
-		{ "unread_input_does_not_keep_the_loop_busy", unread_input_does_not_keep_the_loop_busy },
+		{ "unread_input_does_not_keep_the_loop_busy",
+		    unread_input_does_not_keep_the_loop_busy },
 		{ "a_peer_that_never_rests_does_not_starve_others",
 		    a_peer_that_never_rests_does_not_starve_others },
 		{ "has_input_looks_without_taking", has_input_looks_without_taking },

@@ -57,12 +57,14 @@ new_address(const char *text, uint16_t port)
 }
 
 int
-getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+getaddrinfo(
+    const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out)
 {
 	struct addrinfo **tail = out;
 
 	if ((hints->ai_flags & AI_NUMERICHOST) != 0) {
-		int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+		int (*real)(
+		    const char *, const char *, const struct addrinfo *, struct addrinfo **);
 		void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
 
 		memcpy(&real, &symbol, sizeof(real));
@@ -76,7 +78,8 @@ getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
 		if (strcmp(host, names[i].name) != 0)
 			continue;
 		for (size_t j = 0; j < 4 && names[i].addresses[j] != NULL; j++) {
-			*tail = new_address(names[i].addresses[j], (uint16_t) strtoul(service, NULL, 10));
+			*tail = new_address(
+			    names[i].addresses[j], (uint16_t) strtoul(service, NULL, 10));
 			tail = &(*tail)->ai_next;
 		}
 		return names[i].status;
@@ -103,8 +106,8 @@ dial_main(void *arg)
 	struct dial *d = arg;
 	uint64_t start = fiber_now();
 
-	d->rc = stream_connect(d->host, d->port, d->ms == 0 ? FIBER_NO_DEADLINE : fiber_deadline(d->ms),
-	    &d->s, &d->e);
+	d->rc = stream_connect(
+	    d->host, d->port, d->ms == 0 ? FIBER_NO_DEADLINE : fiber_deadline(d->ms), &d->s, &d->e);
 	d->took = fiber_now() - start;
 	d->done = true;
 	if (d->rc == 0)
@@ -334,7 +337,8 @@ main(void)
 		{ "a_slow_lookup_is_cancelled", a_slow_lookup_is_cancelled },
 		{ "silence_ends_at_the_deadline", silence_ends_at_the_deadline },
 		{ "silence_is_cancelled", silence_is_cancelled },
-		{ "silence_leaves_time_for_the_next_address", silence_leaves_time_for_the_next_address },
+		{ "silence_leaves_time_for_the_next_address",
+		    silence_leaves_time_for_the_next_address },
 	};
 
 	return unit_run("stream_connect", tests, sizeof(tests) / sizeof(tests[0]));

@@ -57,10 +57,11 @@ echo_main(void *arg)
 		while (p->rc == 0 && back < len) {
 			size_t room = odd_length(&seed, 3000);
 
-			p->rc = stream_read(
-			    p->s, p->buf, room < len - back ? room : len - back, &p->got, FIBER_NO_DEADLINE);
+			p->rc = stream_read(p->s, p->buf, room < len - back ? room : len - back,
+			    &p->got, FIBER_NO_DEADLINE);
 			for (size_t i = 0; p->rc == 0 && i < p->got; i++)
-				wrong += (unsigned char) p->buf[i] != pattern(echo->octets + back + i);
+				wrong +=
+				    (unsigned char) p->buf[i] != pattern(echo->octets + back + i);
 			back += p->got;
 		}
 		CU_ASSERT_EQUAL(wrong, 0);
@@ -143,7 +144,8 @@ receiver_main(void *arg)
 	while (t->party.rc == 0) {
 		size_t room = odd_length(&seed, sizeof(t->party.buf));
 
-		t->party.rc = stream_read(t->party.s, t->party.buf, room, &t->party.got, FIBER_NO_DEADLINE);
+		t->party.rc =
+		    stream_read(t->party.s, t->party.buf, room, &t->party.got, FIBER_NO_DEADLINE);
 		for (size_t i = 0; t->party.rc == 0 && i < t->party.got; i++)
 			wrong += (unsigned char) t->party.buf[i] != pattern(t->octets + i);
 		if (t->party.rc == 0)
@@ -248,7 +250,8 @@ close_says_so_and_abort_does_not(void)
 	end_tls();
 }
 
-/* A record half sent must not be followed by a close_notify: the peer would take what it has for all there is. */
+/* A record half sent must not be followed by a close_notify: the peer would take what it has for
+ * all there is. */
 static void
 no_farewell_after_a_write_that_failed(void)
 {
@@ -380,7 +383,8 @@ interrupter_main(void *arg)
 	stream_close(signal->s);
 }
 
-/* The reader is interrupted and, before its turn has come, woken by a piece of a record: it must not wait for the rest. */
+/* The reader is interrupted and, before its turn has come, woken by a piece of a record: it must
+ * not wait for the rest. */
 static void
 a_part_of_a_record_does_not_hide_an_interruption(void)
 {
@@ -394,7 +398,7 @@ a_part_of_a_record_does_not_hide_an_interruption(void)
 	introduce(&s, &c, fds);
 	CU_ASSERT_TRUE_FATAL(s.rc == 0 && c.rc == 0);
 	unix_pair(others);
-	signal = (struct signal) { adopt(runtime, others[0]), s.s };
+	signal = (struct signal){ adopt(runtime, others[0]), s.s };
 	spawn(interrupter_main, &signal);
 	spawn(read_main, &s);
 	run_a_little();

@@ -3,17 +3,17 @@
 
 #include "gateway/suggestion.h"
 
-static const char *const known[] = { "upstream", "listener", "log", "log_level", "log_format", "host",
-	"idle_timeout", "max_sessions" };
+static const char *const known[] = { "upstream", "listener", "log", "log_level", "log_format",
+	"host", "idle_timeout", "max_sessions" };
 
 static const struct row {
 	const char *word;
-	const char *meant;	/* NULL: nothing near enough */
+	const char *meant; /* NULL: nothing near enough */
 } rows[] = {
-	{ "upstrem", "upstream" },	/* a letter is missing */
-	{ "upstreamm", "upstream" },	/* one too many */
-	{ "upstraem", "upstream" },	/* two swapped */
-	{ "uqstream", "upstream" },	/* one is another */
+	{ "upstrem", "upstream" },   /* a letter is missing */
+	{ "upstreamm", "upstream" }, /* one too many */
+	{ "upstraem", "upstream" },  /* two swapped */
+	{ "uqstream", "upstream" },  /* one is another */
 	{ "upstream", "upstream" },
 	{ "ltsener", "listener" },
 	{ "loglevel", "log_level" },

@@ -121,8 +121,8 @@ escapes_are_harmless(void)
 		memset(out, '#', sizeof(out));
 		text_escape(escapes[i].text, escapes[i].len, out, escapes[i].room);
 		UNIT_CHECK(strcmp(out, escapes[i].escaped) == 0, escapes[i].escaped);
-		UNIT_CHECK(
-		    escapes[i].room == sizeof(out) || out[escapes[i].room] == '#', escapes[i].escaped);
+		UNIT_CHECK(escapes[i].room == sizeof(out) || out[escapes[i].room] == '#',
+		    escapes[i].escaped);
 	}
 }
 

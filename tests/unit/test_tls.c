@@ -10,8 +10,9 @@ static void
 begin_tls(void)
 {
 	make_files(&files);
-	own = new_identity(&(struct identity_form) { .common_name = "own", .names = "DNS:mail.test" });
-	stranger = new_identity(&(struct identity_form) { .common_name = "stranger" });
+	own =
+	    new_identity(&(struct identity_form){ .common_name = "own", .names = "DNS:mail.test" });
+	stranger = new_identity(&(struct identity_form){ .common_name = "stranger" });
 	write_certificate(files.certificate, own.certificate);
 	write_key(files.key, own.key, NULL);
 }

@@ -7,19 +7,22 @@ struct judgement {
 	const char *label;
 	struct identity_form form;
 	enum { BY_AUTHORITY, BY_STRANGER, BY_ITSELF } signer;
-	const char *name;	/* whom the client wants to reach */
-	const char *complaint;	/* NULL: accepted */
+	const char *name;      /* whom the client wants to reach */
+	const char *complaint; /* NULL: accepted */
 };
 
 static const struct judgement judgements[] = {
 	{ "good name", { .names = "DNS:mail.test" }, BY_AUTHORITY, "mail.test", NULL },
 	{ "good name in capitals", { .names = "DNS:mail.test" }, BY_AUTHORITY, "MAIL.test", NULL },
-	{ "second of two names", { .names = "DNS:a.test,DNS:b.test" }, BY_AUTHORITY, "b.test", NULL },
+	{ "second of two names", { .names = "DNS:a.test,DNS:b.test" }, BY_AUTHORITY, "b.test",
+	    NULL },
 	{ "wildcard", { .names = "DNS:*.mail.test" }, BY_AUTHORITY, "a.mail.test", NULL },
 	{ "address", { .names = "IP:127.0.0.1" }, BY_AUTHORITY, "127.0.0.1", NULL },
 	{ "IPv6 address", { .names = "IP:::1" }, BY_AUTHORITY, "::1", NULL },
-	{ "other name", { .names = "DNS:evil.test" }, BY_AUTHORITY, "mail.test", "hostname mismatch" },
-	{ "longer name", { .names = "DNS:mail.test" }, BY_AUTHORITY, "a.mail.test", "hostname mismatch" },
+	{ "other name", { .names = "DNS:evil.test" }, BY_AUTHORITY, "mail.test",
+	    "hostname mismatch" },
+	{ "longer name", { .names = "DNS:mail.test" }, BY_AUTHORITY, "a.mail.test",
+	    "hostname mismatch" },
 	{ "wildcard is one label", { .names = "DNS:*.test" }, BY_AUTHORITY, "a.b.test",
 	    "hostname mismatch" },
 	{ "partial wildcard", { .names = "DNS:m*.mail.test" }, BY_AUTHORITY, "mx.mail.test",
@@ -33,14 +36,16 @@ static const struct judgement judgements[] = {
 	{ "address as common name", { .common_name = "127.0.0.1" }, BY_AUTHORITY, "127.0.0.1",
 	    "IP address mismatch" },
 	{ "self-signed", { .names = "DNS:mail.test" }, BY_ITSELF, "mail.test", "self-signed" },
-	{ "unknown authority", { .names = "DNS:mail.test" }, BY_STRANGER, "mail.test", "unable to get" },
-	{ "expired", { .names = "DNS:mail.test", .from = -7200, .until = -3600 }, BY_AUTHORITY, "mail.test",
-	    "expired" },
+	{ "unknown authority", { .names = "DNS:mail.test" }, BY_STRANGER, "mail.test",
+	    "unable to get" },
+	{ "expired", { .names = "DNS:mail.test", .from = -7200, .until = -3600 }, BY_AUTHORITY,
+	    "mail.test", "expired" },
 	{ "of tomorrow", { .names = "DNS:mail.test", .from = 86400, .until = 172800 }, BY_AUTHORITY,
 	    "mail.test", "not yet valid" },
-	{ "not for servers", { .names = "DNS:mail.test", .purpose = "clientAuth" }, BY_AUTHORITY, "mail.test",
-	    "purpose" },
-	{ "no name wanted", { .names = "DNS:mail.test" }, BY_AUTHORITY, "", "cannot verify the name" },
+	{ "not for servers", { .names = "DNS:mail.test", .purpose = "clientAuth" }, BY_AUTHORITY,
+	    "mail.test", "purpose" },
+	{ "no name wanted", { .names = "DNS:mail.test" }, BY_AUTHORITY, "",
+	    "cannot verify the name" },
 };
 
 static void
@@ -52,7 +57,9 @@ check_judgement(const struct judgement *j, const struct identity *stranger)
 	static struct party s, c;
 	int fds[2];
 
-	form.issuer = j->signer == BY_AUTHORITY ? &authority : j->signer == BY_STRANGER ? stranger : NULL;
+	form.issuer = j->signer == BY_AUTHORITY	 ? &authority
+		      : j->signer == BY_STRANGER ? stranger
+						 : NULL;
 	made = new_identity(&form);
 	write_certificate(files.other, made.certificate);
 	write_key(files.key, made.key, NULL);
@@ -74,7 +81,8 @@ check_judgement(const struct judgement *j, const struct identity *stranger)
 		UNIT_CHECK(c.rc == 0, c.e.text);
 		UNIT_CHECK(s.rc == 0, s.e.text);
 	} else {
-		UNIT_CHECK(c.rc == ERR_TLS || (c.rc == ERR_INVALID && j->name[0] == '\0'), j->label);
+		UNIT_CHECK(
+		    c.rc == ERR_TLS || (c.rc == ERR_INVALID && j->name[0] == '\0'), j->label);
 		UNIT_CHECK(strstr(c.e.text, j->complaint) != NULL, c.e.text);
 		UNIT_CHECK(s.rc != 0, j->label);
 	}
@@ -89,7 +97,8 @@ certificates_are_judged(void)
 	struct identity stranger;
 
 	begin_tls();
-	stranger = new_identity(&(struct identity_form) { .common_name = "stranger", .authority = true });
+	stranger =
+	    new_identity(&(struct identity_form){ .common_name = "stranger", .authority = true });
 	for (size_t i = 0; i < sizeof(judgements) / sizeof(judgements[0]); i++)
 		check_judgement(&judgements[i], &stranger);
 	free_identity(&stranger);
@@ -102,7 +111,7 @@ static void
 our_server_speaks_pop3_or_nothing(void)
 {
 	static const struct {
-		const char *offered;	/* as the wire has it; "": no ALPN at all */
+		const char *offered; /* as the wire has it; "": no ALPN at all */
 		bool accepted;
 	} rows[] = {
 		{ "", true },
@@ -125,7 +134,8 @@ our_server_speaks_pop3_or_nothing(void)
 		p.server = strict;
 		init_peer(&peer, AS_CLIENT, fds[1], TLS1_3_VERSION, NULL);
 		if (rows[i].offered[0] != '\0')
-			SSL_CTX_set_alpn_protos(peer.context, (const unsigned char *) rows[i].offered,
+			SSL_CTX_set_alpn_protos(peer.context,
+			    (const unsigned char *) rows[i].offered,
 			    (unsigned) strlen(rows[i].offered));
 		start_peer(&peer);
 		spawn(shake_main, &p);

@@ -24,8 +24,8 @@ static const struct {
 	{ "width smaller than the number", "%02u", 1, 12345, "12345" },
 	{ "greatest numbers", "%Xu.%u", 1, UINT32_MAX, "ffffffff.4294967295" },
 	{ "percent sign", "%%%u", 1, 7, "%7" },
-	{ "70 characters", "0123456789012345678901234567890123456789012345678901234567890%08Xu/", 1, 1,
-	    "012345678901234567890123456789012345678901234567890123456789000000001/" },
+	{ "70 characters", "0123456789012345678901234567890123456789012345678901234567890%08Xu/", 1,
+	    1, "012345678901234567890123456789012345678901234567890123456789000000001/" },
 };
 
 static void
@@ -36,7 +36,8 @@ templates_yield_their_forms(void)
 		char uidl[UIDL_MAX + 1];
 		size_t at;
 
-		if (!UNIT_CHECK(uidl_template_parse(forms[i].template, &t, &at) == 0, forms[i].name))
+		if (!UNIT_CHECK(
+			uidl_template_parse(forms[i].template, &t, &at) == 0, forms[i].name))
 			continue;
 		uidl_format(t, forms[i].uidvalidity, forms[i].uid, uidl);
 		UNIT_CHECK(strcmp(uidl, forms[i].uidl) == 0, forms[i].name);
@@ -75,12 +76,13 @@ bad_templates_are_refused_where_they_are_bad(void)
 	}
 }
 
-/* Rule 7: whatever the template yields, the UIDL is 1 to 70 characters of 0x21-0x7E, stable and unique. */
+/* Rule 7: whatever the template yields, the UIDL is 1 to 70 characters of 0x21-0x7E, stable and
+ * unique. */
 static void
 rule_7_unfit_forms_become_a_stable_hash(void)
 {
 	static const char *const templates[] = {
-		"%u%32u",      /* blanks inside */
+		"%u%32u",	   /* blanks inside */
 		"%032u%032u%032u", /* 96 characters */
 		"0123456789012345678901234567890123456789012345678901234567890123%08Xu", /* 72 */
 	};
@@ -95,10 +97,12 @@ rule_7_unfit_forms_become_a_stable_hash(void)
 		uidl_format(t, 7, 1, one);
 		uidl_format(t, 7, 1, again);
 		uidl_format(t, 7, 2, two);
-		UNIT_CHECK(strlen(one) == 40 && strspn(one, "0123456789abcdef") == 40, templates[i]);
+		UNIT_CHECK(
+		    strlen(one) == 40 && strspn(one, "0123456789abcdef") == 40, templates[i]);
 		UNIT_CHECK(strcmp(one, again) == 0, templates[i]);
 		UNIT_CHECK(strcmp(one, two) != 0, templates[i]);
-		/* Written down once, from "7.1": a change would make every client download again. */
+		/* Written down once, from "7.1": a change would make every client download again.
+		 */
 		UNIT_CHECK(strcmp(one, "772444a00dc21159ebfb1b6487a9a00977d12a9d") == 0, one);
 		uidl_template_free(t);
 	}
@@ -111,7 +115,8 @@ main(void)
 		{ "templates_yield_their_forms", templates_yield_their_forms },
 		{ "bad_templates_are_refused_where_they_are_bad",
 		    bad_templates_are_refused_where_they_are_bad },
-		{ "rule_7_unfit_forms_become_a_stable_hash", rule_7_unfit_forms_become_a_stable_hash },
+		{ "rule_7_unfit_forms_become_a_stable_hash",
+		    rule_7_unfit_forms_become_a_stable_hash },
 	};
 
 	return unit_run("uidl", tests, sizeof(tests) / sizeof(tests[0]));

@@ -103,8 +103,9 @@ written_length(const struct uidset *set, size_t first, size_t count)
 	for (size_t i = first; i < first + count; i++) {
 		const struct uid_range *r = &set->ranges[i];
 		int n = r->first == r->last
-		    ? snprintf(text, sizeof(text), "%u", (unsigned) r->first)
-		    : snprintf(text, sizeof(text), "%u:%u", (unsigned) r->first, (unsigned) r->last);
+			    ? snprintf(text, sizeof(text), "%u", (unsigned) r->first)
+			    : snprintf(text, sizeof(text), "%u:%u", (unsigned) r->first,
+				  (unsigned) r->last);
 
 		length += (size_t) n + (i > first);
 	}

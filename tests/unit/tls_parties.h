@@ -1,4 +1,5 @@
-/* tls_parties.h - the two sides of a TLS connection under test: fibers of ours, and OpenSSL on blocking sockets. */
+/* tls_parties.h - the two sides of a TLS connection under test: fibers of ours, and OpenSSL on
+ * blocking sockets. */
 #pragma once
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -15,7 +16,8 @@ static struct identity authority, mail;
 static struct tls_server *server;
 static struct tls_client *client;
 
-/* A server that a client of ours can talk to: a real one wants pop3, our client imap, and ALPN keeps them apart. */
+/* A server that a client of ours can talk to: a real one wants pop3, our client imap, and ALPN
+ * keeps them apart. */
 static inline struct tls_server *
 new_tolerant_server(const char *certificate_file)
 {
@@ -29,7 +31,8 @@ new_tolerant_server(const char *certificate_file)
 static inline void
 begin_tls(void)
 {
-	static const struct identity_form authority_form = { .common_name = "authority", .authority = true };
+	static const struct identity_form authority_form = { .common_name = "authority",
+		.authority = true };
 	struct identity_form mail_form = {
 		.common_name = "mail", .names = "DNS:mail.test", .issuer = &authority
 	};
@@ -70,7 +73,7 @@ struct party {
 	struct tls_server *server;
 	struct tls_client *client;
 	const char *name;
-	uint64_t ms;	/* for the handshake; 0: no deadline */
+	uint64_t ms; /* for the handshake; 0: no deadline */
 	int rc;
 	struct error e;
 	bool done;
@@ -81,7 +84,7 @@ struct party {
 static inline void
 init_party(struct party *p, enum role role, int fd)
 {
-	*p = (struct party) {
+	*p = (struct party){
 		.role = role, .server = server, .client = client, .name = "mail.test", .rc = -1
 	};
 	p->s = adopt(runtime, fd);
@@ -94,8 +97,9 @@ shake_main(void *arg)
 	uint64_t deadline = p->ms == 0 ? FIBER_NO_DEADLINE : fiber_deadline(p->ms);
 
 	ERR_raise(ERR_LIB_SSL, ERR_R_INTERNAL_ERROR); /* left by another fiber */
-	p->rc = p->role == AS_SERVER ? stream_start_tls_server(p->s, p->server, deadline, &p->e)
-				     : stream_start_tls_client(p->s, p->client, p->name, deadline, &p->e);
+	p->rc = p->role == AS_SERVER
+		    ? stream_start_tls_server(p->s, p->server, deadline, &p->e)
+		    : stream_start_tls_client(p->s, p->client, p->name, deadline, &p->e);
 	p->done = true;
 }
 
@@ -167,11 +171,12 @@ struct peer {
 	SSL *ssl;
 	void (*script)(struct peer *peer);
 	uv_thread_t thread;
-	int shaken;	/* what SSL_accept or SSL_connect gave */
-	int last;	/* what the last SSL_read gave */
-	int reason;	/* and SSL_get_error for it */
+	int shaken; /* what SSL_accept or SSL_connect gave */
+	int last;   /* what the last SSL_read gave */
+	int reason; /* and SSL_get_error for it */
 	char server_name[64];
-	unsigned char chosen[8];	/* the protocol that this server chooses, with its length before it */
+	unsigned char
+	    chosen[8]; /* the protocol that this server chooses, with its length before it */
 };
 
 static inline int
@@ -205,7 +210,7 @@ init_peer(struct peer *peer, enum role role, int fd, int version, void (*script)
 {
 	static const struct timeval patience = { .tv_sec = 60 };
 
-	*peer = (struct peer) { .role = role, .fd = fd, .script = script, .chosen = "\x04imap" };
+	*peer = (struct peer){ .role = role, .fd = fd, .script = script, .chosen = "\x04imap" };
 	peer->context = SSL_CTX_new(role == AS_SERVER ? TLS_server_method() : TLS_client_method());
 	SSL_CTX_set_security_level(peer->context, 0);
 	SSL_CTX_set_min_proto_version(peer->context, version);

@@ -1,4 +1,5 @@
-/* unit.h - what every unit-test program shares: a list of tests, run by CUnit, counted at the end. */
+/* unit.h - what every unit-test program shares: a list of tests, run by CUnit, counted at the end.
+ */
 #pragma once
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,8 @@ unit_check(int ok, const char *file, unsigned line, const char *message)
 }
 #define UNIT_CHECK(ok, message) unit_check((ok), __FILE__, __LINE__, (message))
 
-/* Runs TESTS as suite NAME; the last line printed is "N passed, N failed". Returns main's result. */
+/* Runs TESTS as suite NAME; the last line printed is "N passed, N failed". Returns main's result.
+ */
 static inline int
 unit_run(const char *name, const struct unit_test *tests, size_t count)
 {
