@@ -58,6 +58,9 @@ guard_in_text(struct guard *g, char c)
 enum action
 guard_in_text_start(struct guard *g, char c)
 {
+	/* libetpan skips any number of blanks before it looks for a code. */
+	if (c == ' ' || c == '\t')
+		return DROP;
 	if (c == '[')
 		return begin_word(g, CODE_NAME, DROP);
 	g->state = TEXT;

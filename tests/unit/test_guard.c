@@ -58,6 +58,8 @@ static const struct row rows[] = {
 	{ "arguments nobody needs", GUARD_EXPECT_RESPONSE, "1 NO [REFERRAL imap://evil/\"(] x\r\n",
 	    "1 NO [REFERRAL] x\r\n", "", NULL },
 	{ "an empty code", GUARD_EXPECT_RESPONSE, "* OK [] x\r\n", "* OK [X] x\r\n", "", NULL },
+	{ "blanks before a code", GUARD_EXPECT_GREETING, "* OK  \t [PERMANENTFLAGS (x)] x\r\n",
+	    "* OK [X] x\r\n", "", NULL },
 	{ "a code without an end", GUARD_EXPECT_RESPONSE, "* OK [ALERT x\r\n", "* OK [ALERT", "",
 	    "response code without an end" },
 	{ "capabilities with structure", GUARD_EXPECT_RESPONSE, "* CAPABILITY A (B\r\n",
