@@ -74,8 +74,7 @@ imap_learn_capabilities(struct imap *imap, struct error *e)
 	int rc;
 
 	if (info == NULL || info->imap_capability == NULL) {
-		rc = imap_simple(
-		    imap, "CAPABILITY", "CAPABILITY", IMAP_BUDGET, RESPONSE_TO_OTHER, e);
+		rc = imap_simple(imap, "CAPABILITY", "CAPABILITY", RESPONSE_TO_OTHER, e);
 		if (rc != 0)
 			return rc;
 		info = imap->session->imap_connection_info;

@@ -15,14 +15,25 @@ imap_dead_error(const struct imap *imap, struct error *e)
 	return error_set(e, imap->error.code, "%s", imap->error.text);
 }
 
+static uint64_t
+budget(const struct imap *imap)
+{
+	const struct mailimap_selection_info *info = imap->session->imap_selection_info;
+	uint64_t messages = info == NULL ? 0 : info->sel_exists;
+
+	return IMAP_BUDGET + messages * IMAP_MESSAGE_BUDGET;
+}
+
 /* Puts the tag, TEXT and END into the parser's stream and sends all that is in it. */
 static int
-send_line(struct imap *imap, const char *text, const char *end)
+send_line(struct imap *imap, const char *text, const char *end, enum guard_expectation expectation)
 {
 	mailstream *stream = imap->session->imap_stream;
 
 	if (imap->dead)
 		return imap->error.code;
+	guard_expect(&imap->guard, expectation, budget(imap));
+	imap->slow_octets = imap->slow_ms = 0;
 	if (mailimap_send_current_tag(imap->session) != MAILIMAP_NO_ERROR ||
 	    mailstream_write(stream, text, strlen(text)) < 0 ||
 	    mailstream_write(stream, end, strlen(end)) < 0 || mailstream_flush(stream) < 0)
@@ -31,9 +42,9 @@ send_line(struct imap *imap, const char *text, const char *end)
 }
 
 int
-imap_send(struct imap *imap, const char *text)
+imap_send(struct imap *imap, const char *text, enum guard_expectation expectation)
 {
-	return send_line(imap, text, "");
+	return send_line(imap, text, "", expectation);
 }
 
 int
@@ -45,47 +56,25 @@ imap_read_line(struct imap *imap, const char **line)
 	return 0;
 }
 
-static void
-copy_code(const char *atom, struct imap_outcome *outcome)
+/* Whether the answer is to the command that runs. */
+static bool
+is_ours(const struct imap *imap, const struct guard_answer *answer)
 {
-	size_t len = atom == NULL ? 0 : strcspn(atom, " ]");
+	char tag[sizeof(answer->tag)];
 
-	if (len >= sizeof(outcome->code)) /* none that we know is that long */
-		len = 0;
-	memcpy(outcome->code, atom == NULL ? "" : atom, len);
-	outcome->code[len] = '\0';
+	snprintf(tag, sizeof(tag), "%i", imap->session->imap_tag);
+	return strcmp(tag, answer->tag) == 0;
 }
 
 static void
-copy_text(const struct mailimap_resp_text *text, struct imap_outcome *outcome)
+describe(const struct guard_answer *answer, struct imap_outcome *outcome)
 {
-	const char *said = text == NULL || text->rsp_text == NULL ? "" : text->rsp_text;
-
-	text_escape(said, strlen(said), outcome->text, sizeof(outcome->text));
-}
-
-/* The status of a complete answer. The response code is in the session's response information,
- * where the parser left it. */
-static void
-describe(struct imap *imap, const struct mailimap_response *response, struct imap_outcome *outcome)
-{
-	const struct mailimap_response_done *done = response->rsp_resp_done;
-	const struct mailimap_response_info *info = imap->session->imap_response_info;
-	const struct mailimap_resp_cond_state *state;
-
-	*outcome = (struct imap_outcome){ .status = RESPONSE_BYE };
-	copy_code(info == NULL ? NULL : info->rsp_atom, outcome);
-	if (info != NULL && info->rsp_trycreate)
-		copy_code("TRYCREATE", outcome);
-	if (done->rsp_type != MAILIMAP_RESP_DONE_TYPE_TAGGED) {
-		copy_text(done->rsp_data.rsp_fatal->rsp_bye->rsp_text, outcome);
-		return;
-	}
-	state = done->rsp_data.rsp_tagged->rsp_cond_state;
-	outcome->ok = state->rsp_type == MAILIMAP_RESP_COND_STATE_OK;
-	outcome->status =
-	    state->rsp_type == MAILIMAP_RESP_COND_STATE_NO ? RESPONSE_NO : RESPONSE_BAD;
-	copy_text(state->rsp_text, outcome);
+	*outcome = (struct imap_outcome){
+		.ok = answer->status == GUARD_OK,
+		.status = answer->status == GUARD_NO ? RESPONSE_NO : RESPONSE_BAD,
+	};
+	memcpy(outcome->code, answer->code, sizeof(outcome->code));
+	text_escape(answer->text, answer->text_len, outcome->text, sizeof(outcome->text));
 }
 
 void
@@ -107,58 +96,63 @@ imap_rest(struct imap *imap)
 int
 imap_take_answer(struct imap *imap, struct imap_outcome *outcome)
 {
+	const struct guard_answer *answer = guard_answer(&imap->guard);
 	struct mailimap_response *response;
 	int rc;
 
 	rc = mailimap_parse_response(imap->session, &response);
-	if (rc != MAILIMAP_NO_ERROR)
+	if (rc == MAILIMAP_NO_ERROR)
+		mailimap_response_free(response);
+	/* libetpan calls BAD an error, and a foreign tag the same one. */
+	else if (rc != MAILIMAP_ERROR_PROTOCOL || answer->status != GUARD_BAD ||
+		 !is_ours(imap, answer))
 		return imap_fail(imap, rc == MAILIMAP_ERROR_MEMORY ? ERR_NO_MEMORY : ERR_PROTOCOL,
 		    "the server's answer makes no sense (libetpan %d)", rc);
-	describe(imap, response, outcome);
-	mailimap_response_free(response);
-	if (imap->dead) /* e.g. a listing that was called off */
+	if (imap->dead) /* e.g. a delivery that failed */
 		return imap->error.code;
-	if (!outcome->ok && outcome->status == RESPONSE_BYE)
-		return imap_fail(imap, ERR_TEMPORARY, "the server said BYE: %s", outcome->text);
+	describe(answer, outcome);
 	imap_rest(imap);
 	return 0;
 }
 
 int
 imap_command(struct imap *imap, const char *text, enum guard_expectation expectation,
-    uint64_t budget, struct imap_outcome *outcome)
+    struct imap_outcome *outcome)
 {
 	const char *line;
 	int rc;
 
-	guard_expect(&imap->guard, expectation, budget);
-	if ((rc = send_line(imap, text, "\r\n")) != 0 || (rc = imap_read_line(imap, &line)) != 0)
+	if ((rc = send_line(imap, text, "\r\n", expectation)) != 0 ||
+	    (rc = imap_read_line(imap, &line)) != 0)
 		return rc;
 	return imap_take_answer(imap, outcome);
 }
 
 int
-imap_refused(const struct imap_outcome *outcome, const char *what, enum response_context context,
-    struct error *e)
+imap_refused(struct imap *imap, const struct imap_outcome *outcome, const char *what,
+    enum response_context context, struct error *e)
 {
-	static const char *const names[] = { "NO", "BAD", "BYE" };
 	int code = response_error(outcome->status, outcome->code, context);
+	bool has_code = outcome->code[0] != '\0';
 
-	return error_set(e, code, "%s answered %s%s%s%s %s", what, names[outcome->status],
-	    outcome->code[0] == '\0' ? "" : " [", outcome->code,
-	    outcome->code[0] == '\0' ? "" : "]", outcome->text);
+	error_set(e, code, "%s answered %s%s%s%s %s", what,
+	    outcome->status == RESPONSE_NO ? "NO" : "BAD", has_code ? " [" : "", outcome->code,
+	    has_code ? "]" : "", outcome->text);
+	if (code == ERR_PROTOCOL)
+		imap_fail(imap, code, "%s answered BAD: %s", what, outcome->text);
+	return code;
 }
 
 int
-imap_simple(struct imap *imap, const char *text, const char *what, uint64_t budget,
-    enum response_context context, struct error *e)
+imap_simple(struct imap *imap, const char *text, const char *what, enum response_context context,
+    struct error *e)
 {
 	struct imap_outcome outcome;
 
-	if (imap_command(imap, text, GUARD_EXPECT_RESPONSE, budget, &outcome) != 0) {
+	if (imap_command(imap, text, GUARD_EXPECT_RESPONSE, &outcome) != 0) {
 		imap_dead_error(imap, e);
 		error_prefix(e, "%s", what);
 		return imap->error.code;
 	}
-	return outcome.ok ? 0 : imap_refused(&outcome, what, context, e);
+	return outcome.ok ? 0 : imap_refused(imap, &outcome, what, context, e);
 }

@@ -19,7 +19,6 @@ read_greeting(struct imap *imap, mailstream *stream, struct error *e)
 {
 	int rc;
 
-	guard_expect(&imap->guard, GUARD_EXPECT_GREETING, IMAP_BUDGET);
 	imap->session->imap_stream = stream;
 	rc = mailimap_connect(imap->session, stream);
 	/* On failure libetpan may have let go of the stream; the connection owns it all the same.
@@ -42,7 +41,7 @@ upgrade(struct imap *imap, struct error *e)
 	struct imap_outcome outcome;
 	int rc;
 
-	rc = imap_command(imap, "STARTTLS", GUARD_EXPECT_RESPONSE, IMAP_BUDGET, &outcome);
+	rc = imap_command(imap, "STARTTLS", GUARD_EXPECT_RESPONSE, &outcome);
 	if (rc != 0)
 		return imap_dead_error(imap, e);
 	if (!outcome.ok) {

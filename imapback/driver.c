@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "fiberio/fiber.h"
 #include "imapback/imap_internal.h"
 
@@ -17,6 +18,8 @@ enum {
 	INPUT_LARGE = 65536,	 /* while a body is poured */
 	RATE_PERIOD_MS = 60000,	 /* the rate is judged after so much waiting */
 	RATE_OCTETS = 1024 * 60, /* that must have come by then */
+	HITS_MORE =
+	    100000, /* search results beyond the messages known of: new ones may have come */
 };
 
 int
@@ -35,12 +38,14 @@ imap_fail(struct imap *imap, int code, const char *format, ...)
 }
 
 /* A server that drips holds a fiber for ever without ever timing out (security: slow drip). Only
- * the time spent waiting for it counts: while our client is slow, the server is not to blame. */
+ * the time spent waiting for it counts: while our client is slow, the server is not to blame.
+ * Between two lines it may be busy with the command, and many then say so from time to time, so
+ * that it has ten times as long. */
 static int
 judge_rate(struct imap *imap, size_t got, uint64_t waited_ms)
 {
 	imap->slow_octets += got;
-	imap->slow_ms += waited_ms;
+	imap->slow_ms += guard_is_idle(&imap->guard) ? waited_ms / 10 : waited_ms;
 	if (imap->slow_ms < RATE_PERIOD_MS)
 		return 0;
 	if (imap->slow_octets < RATE_OCTETS)
@@ -92,10 +97,48 @@ begin_body(struct imap *imap, const struct guard_event *event)
 	if (event->uid != 0 && event->uid != op->uid)
 		return imap_fail(imap, ERR_PROTOCOL, "the server sent UID %u instead of %u",
 		    (unsigned) event->uid, (unsigned) op->uid);
+	if (event->origin != op->offset || event->number > op->octets)
+		return imap_fail(imap, ERR_PROTOCOL, "the server sent another part of the message");
 	op->body_begun = true;
 	if ((rc = op->sink->begin(op->sink, event->number)) != 0)
 		return imap_fail(imap, rc, "delivery: %s", error_name(rc));
 	return 0;
+}
+
+/* Keeps a search result. A server may send them in any order. */
+static int
+keep_hit(struct imap *imap, uint64_t uid)
+{
+	const struct mailimap_selection_info *info = imap->session->imap_selection_info;
+	struct imap_operation *op = &imap->operation;
+	size_t room = op->hit_room == 0 ? 64 : op->hit_room * 2;
+	uint32_t *hits;
+
+	if (uid == 0 || info == NULL || op->hit_count >= (size_t) info->sel_exists + HITS_MORE)
+		return imap_fail(
+		    imap, ERR_PROTOCOL, "a search result with more than the mailbox can hold");
+	if (op->hit_count == op->hit_room) {
+		if ((hits = realloc(op->hits, room * sizeof(*hits))) == NULL)
+			return imap_fail(imap, ERR_NO_MEMORY, "out of memory");
+		op->hits = hits;
+		op->hit_room = room;
+	}
+	op->hits[op->hit_count++] = (uint32_t) uid;
+	return 0;
+}
+
+/* The connection ends by a rule of the guard's, or by BYE. */
+static int
+take_refusal(struct imap *imap)
+{
+	const struct guard_answer *answer = guard_answer(&imap->guard);
+	char said[128] = "";
+
+	if (answer->status == GUARD_BYE)
+		text_escape(answer->text, answer->text_len, said, sizeof(said));
+	return imap_fail(imap, guard_error(&imap->guard), "%s%s%s%s %s", guard_reason(&imap->guard),
+	    answer->code[0] == '\0' ? "" : " [", answer->code, answer->code[0] == '\0' ? "" : "]",
+	    said);
 }
 
 /* Does what the guard took out of the stream. The sink may suspend. */
@@ -117,15 +160,14 @@ take_event(struct imap *imap, const struct guard_event *event)
 	case GUARD_BODY_END:
 		op->body_complete = true;
 		break;
-	case GUARD_SEARCH_HIT:
-		if (event->number == 0 || event->number > UINT32_MAX)
-			return imap_fail(imap, ERR_PROTOCOL, "UID out of range in a search result");
-		if ((rc = uidset_add(op->found, (uint32_t) event->number)) != 0)
-			return imap_fail(imap, rc, "search result: %s", error_name(rc));
+	case GUARD_LISTED:
+		if ((rc = op->each(op->each_ctx, event->uid, event->number, event->deleted)) != 0)
+			return imap_fail(imap, rc, "listing: %s", error_name(rc));
 		break;
+	case GUARD_SEARCH_HIT:
+		return keep_hit(imap, event->number);
 	case GUARD_REFUSED:
-		return imap_fail(
-		    imap, guard_error(&imap->guard), "refused: %s", guard_reason(&imap->guard));
+		return take_refusal(imap);
 	}
 	return 0;
 }
@@ -137,16 +179,21 @@ driver_read(mailstream_low *low, void *buf, size_t room)
 	size_t written = 0;
 
 	while (written == 0) {
-		struct guard_event event = { .kind = GUARD_NOTHING };
+		const char *in = imap->in == NULL ? "" : imap->in + imap->in_at;
+		struct guard_event event;
 
 		if (imap->dead)
 			return -1;
-		if (imap->in_at == imap->in_end && refill(imap) != 0)
-			return -1;
-		imap->in_at += guard_feed(&imap->guard, imap->in + imap->in_at,
-		    imap->in_end - imap->in_at, buf, room, &written, &event);
+		imap->in_at += guard_feed(
+		    &imap->guard, in, imap->in_end - imap->in_at, buf, room, &written, &event);
 		if (take_event(imap, &event) != 0)
 			return -1;
+		if (written > 0 || event.kind != GUARD_NOTHING)
+			continue;
+		if (guard_is_halted(&imap->guard))
+			imap_fail(imap, ERR_PROTOCOL, "the answer to the command is no answer");
+		else
+			refill(imap);
 	}
 	return (ssize_t) written;
 }

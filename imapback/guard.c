@@ -1,13 +1,6 @@
-/* guard.c - see guard.h.
- *
- * The head of a line (its tag or "*", number and keyword) is held back until the kind of the
- * response is known. Then the line is either free text (RFC 3501 section 7.1), or a FETCH response,
- * read strictly by its grammar, or something else with structure, of which only quotes, literals
- * and parentheses are understood. Kinds that nobody here needs are swallowed, and so are keywords
- * among flags and the arguments of response codes that mean nothing to us. */
+/* guard.c - the stream through the wire guard: lines, strings, structure, limits; see guard.h. What
+ * the single kinds of responses are made of is in guard_head.c, guard_text.c and guard_fetch.c. */
 #include "imapback/guard.h"
-
-#include <string.h>
 
 #include "imapback/guard_internal.h"
 
@@ -24,13 +17,27 @@ guard_expect(struct guard *g, enum guard_expectation expectation, uint64_t budge
 {
 	g->expectation = expectation;
 	g->budget = budget;
-	g->diverted = false;
+	g->parsed = 0;
+	g->diverted = g->halted = false;
+	g->answer = (struct guard_answer){ .status = GUARD_NO_ANSWER };
 }
 
 bool
 guard_is_idle(const struct guard *g)
 {
 	return g->state == HEAD && g->word_len == 0 && g->out_len == 0;
+}
+
+bool
+guard_is_halted(const struct guard *g)
+{
+	return g->halted;
+}
+
+const struct guard_answer *
+guard_answer(const struct guard *g)
+{
+	return &g->answer;
 }
 
 const char *
@@ -45,68 +52,238 @@ guard_error(const struct guard *g)
 	return g->error;
 }
 
+/* ---- strings ---- */
+
+/* An octet of a string: the parser gets it unless the string is part of a value that it does not
+ * get. */
+static enum guard_action
+string_octet(const struct guard *g)
+{
+	return g->after == FETCH_SKIP ? DROP : PASS;
+}
+
+static bool
+is_body(const struct guard *g)
+{
+	return g->after == FETCH_NEXT;
+}
+
+enum guard_action
+guard_begin_quoted(struct guard *g, enum guard_state after)
+{
+	g->after = after;
+	return go(g, QUOTED, string_octet(g));
+}
+
+static enum guard_action
+in_quoted(struct guard *g, char c)
+{
+	if (c == '\r')
+		return refuse(g, "line end in a quoted string");
+	if (g->state == QUOTED_ESCAPE)
+		return go(g, QUOTED, string_octet(g));
+	if (c == '\\')
+		return go(g, QUOTED_ESCAPE, string_octet(g));
+	if (c == '"')
+		return go(g, (enum guard_state) g->after, string_octet(g));
+	return string_octet(g);
+}
+
+enum guard_action
+guard_begin_literal(struct guard *g, enum guard_state after)
+{
+	g->after = after;
+	begin_number(g);
+	return go(g, LITERAL_SIZE, string_octet(g));
+}
+
+static enum guard_action
+in_literal_size(struct guard *g, char c)
+{
+	uint64_t max = is_body(g) ? INT64_MAX : GUARD_LITERAL_MAX;
+
+	if (is_digit(c)) {
+		if (!add_digit(g, c, max))
+			return refuse(g, "literal too large");
+		return is_body(g) ? DROP : string_octet(g);
+	}
+	if (c != '}' || g->digits == 0)
+		return refuse(g, "malformed literal");
+	if (is_body(g)) /* the parser gets "{0}" */
+		emit(g, "0", 1);
+	return go(g, LITERAL_CR, string_octet(g));
+}
+
+static enum guard_action
+in_literal_lf(struct guard *g, struct guard_event *event)
+{
+	g->line = 0;
+	g->left = g->number;
+	if (!is_body(g))
+		return go(g, g->left == 0 ? (enum guard_state) g->after : LITERAL, string_octet(g));
+	event->kind = GUARD_BODY_BEGIN;
+	event->number = g->number;
+	event->uid = g->uid;
+	event->origin = g->origin;
+	emit(g, "\n", 1);
+	return go(g, BODY, EVENT);
+}
+
+static enum guard_action
+in_literal(struct guard *g)
+{
+	if (--g->left == 0)
+		g->state = g->after;
+	return string_octet(g);
+}
+
+/* ---- structure ---- */
+
+/* Octets of an atom (RFC 3501 section 9, ATOM-CHAR). */
+static bool
+is_atom_char(char c)
+{
+	return c > ' ' && c < 0x7f && strchr("(){%*\"\\]", c) == NULL;
+}
+
+enum guard_action
+guard_in_words(struct guard *g, char c)
+{
+	if (!is_atom_char(c)) {
+		g->blank = g->blank || c == ' ';
+		return DROP;
+	}
+	if (g->blank)
+		emit(g, " ", 1);
+	g->blank = false;
+	return PASS;
+}
+
+static enum guard_action
+in_data(struct guard *g, char c)
+{
+	switch (c) {
+	case '(':
+		return ++g->depth > GUARD_DEPTH_MAX ? refuse(g, "parentheses nested too deeply")
+						    : PASS;
+	case ')':
+		if (g->depth == 0)
+			return refuse(g, "closing parenthesis without an opening one");
+		g->depth--;
+		return PASS;
+	case '"':
+		return guard_begin_quoted(g, DATA);
+	case '{':
+		return guard_begin_literal(g, DATA);
+	case '~':
+		return g->forward ? refuse(g, "binary literal") : DROP;
+	case '\r':
+		if (g->depth > 0)
+			return refuse(g, "line end inside parentheses");
+		return go(g, LF_EXPECTED, PASS);
+	default:
+		return PASS;
+	}
+}
+
+/* ---- search results ---- */
+
+static enum guard_action
+end_of_hit(struct guard *g, char c, struct guard_event *event)
+{
+	bool hit = g->digits > 0;
+
+	if (c == '\r')
+		g->state = LF_EXPECTED;
+	if (c == '(')
+		g->state = SEARCH_MODSEQ;
+	if (hit) {
+		event->kind = GUARD_SEARCH_HIT;
+		event->number = g->number;
+	}
+	begin_number(g);
+	return hit ? EVENT : DROP;
+}
+
+static enum guard_action
+in_search(struct guard *g, char c, struct guard_event *event)
+{
+	g->line = 0; /* any number of results is fine, as long as the budget lasts */
+	if (is_digit(c))
+		return add_digit(g, c, UINT32_MAX) ? DROP : refuse(g, "number over 32 bits");
+	if (c == ' ' || c == '\r' || c == '(')
+		return end_of_hit(g, c, event);
+	return refuse(g, "search result that is no number");
+}
+
+static enum guard_action
+in_search_modseq(struct guard *g, char c)
+{
+	if (c == '\r')
+		return go(g, LF_EXPECTED, DROP);
+	return c == '"' || c == '{' ? refuse(g, "search result that is no number") : DROP;
+}
+
 /* ---- one octet ---- */
 
-static enum action
+static enum guard_action
 end_of_line(struct guard *g)
 {
-	if (g->expectation == GUARD_EXPECT_GREETING)
-		g->expectation = GUARD_EXPECT_RESPONSE;
+	g->halted = g->expectation == GUARD_EXPECT_GREETING || g->answering;
+	g->answering = false;
 	g->line = 0;
 	return begin_word(g, HEAD, PASS);
 }
 
-static enum action
-step(struct guard *g, char c, struct guard_event *event)
+static enum guard_action
+in_line(struct guard *g, char c, struct guard_event *event)
 {
-	switch ((enum state) g->state) {
+	switch ((enum guard_state) g->state) {
 	case HEAD:
 		return guard_in_head(g, c);
 	case LF_EXPECTED:
 		return c == '\n' ? end_of_line(g) : refuse(g, "line end that is not CRLF");
-	case TEXT_START:
-		return guard_in_text_start(g, c);
-	case CODE_NAME:
-		return guard_in_code_name(g, c);
-	case CODE_NUMBER:
-	case CODE_WORDS:
-	case CODE_FLAGS_OPEN:
-	case CODE_DROPPED:
-	case CODE_END:
-		return guard_in_code(g, c);
-	case FLAGS:
-		return guard_in_flags(g, c);
-	case TEXT:
-		return guard_in_text(g, c);
-	case WORDS:
-		return guard_in_words(g, c);
-	case DATA:
-		return guard_in_data(g, c);
-	case QUOTED:
-	case QUOTED_ESCAPE:
-		return guard_in_quoted(g, c);
-	case LITERAL_SIZE:
-		return guard_in_literal_size(g, c);
-	case LITERAL_CR:
-		return c == '\r' ? go(g, LITERAL_LF, PASS) : refuse(g, "malformed literal");
-	case LITERAL_LF:
-		return c == '\n' ? guard_in_literal_lf(g, event) : refuse(g, "malformed literal");
-	case LITERAL:
-		return guard_in_literal(g);
-	case SEARCH:
-		return guard_in_search(g, c, event);
-	case SEARCH_MODSEQ:
-		return guard_in_search_modseq(g, c);
 	case LINE_END:
 		return c == '\r' ? go(g, LF_EXPECTED, PASS)
 				 : refuse(g, "octets behind the end of a response");
+	case WORDS:
+		return c == '\r' ? go(g, LF_EXPECTED, PASS) : guard_in_words(g, c);
+	case DATA:
+		return in_data(g, c);
+	case SEARCH:
+		return in_search(g, c, event);
+	case SEARCH_MODSEQ:
+		return in_search_modseq(g, c);
 	default:
-		return guard_in_fetch(g, c);
+		return g->state >= FETCH_OPEN ? guard_in_fetch(g, c, event) : guard_in_text(g, c);
+	}
+}
+
+static enum guard_action
+step(struct guard *g, char c, struct guard_event *event)
+{
+	switch ((enum guard_state) g->state) {
+	case QUOTED:
+	case QUOTED_ESCAPE:
+		return in_quoted(g, c);
+	case LITERAL_SIZE:
+		return in_literal_size(g, c);
+	case LITERAL_CR:
+		return c == '\r' ? go(g, LITERAL_LF, string_octet(g))
+				 : refuse(g, "malformed literal");
+	case LITERAL_LF:
+		return c == '\n' ? in_literal_lf(g, event) : refuse(g, "malformed literal");
+	case LITERAL:
+		return in_literal(g);
+	case FLAGS:
+		return guard_in_flags(g, c);
+	default:
+		return in_line(g, c, event);
 	}
 }
 
 /* What holds for every octet that is not part of a diverted body. */
-static enum action
+static enum guard_action
 take(struct guard *g, char c, struct guard_event *event)
 {
 	bool line_feed = g->state == LF_EXPECTED || g->state == LITERAL_LF;
@@ -120,6 +297,8 @@ take(struct guard *g, char c, struct guard_event *event)
 		return refuse(g, "line over 65,536 octets");
 	if (c == '\n' && !line_feed && g->state != LITERAL)
 		return refuse(g, "line end that is not CRLF");
+	if (g->state == HEAD && g->word_len == 0)
+		g->forward = false;
 	return step(g, c, event);
 }
 
@@ -132,7 +311,7 @@ feed_body(struct guard *g, const char *in, size_t len, struct guard_event *event
 
 	if (g->left == 0) {
 		event->kind = GUARD_BODY_END;
-		g->state = g->after_quoted;
+		g->state = g->after;
 		return 0;
 	}
 	event->kind = GUARD_BODY_CHUNK;
@@ -142,7 +321,7 @@ feed_body(struct guard *g, const char *in, size_t len, struct guard_event *event
 	return n;
 }
 
-/* Writes what was held back; false when OUT is full before that is done. */
+/* Writes what is there for the parser; false when OUT is full before that is done. */
 static bool
 drain(struct guard *g, char *out, size_t room, size_t *written)
 {
@@ -150,7 +329,10 @@ drain(struct guard *g, char *out, size_t room, size_t *written)
 		out[(*written)++] = g->out[g->out_at++];
 	if (g->out_at < g->out_len)
 		return false;
+	g->parsed += g->out_len;
 	g->out_at = g->out_len = 0;
+	if (g->parsed > GUARD_PARSED_MAX)
+		refuse(g, "more data than the parser should hold");
 	return true;
 }
 
@@ -162,20 +344,19 @@ guard_feed(struct guard *g, const char *in, size_t len, char *out, size_t room, 
 
 	*written = 0;
 	*event = (struct guard_event){ .kind = GUARD_NOTHING };
-	while (g->reason == NULL && drain(g, out, room, written) && *written < room) {
-		enum action action;
+	while (drain(g, out, room, written) && *written < room && g->reason == NULL) {
+		enum guard_action action;
 
 		if (g->state == BODY && (g->left == 0 || at < len))
 			return at + feed_body(g, in + at, len - at, event);
-		if (at == len)
+		if (at == len || g->halted)
 			return at;
 		action = take(g, in[at], event);
 		if (action == REFUSE)
 			break;
 		at++;
-		/* Behind what was held back and this octet released, if there is any. */
 		if (action == PASS && g->forward)
-			g->out[g->out_len++] = in[at - 1];
+			emit(g, &in[at - 1], 1);
 		if (action == EVENT)
 			return at;
 	}

@@ -3,9 +3,10 @@
  * Every octet from the server passes this framing state machine (RFC 3501 sections 4 and 9: lines,
  * quoted strings, literals, parentheses). It refuses what would harm the parser behind it - endless
  * lines, deep nesting, numbers beyond 32 bits, literals nobody asked for, PREAUTH, more data than a
- * command may bring - and lets through only the kinds of responses that this program needs. What
- * the parser should not hold is taken out: message bodies and search results go to the caller as
- * events, and the parser sees an empty literal or an empty result in their place.
+ * command may bring - and the parser gets only the responses that this program needs, in the
+ * plainest form that they can have: free text, keywords and response codes without meaning for us
+ * are taken out, and so is what no parser should hold. Message bodies, listings and search results
+ * go to the caller as events.
  *
  * Pure: octets in, octets and events out; it allocates nothing. The input may be cut anywhere. An
  * error is final. */
@@ -18,14 +19,18 @@ enum {
 	GUARD_LINE_MAX = 65536,	   /* octets of a line, diverted ones not counted */
 	GUARD_LITERAL_MAX = 65536, /* octets of a literal that is not diverted */
 	GUARD_DEPTH_MAX = 64,	   /* open parentheses */
+	GUARD_PARSED_MAX = 262144, /* octets that the parser gets of the answer to one command; it
+				      holds them all */
 };
 
-/* What the command that runs now may bring. */
+/* What the command that runs now may bring besides its tagged answer. */
 enum guard_expectation {
 	GUARD_EXPECT_GREETING, /* the first line of a connection: untagged OK */
-	GUARD_EXPECT_RESPONSE, /* any response, no body, no search result (those are then refused)
-				*/
-	GUARD_EXPECT_BODY,     /* and one BODY[...] in a FETCH response, diverted */
+	GUARD_EXPECT_RESPONSE, /* CAPABILITY, EXISTS and response codes; all else is swallowed */
+	GUARD_EXPECT_ID,       /* and ID */
+	GUARD_EXPECT_LIST,     /* and FETCH responses, told as GUARD_LISTED */
+	GUARD_EXPECT_BODY,     /* and one BODY[] in a FETCH response, diverted */
+	GUARD_EXPECT_PART,     /* the same for BODY[]<origin> */
 	GUARD_EXPECT_SEARCH,   /* and SEARCH responses, diverted */
 };
 
@@ -34,6 +39,7 @@ enum guard_event_kind {
 	GUARD_BODY_BEGIN, /* a diverted body of event.number octets begins */
 	GUARD_BODY_CHUNK, /* octets of it: event.data, event.len, pointing into the input */
 	GUARD_BODY_END,	  /* all octets of it have come */
+	GUARD_LISTED,	  /* message event.uid has event.number octets */
 	GUARD_SEARCH_HIT, /* event.number is one number of a SEARCH response */
 	GUARD_REFUSED,	  /* the octets break a rule, which guard_reason names. Final. */
 };
@@ -42,31 +48,67 @@ struct guard_event {
 	enum guard_event_kind kind;
 	uint64_t number;
 	uint32_t uid; /* BODY_BEGIN: the UID item that came before it in the same response, or 0 */
+	uint32_t origin; /* BODY_BEGIN: where in the message the octets begin */
+	bool deleted;	 /* LISTED: flagged \Deleted */
 	const char *data;
 	size_t len;
 };
 
-enum { GUARD_HEAD_MAX = 48 }; /* octets of a line that are held until its kind is known */
+/* How a command ended, in the server's words. */
+enum guard_status {
+	GUARD_NO_ANSWER, /* it has not */
+	GUARD_OK,
+	GUARD_NO,
+	GUARD_BAD,
+	GUARD_BYE,
+};
 
-/* The state between two octets; nobody but guard.c looks into it. */
+enum {
+	GUARD_CODE_MAX = 32,  /* octets of the name of a response code, with the final NUL */
+	GUARD_TEXT_MAX = 120, /* of the text, which is cut */
+};
+
+struct guard_answer {
+	enum guard_status status;
+	char tag[16];
+	char code[GUARD_CODE_MAX]; /* e.g. "AUTHENTICATIONFAILED"; "" for none, or one too long to
+				      have a meaning */
+	char text[GUARD_TEXT_MAX]; /* foreign octets */
+	size_t text_len;
+};
+
+enum {
+	GUARD_WORD_MAX = 48
+}; /* octets of a word, or of the head of a line until its kind is known */
+
+/* The state between two octets; nobody but guard*.c looks into it. */
 struct guard {
 	enum guard_expectation expectation;
-	uint64_t budget;       /* octets that may still come */
-	const char *reason;    /* NULL: nothing was refused */
-	int error;	       /* what that amounts to */
-	unsigned state;	       /* where in the grammar, see guard.c */
-	unsigned after_quoted; /* the state behind the string or list of flags that is open */
-	uint32_t line;	       /* octets of the current line */
-	uint32_t depth;	       /* open parentheses */
-	uint64_t number;       /* of a number or literal size that is being read */
+	uint64_t budget;    /* octets that may still come */
+	uint32_t parsed;    /* octets that the parser got */
+	const char *reason; /* NULL: nothing was refused */
+	int error;	    /* what that amounts to */
+	unsigned state;	    /* where in the grammar, see guard_internal.h */
+	unsigned after;	    /* the state behind the string or list of flags that is open */
+	uint32_t line;	    /* octets of the current line */
+	uint32_t depth;	    /* open parentheses */
+	uint64_t number;    /* that is being read */
 	uint32_t digits;
-	uint64_t left;		   /* octets of the open literal */
-	uint32_t uid;		   /* of the current FETCH response */
-	bool forward;		   /* the current line is for the parser */
-	bool diverted;		   /* a body was taken out since guard_expect */
-	char word[GUARD_HEAD_MAX]; /* the word that is being read */
+	uint64_t left; /* octets of the open literal */
+	uint32_t uid;  /* of the current FETCH response, as are the next three */
+	uint64_t size;
+	bool has_size;
+	bool deleted;
+	uint32_t origin; /* of the body that is announced */
+	bool forward;	 /* the octets are for the parser */
+	bool blank;	 /* a blank goes before the next word */
+	bool answering;	 /* the current line is the answer below */
+	bool diverted;	 /* a body has come since guard_expect */
+	bool halted;	 /* the answer is complete: what follows waits for guard_expect */
+	struct guard_answer answer;
+	char word[GUARD_WORD_MAX]; /* the word that is being read */
 	uint32_t word_len;
-	char out[GUARD_HEAD_MAX + 16]; /* for the parser, before anything else */
+	char out[2 * GUARD_WORD_MAX]; /* for the parser, before anything else */
 	uint32_t out_at, out_len;
 };
 
@@ -74,7 +116,9 @@ struct guard {
 void guard_init(struct guard *g);
 
 /* To be called when a command is sent (and, with GUARD_EXPECT_GREETING, at the start): BUDGET is
- * how many octets of response data, diverted ones not counted, may come until the next call. */
+ * how many octets of response data, bodies not counted, may come until the next call. Behind the
+ * greeting, and behind a tagged answer, nothing is taken before that: what a server sends ahead of
+ * its turn is not taken for part of an answer. */
 void guard_expect(struct guard *g, enum guard_expectation expectation, uint64_t budget);
 
 /* Takes octets of IN (LEN) and writes what the parser may see to OUT (ROOM, at least 1), until the
@@ -87,8 +131,14 @@ size_t guard_feed(struct guard *g, const char *in, size_t len, char *out, size_t
 /* Whether the guard is between two lines: nothing has begun that is not complete. */
 bool guard_is_idle(const struct guard *g);
 
+/* Whether it takes nothing more before guard_expect. */
+bool guard_is_halted(const struct guard *g);
+
+/* The tagged answer that came since guard_expect, or BYE. */
+const struct guard_answer *guard_answer(const struct guard *g);
+
 /* Which rule was broken, in a few words of ours, e.g. "line over 65,536 octets", and the error that
  * it amounts to: mostly ERR_PROTOCOL; ERR_PERMANENT for PREAUTH, which only somebody's work on the
- * configuration can change; ERR_TEMPORARY for a server that greets with BYE. */
+ * configuration can change; ERR_TEMPORARY for BYE. */
 const char *guard_reason(const struct guard *g);
 int guard_error(const struct guard *g);

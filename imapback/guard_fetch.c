@@ -1,111 +1,264 @@
-/* guard_fetch.c - FETCH responses (RFC 3501 section 7.4.2), of which only the items that we ask for
- * may come. */
+/* guard_fetch.c - FETCH responses (RFC 3501 section 7.4.2).
+ *
+ * libetpan holds all lines of an answer until its end, a listing of a million messages as well, so
+ * listings are read here. Of the answer to a fetch it gets the responses with a body, reduced to
+ * UID and body: what other clients did to flags of other messages meanwhile is no business of a
+ * fetch. */
+#include <stdio.h>
+
 #include "imapback/guard_internal.h"
 
-/* The name of an item is complete; its value follows. */
-static enum action
-end_of_item(struct guard *g)
+void
+guard_begin_fetch(struct guard *g)
 {
-	begin_number(g);
-	if (is_word(g, "UID") || is_word(g, "RFC822.SIZE"))
-		return go(g, FETCH_NUMBER, PASS);
-	if (is_word(g, "FLAGS"))
-		return go(g, FETCH_FLAGS_OPEN, PASS);
-	if (is_word(g, "MODSEQ"))
-		return go(g, FETCH_MODSEQ_OPEN, PASS);
-	if (is_word(g, "INTERNALDATE"))
-		return go(g, FETCH_DATE, PASS);
-	if (g->word_len >= 6 && text_is_word(g->word, 6, "BODY[]")) {
-		if (g->word_len == 6)
-			return go(g, FETCH_BODY, PASS);
-		/* "<origin>" of a partial fetch */
-		for (uint32_t i = 7; i + 1 < g->word_len; i++)
-			if (!is_digit(g->word[i]) || !add_digit(g, g->word[i], UINT32_MAX))
-				return refuse(g, "malformed origin of a body");
-		if (g->digits > 0 && g->word[6] == '<' && g->word[g->word_len - 1] == '>')
-			return go(g, FETCH_BODY, PASS);
-	}
-	return refuse(g, "item in FETCH that nobody asked for");
+	g->uid = 0;
+	g->size = 0;
+	g->has_size = false;
+	g->deleted = false;
 }
 
-static enum action
-in_fetch_item(struct guard *g, char c)
+/* The value of an item begins that does not matter. */
+static enum guard_action
+skip_value(struct guard *g)
+{
+	g->depth = 0;
+	return go(g, FETCH_SKIP, DROP);
+}
+
+/* The name of the item is BODY[] or BODY[]<origin>: sets the origin, and whether there is one. */
+static bool
+is_body_name(struct guard *g, bool *part)
+{
+	uint64_t origin = 0;
+
+	*part = g->word_len > 6;
+	if (g->word_len < 6 || !text_is_word(g->word, 6, "BODY[]"))
+		return false;
+	if (*part && (g->word[6] != '<' || g->word[g->word_len - 1] != '>' ||
+			 text_to_number(g->word + 7, g->word_len - 8, UINT32_MAX, &origin) != 0))
+		return false;
+	g->origin = (uint32_t) origin;
+	return true;
+}
+
+/* The parser gets what came before the body, in its plainest form, and from here on what comes. */
+static void
+begin_body_item(struct guard *g, bool part)
+{
+	char text[64];
+	int len;
+
+	g->forward = true;
+	len = g->uid == 0
+		  ? snprintf(text, sizeof(text), "* 1 FETCH (BODY[]")
+		  : snprintf(text, sizeof(text), "* 1 FETCH (UID %u BODY[]", (unsigned) g->uid);
+	emit(g, text, (size_t) len);
+	if (!part)
+		return;
+	len = snprintf(text, sizeof(text), "<%u>", (unsigned) g->origin);
+	emit(g, text, (size_t) len);
+}
+
+/* The name of an item is complete; its value follows. */
+static enum guard_action
+end_of_item(struct guard *g)
+{
+	bool part;
+
+	begin_number(g);
+	if (is_word(g, "UID") || is_word(g, "RFC822.SIZE"))
+		return go(g, FETCH_NUMBER, DROP);
+	if (is_word(g, "FLAGS"))
+		return go(g, FETCH_FLAGS_OPEN, DROP);
+	if (g->word_len < 5 || !text_is_word(g->word, 5, "BODY["))
+		return skip_value(g);
+	if (g->expectation == GUARD_EXPECT_LIST || g->diverted)
+		return refuse(g, "body that nobody asked for");
+	if (!is_body_name(g, &part) || (part && g->expectation != GUARD_EXPECT_PART))
+		return refuse(g, "another part of the message than was asked for");
+	if (g->forward)
+		return refuse(g, "two bodies in one response");
+	begin_body_item(g, part);
+	return go(g, FETCH_BODY, PASS);
+}
+
+static enum guard_action
+in_item(struct guard *g, char c)
 {
 	if (c == ' ')
 		return end_of_item(g);
-	if ((unsigned char) c <= ' ' || c == '(' || c == ')' || c == '"' || c == '{')
+	if ((unsigned char) c <= ' ' || c == '(' || c == ')' || c == '"' || c == '{' ||
+	    !add_to_word(g, c))
 		return refuse(g, "malformed FETCH response");
-	return add_to_word(g, c) ? PASS : refuse(g, "item in FETCH that nobody asked for");
+	return DROP;
 }
 
-static enum action
-in_fetch_next(struct guard *g, char c)
+/* The response is complete. */
+static enum guard_action
+end_of_response(struct guard *g, struct guard_event *event)
+{
+	g->state = LINE_END;
+	if (g->expectation != GUARD_EXPECT_LIST || g->uid == 0 || !g->has_size)
+		return PASS;
+	event->kind = GUARD_LISTED;
+	event->uid = g->uid;
+	event->number = g->size;
+	event->deleted = g->deleted;
+	return EVENT;
+}
+
+/* Behind a value. */
+static enum guard_action
+in_next(struct guard *g, char c, struct guard_event *event)
 {
 	if (c == ' ')
-		return begin_word(g, FETCH_ITEM, PASS);
-	return c == ')' ? go(g, LINE_END, PASS) : refuse(g, "malformed FETCH response");
+		return begin_word(g, FETCH_ITEM, DROP);
+	return c == ')' ? end_of_response(g, event) : refuse(g, "malformed FETCH response");
 }
 
-static enum action
-in_fetch_number(struct guard *g, char c)
+static void
+note_uid(struct guard *g)
 {
-	if (is_digit(c))
-		return add_digit(g, c, UINT32_MAX) ? PASS : refuse(g, "number over 32 bits");
+	char text[16];
+	int len;
+
+	g->uid = (uint32_t) g->number;
+	if (!g->forward)
+		return;
+	len = snprintf(text, sizeof(text), " UID %u", (unsigned) g->uid);
+	emit(g, text, (size_t) len);
+}
+
+static enum guard_action
+in_number(struct guard *g, char c, struct guard_event *event)
+{
+	bool is_uid = is_word(g, "UID");
+
+	if (is_digit(c)) /* sizes have 63 bits (RFC 9051 section 9, number64) */
+		return add_digit(g, c, is_uid ? UINT32_MAX : INT64_MAX)
+			   ? DROP
+			   : refuse(g, "number out of range");
 	if (g->digits == 0)
 		return refuse(g, "malformed FETCH response");
-	if (is_word(g, "UID"))
-		g->uid = (uint32_t) g->number;
-	return in_fetch_next(g, c);
+	if (is_uid)
+		note_uid(g);
+	else {
+		g->size = g->number;
+		g->has_size = true;
+	}
+	return in_next(g, c, event);
 }
 
-/* "(n)", of 63 bits (RFC 7162 section 3.1.4). */
-static enum action
-in_fetch_modseq(struct guard *g, char c)
+static enum guard_action
+in_skipped(struct guard *g, char c, struct guard_event *event)
 {
-	if (is_digit(c))
-		return add_digit(g, c, INT64_MAX) ? PASS : refuse(g, "number over 63 bits");
-	return c == ')' && g->digits > 0 ? go(g, FETCH_NEXT, PASS)
-					 : refuse(g, "malformed FETCH response");
+	switch (c) {
+	case '(':
+		return ++g->depth > GUARD_DEPTH_MAX ? refuse(g, "parentheses nested too deeply")
+						    : DROP;
+	case ')':
+		if (g->depth == 0)
+			return in_next(g, c, event);
+		g->depth--;
+		return DROP;
+	case ' ':
+		return g->depth == 0 ? in_next(g, c, event) : DROP;
+	case '"':
+		return guard_begin_quoted(g, FETCH_SKIP);
+	case '{':
+		return guard_begin_literal(g, FETCH_SKIP);
+	case '\r':
+		return refuse(g, "malformed FETCH response");
+	default:
+		return DROP;
+	}
 }
 
-static enum action
-in_fetch_body(struct guard *g, char c)
+static enum guard_action
+in_body(struct guard *g, char c)
 {
-	if (c == 'N' || c == 'n')
+	if (c == 'N' || c == 'n') {
+		g->word_len = 0;
+		add_to_word(g, c);
 		return go(g, FETCH_NIL, PASS);
-	if (g->expectation != GUARD_EXPECT_BODY || g->diverted)
-		return refuse(g, "body that nobody asked for");
-	if (c == '"')
-		return guard_begin_quoted(g, FETCH_NEXT);
-	return c == '{' ? guard_begin_literal(g, FETCH_NEXT)
-			: refuse(g, "malformed FETCH response");
+	}
+	if (c != '"' && c != '{')
+		return refuse(g, "malformed FETCH response");
+	g->diverted = true;
+	return c == '"' ? guard_begin_quoted(g, FETCH_NEXT) : guard_begin_literal(g, FETCH_NEXT);
 }
 
-enum action
-guard_in_fetch(struct guard *g, char c)
+static enum guard_action
+in_nil(struct guard *g, char c, struct guard_event *event)
 {
-	switch ((enum state) g->state) {
+	if (c != ' ' && c != ')')
+		return add_to_word(g, c) ? PASS : refuse(g, "malformed FETCH response");
+	return is_word(g, "NIL") ? in_next(g, c, event) : refuse(g, "malformed FETCH response");
+}
+
+enum guard_action
+guard_in_fetch(struct guard *g, char c, struct guard_event *event)
+{
+	switch ((enum guard_state) g->state) {
 	case FETCH_OPEN:
-		return c == '(' ? begin_word(g, FETCH_ITEM, PASS)
+		return c == '(' ? begin_word(g, FETCH_ITEM, DROP)
 				: refuse(g, "malformed FETCH response");
 	case FETCH_ITEM:
-		return in_fetch_item(g, c);
+		return in_item(g, c);
 	case FETCH_NUMBER:
-		return in_fetch_number(g, c);
+		return in_number(g, c, event);
 	case FETCH_FLAGS_OPEN:
-		return c == '(' ? guard_begin_flags(g, FETCH_NEXT)
-				: refuse(g, "malformed list of flags");
-	case FETCH_MODSEQ_OPEN:
-		return c == '(' ? go(g, FETCH_MODSEQ, PASS) : refuse(g, "malformed FETCH response");
-	case FETCH_MODSEQ:
-		return in_fetch_modseq(g, c);
-	case FETCH_DATE:
-		return c == '"' ? guard_begin_quoted(g, FETCH_NEXT) : refuse(g, "malformed date");
+		if (c != '(')
+			return refuse(g, "malformed FETCH response");
+		g->after = FETCH_NEXT;
+		return begin_word(g, FLAGS, DROP);
 	case FETCH_BODY:
-		return in_fetch_body(g, c);
+		return in_body(g, c);
 	case FETCH_NIL:
-		return c == 'I' || c == 'i' || c == 'L' || c == 'l' ? PASS : in_fetch_next(g, c);
+		return in_nil(g, c, event);
+	case FETCH_SKIP:
+		return in_skipped(g, c, event);
 	default:
-		return in_fetch_next(g, c);
+		return in_next(g, c, event);
 	}
+}
+
+/* ---- lists of flags ---- */
+
+/* In PERMANENTFLAGS the parser gets the two that we store. Keywords may be anything, and some
+ * servers send what no grammar allows. */
+static void
+end_of_flag(struct guard *g)
+{
+	bool deleted = is_word(g, "\\Deleted");
+
+	if (g->after == FETCH_NEXT) {
+		g->deleted = g->deleted || deleted;
+		return;
+	}
+	if (!deleted && !is_word(g, "\\Seen"))
+		return;
+	if (g->blank)
+		emit(g, " ", 1);
+	emit(g, g->word, g->word_len);
+	g->blank = true;
+}
+
+enum guard_action
+guard_in_flags(struct guard *g, char c)
+{
+	if (c == '(' || c == '\r')
+		return refuse(g, "malformed list of flags");
+	if (c != ' ' && c != ')') {
+		/* One too long for the buffer is none of ours, and stays so. */
+		(void) add_to_word(g, c);
+		return DROP;
+	}
+	end_of_flag(g);
+	g->word_len = 0;
+	if (c == ' ')
+		return DROP;
+	/* The list of a FETCH is not for the parser. */
+	return g->after == FETCH_NEXT ? go(g, FETCH_NEXT, DROP)
+				      : go(g, (enum guard_state) g->after, PASS);
 }

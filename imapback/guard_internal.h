@@ -1,5 +1,5 @@
-/* guard_internal.h - the grammar of the wire guard: where it can be, and what becomes of an octet.
- * Not for other parts. */
+/* guard_internal.h - the grammar of the wire guard, shared by guard.c, guard_head.c, guard_text.c
+ * and guard_fetch.c. */
 #pragma once
 #include <string.h>
 
@@ -7,51 +7,52 @@
 #include "base/text.h"
 #include "imapback/guard.h"
 
-enum state {
+enum guard_state {
 	HEAD,	     /* collecting the head of a line in word */
 	LF_EXPECTED, /* CR was the end of a line */
-	TEXT_START,  /* the first octet of free text */
-	CODE_NAME,   /* inside "[", collecting the name of a response code */
-	CODE_NUMBER, /* its argument, by kind */
-	CODE_WORDS,
-	CODE_FLAGS_OPEN,
-	CODE_DROPPED,
-	CODE_END,
-	TEXT,
-	WORDS, /* of CAPABILITY */
-	DATA,  /* structure: of ID, and of what is swallowed */
+	LINE_END,    /* nothing but CRLF may follow */
+	WORDS,	     /* of CAPABILITY */
+	DATA,	     /* structure: of ID, and of what is swallowed */
+	SEARCH,
+	SEARCH_MODSEQ, /* "(MODSEQ n)" at its end (RFC 7162 section 3.1.5) */
+
 	QUOTED,
 	QUOTED_ESCAPE,
 	LITERAL_SIZE,
 	LITERAL_CR,
 	LITERAL_LF,
-	LITERAL, /* octets that the parser gets */
-	BODY,	 /* octets that it does not get */
-	SEARCH,
-	SEARCH_MODSEQ, /* "(MODSEQ n)" at its end (RFC 7162 section 3.1.5) */
+	LITERAL, /* octets that stay in the stream */
+	BODY,	 /* octets that go to the caller */
+	FLAGS,	 /* inside a list of flags */
+
+	TEXT_START,  /* the first octet of free text */
+	CODE_NAME,   /* inside "[", collecting the name of a response code */
+	CODE_NUMBER, /* its argument, by kind */
+	CODE_WORDS,
+	CODE_FLAGS_OPEN,
+	CODE_SKIP,
+	CODE_END,
+	TEXT,
+
 	FETCH_OPEN,
-	FETCH_ITEM,
+	FETCH_ITEM, /* the name of an item; then its value, by kind */
 	FETCH_NUMBER,
 	FETCH_FLAGS_OPEN,
-	FETCH_MODSEQ_OPEN,
-	FETCH_MODSEQ,
-	FETCH_DATE,
 	FETCH_BODY,
 	FETCH_NIL,
+	FETCH_SKIP,
 	FETCH_NEXT,
-	FLAGS,	  /* inside a list of flags; after_quoted says what comes behind it */
-	LINE_END, /* nothing but CRLF may follow */
 };
 
 /* What becomes of an octet. */
-enum action {
-	PASS,  /* the parser gets it, if it gets this line */
+enum guard_action {
+	PASS,  /* the parser gets it, if it gets this part of the line */
 	DROP,  /* nobody gets it */
 	EVENT, /* an event is filled in; the octet is used up */
 	REFUSE,
 };
 
-static inline enum action
+static inline enum guard_action
 refuse_with(struct guard *g, int error, const char *reason)
 {
 	g->reason = reason;
@@ -59,20 +60,26 @@ refuse_with(struct guard *g, int error, const char *reason)
 	return REFUSE;
 }
 
-static inline enum action
+static inline enum guard_action
 refuse(struct guard *g, const char *reason)
 {
 	return refuse_with(g, ERR_PROTOCOL, reason);
 }
 
-static inline enum action
-go(struct guard *g, enum state state, enum action action)
+static inline enum guard_action
+go(struct guard *g, enum guard_state state, enum guard_action action)
 {
 	g->state = state;
 	return action;
 }
 
-/* ---- words and numbers ---- */
+/* Octets of our own for the parser. No step writes more than a word and what goes around it. */
+static inline void
+emit(struct guard *g, const char *octets, size_t len)
+{
+	memcpy(g->out + g->out_len, octets, len);
+	g->out_len += (uint32_t) len;
+}
 
 static inline bool
 is_word(const struct guard *g, const char *word)
@@ -87,6 +94,13 @@ add_to_word(struct guard *g, char c)
 		return false;
 	g->word[g->word_len++] = c;
 	return true;
+}
+
+static inline enum guard_action
+begin_word(struct guard *g, enum guard_state state, enum guard_action action)
+{
+	g->word_len = 0;
+	return go(g, state, action);
 }
 
 static inline bool
@@ -115,44 +129,31 @@ begin_number(struct guard *g)
 	g->digits = 0;
 }
 
-static inline enum action
-begin_word(struct guard *g, enum state state, enum action action)
-{
-	g->word_len = 0;
-	return go(g, state, action);
-}
+/* ---- guard.c ---- */
 
-/* Octets that libetpan takes for part of an atom (RFC 3501 section 9, ATOM-CHAR). */
-static inline bool
-is_atom_char(char c)
-{
-	return c > ' ' && c < 0x7f && strchr("(){%*\"\\]", c) == NULL;
-}
+/* A quoted string, a literal or a list of flags begins; AFTER is the state behind it. */
+enum guard_action guard_begin_quoted(struct guard *g, enum guard_state after);
+enum guard_action guard_begin_literal(struct guard *g, enum guard_state after);
 
-/* ---- the parts of the grammar; each takes one octet and says what becomes of it ---- */
+/* Words with single blanks before them: C is one more octet of them. Octets that no atom has are
+ * dropped. */
+enum guard_action guard_in_words(struct guard *g, char c);
 
-/* guard_head.c: until the kind of a line is known */
-enum action guard_in_head(struct guard *g, char c);
+/* ---- guard_head.c: which kind of response a line is ---- */
 
-/* guard_text.c: free text, response codes, lists of flags. AFTER is the state behind the list. */
-enum action guard_in_text(struct guard *g, char c);
-enum action guard_in_text_start(struct guard *g, char c);
-enum action guard_in_code_name(struct guard *g, char c);
-enum action guard_in_code(struct guard *g, char c);
-enum action guard_begin_flags(struct guard *g, enum state after);
-enum action guard_in_flags(struct guard *g, char c);
+enum guard_action guard_in_head(struct guard *g, char c);
 
-/* guard_data.c: strings and literals (AFTER as above), structure, search results */
-enum action guard_begin_quoted(struct guard *g, enum state after);
-enum action guard_in_quoted(struct guard *g, char c);
-enum action guard_begin_literal(struct guard *g, enum state after);
-enum action guard_in_literal_size(struct guard *g, char c);
-enum action guard_in_literal_lf(struct guard *g, struct guard_event *event);
-enum action guard_in_literal(struct guard *g);
-enum action guard_in_words(struct guard *g, char c);
-enum action guard_in_data(struct guard *g, char c);
-enum action guard_in_search(struct guard *g, char c, struct guard_event *event);
-enum action guard_in_search_modseq(struct guard *g, char c);
+/* ---- guard_text.c: status responses ---- */
 
-/* guard_fetch.c: FETCH responses, strictly by their grammar */
-enum action guard_in_fetch(struct guard *g, char c);
+/* The line, whose head is in word, is free text from here on (RFC 3501 section 7.1); C is the octet
+ * behind the head. With ONLY_CODE, the parser needs it for the sake of a response code only. */
+enum guard_action guard_begin_text(struct guard *g, char c, bool only_code);
+enum guard_action guard_in_text(struct guard *g, char c);
+
+/* ---- guard_fetch.c: FETCH responses ---- */
+
+void guard_begin_fetch(struct guard *g);
+enum guard_action guard_in_fetch(struct guard *g, char c, struct guard_event *event);
+
+/* One more octet of a list of flags. */
+enum guard_action guard_in_flags(struct guard *g, char c);

@@ -1,152 +1,161 @@
-/* guard_text.c - what people read, and what stands in brackets before it (RFC 3501 section 7.1);
- * lists of flags. */
+/* guard_text.c - status responses: response code and free text (RFC 3501 section 7.1, RFC 5530).
+ *
+ * libetpan 1.9.4 was seen to crash on codes that it has a grammar for (in a greeting, without a
+ * text, with odd flags), and nobody needs most of them. So the parser gets the codes below, their
+ * arguments checked, and never the text. Code and text of the answer to the command are kept beside
+ * the stream. */
 #include "imapback/guard_internal.h"
 
-/* ---- lists of flags ---- */
+/* The codes that the parser gets, and how their arguments are read. */
+static const struct {
+	const char *name;
+	enum guard_state argument;
+} wanted[] = {
+	{ "CAPABILITY", CODE_WORDS },
+	{ "PERMANENTFLAGS", CODE_FLAGS_OPEN },
+	{ "READ-ONLY", CODE_END },
+	{ "READ-WRITE", CODE_END },
+	{ "UIDNEXT", CODE_NUMBER },
+	{ "UIDVALIDITY", CODE_NUMBER },
+};
 
-/* Keywords may be anything, and some servers send what no grammar allows; libetpan is known to fall
- * over such lists. Nobody here needs a keyword, so the parser sees the system flags only. */
-static bool
-is_system_flag(const struct guard *g)
+/* The end of the line, for the parser too if it got its beginning. */
+static enum guard_action
+end_of_text(struct guard *g)
 {
-	static const char *const flags[] = { "\\Answered", "\\Flagged", "\\Deleted", "\\Seen",
-		"\\Draft", "\\Recent" };
-
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-		if (is_word(g, flags[i]))
-			return !(g->after_quoted == CODE_END && i == 5); /* never permanent */
-	return false;
+	if (g->answering && g->answer.status == GUARD_BYE)
+		return refuse_with(g, ERR_TEMPORARY, "the server says BYE");
+	return go(g, LF_EXPECTED, PASS);
 }
 
-/* The list has been opened; AFTER is the state behind it. */
-enum action
-guard_begin_flags(struct guard *g, enum state after)
+/* The parser gets the head and, for the text, nothing but a blank: it wants that much. */
+static void
+release_line(struct guard *g)
 {
-	g->after_quoted = after;
-	begin_number(g); /* counts the flags passed on */
-	return begin_word(g, FLAGS, PASS);
+	emit(g, g->word, g->word_len);
+	emit(g, " ", 1);
+	g->forward = true;
 }
 
-enum action
-guard_in_flags(struct guard *g, char c)
+enum guard_action
+guard_begin_text(struct guard *g, char c, bool only_code)
 {
-	if (c == '(' || c == '"' || c == '{' || c == '\r')
-		return refuse(g, "malformed list of flags");
-	if (c != ' ' && c != ')') {
-		/* One too long for the buffer is no system flag, and stays none. */
-		(void) add_to_word(g, c);
-		return DROP;
-	}
-	if (is_system_flag(g)) {
-		if (g->number++ > 0)
-			g->out[g->out_len++] = ' ';
-		memcpy(g->out + g->out_len, g->word, g->word_len);
-		g->out_len += g->word_len;
-	}
+	if (!only_code)
+		release_line(g);
+	/* Else the head is kept: it is "* OK" or another as short, and all of them mean the same
+	 * here. */
 	g->word_len = 0;
-	return c == ')' ? go(g, (enum state) g->after_quoted, PASS) : DROP;
+	if (c == '\r')
+		return end_of_text(g);
+	return go(g, TEXT_START, DROP);
 }
 
-/* ---- free text ---- */
-
-enum action
-guard_in_text(struct guard *g, char c)
+static enum guard_action
+in_text(struct guard *g, char c)
 {
-	return c == '\r' ? go(g, LF_EXPECTED, PASS) : PASS;
+	if (c == '\r')
+		return end_of_text(g);
+	if (g->answering && g->answer.text_len < sizeof(g->answer.text))
+		g->answer.text[g->answer.text_len++] = c;
+	return go(g, TEXT, DROP);
 }
 
-enum action
-guard_in_text_start(struct guard *g, char c)
+/* A code that the parser gets; C, a blank or the bracket, ended its name. */
+static enum guard_action
+begin_argument(struct guard *g, char c, enum guard_state argument)
 {
-	/* libetpan skips any number of blanks before it looks for a code. */
-	if (c == ' ' || c == '\t')
-		return DROP;
-	if (c == '[')
-		return begin_word(g, CODE_NAME, DROP);
-	g->state = TEXT;
-	return guard_in_text(g, c);
-}
-
-/* Codes that libetpan reads by a grammar of their own, and nobody needs. It is known to fall over
- * malformed ones. */
-static bool
-is_unwanted_code(const struct guard *g)
-{
-	static const char *const codes[] = { "BADCHARSET", "APPENDUID", "COPYUID", "HIGHESTMODSEQ",
-		"NOMODSEQ", "MODIFIED", "CLOSED" };
-
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		if (is_word(g, codes[i]))
-			return true;
-	return g->word_len == 0;
-}
-
-/* The name of a response code is complete; C ended it. Arguments that are not needed are dropped.
- */
-static enum action
-end_of_code_name(struct guard *g, char c)
-{
-	enum state next = CODE_DROPPED;
-
-	/* In a greeting, libetpan 1.9.4 reads most codes through a null pointer. */
-	if (is_word(g, "CAPABILITY"))
-		next = CODE_WORDS;
-	else if (g->expectation == GUARD_EXPECT_GREETING) {
-		g->word[0] = 'X';
-		g->word_len = 1;
-	} else if (is_word(g, "UIDVALIDITY") || is_word(g, "UIDNEXT") || is_word(g, "UNSEEN"))
-		next = CODE_NUMBER;
-	else if (is_word(g, "PERMANENTFLAGS"))
-		next = CODE_FLAGS_OPEN;
-	else if (is_unwanted_code(g)) {
-		g->word[0] = 'X';
-		g->word_len = 1;
+	if ((c == ']') != (argument == CODE_END))
+		return refuse(g, "malformed response code");
+	if (!g->forward) {
+		emit(g, "* OK ", 5);
+		g->forward = true;
 	}
-	if (c == ']' && next != CODE_DROPPED)
-		return refuse(g, "response code without its argument");
-	g->out[g->out_len++] = '[';
-	memcpy(g->out + g->out_len, g->word, g->word_len);
-	g->out_len += g->word_len;
+	emit(g, "[", 1);
+	emit(g, g->word, g->word_len);
+	g->blank = true;
 	begin_number(g);
-	if (c == ']')
+	if (argument == CODE_END)
 		return go(g, TEXT, PASS);
-	return go(g, next, next == CODE_DROPPED ? DROP : PASS);
+	return argument == CODE_WORDS ? go(g, argument, DROP) : go(g, argument, PASS);
 }
 
-enum action
-guard_in_code_name(struct guard *g, char c)
+/* A code that the parser does not get. */
+static enum guard_action
+skip_argument(struct guard *g, char c)
+{
+	if (c == '\r') /* no code, then, but a text with a bracket */
+		return end_of_text(g);
+	return c == ']' ? go(g, TEXT, DROP) : go(g, CODE_SKIP, DROP);
+}
+
+static enum guard_action
+end_of_name(struct guard *g, char c)
+{
+	if (g->answering && g->word_len < sizeof(g->answer.code))
+		memcpy(g->answer.code, g->word, g->word_len);
+	/* Only CAPABILITY means anything in a greeting, and libetpan reads others there through a
+	 * null pointer. */
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (is_word(g, wanted[i].name) &&
+		    (i == 0 || g->expectation != GUARD_EXPECT_GREETING))
+			return begin_argument(g, c, wanted[i].argument);
+	return skip_argument(g, c);
+}
+
+static enum guard_action
+in_name(struct guard *g, char c)
 {
 	if (c == ' ' || c == ']')
-		return end_of_code_name(g, c);
-	if (!is_atom_char(c) || !add_to_word(g, c))
-		return refuse(g, "malformed response code");
+		return end_of_name(g, c);
+	if (c == '\r' || !add_to_word(g, c))
+		return skip_argument(g, c);
 	return DROP;
 }
 
-enum action
-guard_in_code(struct guard *g, char c)
+static enum guard_action
+in_number(struct guard *g, char c)
+{
+	if (is_digit(c))
+		return add_digit(g, c, UINT32_MAX) ? PASS : refuse(g, "number over 32 bits");
+	return c == ']' && g->digits > 0 ? go(g, TEXT, PASS) : refuse(g, "malformed response code");
+}
+
+static enum guard_action
+in_words(struct guard *g, char c)
 {
 	if (c == '\r')
-		return refuse(g, "response code without an end");
-	switch ((enum state) g->state) {
-	case CODE_NUMBER:
-		if (is_digit(c))
-			return add_digit(g, c, UINT32_MAX) ? PASS
-							   : refuse(g, "number over 32 bits");
-		break;
-	case CODE_WORDS:
-		if (c == ' ' || is_atom_char(c))
-			return PASS;
-		break;
-	case CODE_FLAGS_OPEN:
-		return c == '(' ? guard_begin_flags(g, CODE_END)
-				: refuse(g, "malformed list of flags");
-	case CODE_DROPPED:
-		if (c != ']')
+		return refuse(g, "malformed response code");
+	return c == ']' ? go(g, TEXT, PASS) : guard_in_words(g, c);
+}
+
+enum guard_action
+guard_in_text(struct guard *g, char c)
+{
+	switch ((enum guard_state) g->state) {
+	case TEXT_START:
+		if (c == ' ') /* some servers have more than one */
 			return DROP;
-		break;
+		return c == '[' ? begin_word(g, CODE_NAME, DROP) : in_text(g, c);
+	case CODE_NAME:
+		return in_name(g, c);
+	case CODE_NUMBER:
+		return in_number(g, c);
+	case CODE_WORDS:
+		return in_words(g, c);
+	case CODE_FLAGS_OPEN:
+		if (c != '(')
+			return refuse(g, "malformed response code");
+		/* One flag for a start that nobody asks about: libetpan cannot tell an empty list
+		 * from none at all. */
+		emit(g, "(\\Draft", 7);
+		g->after = CODE_END;
+		g->blank = true;
+		return begin_word(g, FLAGS, DROP);
+	case CODE_SKIP:
+		return skip_argument(g, c);
+	case CODE_END:
+		return c == ']' ? go(g, TEXT, PASS) : refuse(g, "malformed response code");
 	default:
-		break;
+		return in_text(g, c);
 	}
-	return c == ']' ? go(g, TEXT, PASS) : refuse(g, "malformed response code");
 }

@@ -66,7 +66,7 @@ imap_id(struct imap *imap, const char *name, const char *version, char *server, 
 	if ((imap->capabilities & IMAP_CAP_ID) == 0)
 		return 0;
 	snprintf(text, sizeof(text), "ID (\"name\" \"%s\" \"version\" \"%s\")", name, version);
-	if (imap_command(imap, text, GUARD_EXPECT_RESPONSE, IMAP_BUDGET, &outcome) != 0)
+	if (imap_command(imap, text, GUARD_EXPECT_ID, &outcome) != 0)
 		return imap_dead_error(imap, e);
 	if (outcome.ok && server != NULL && room > 0)
 		read_answer(imap, server, room);

@@ -12,12 +12,15 @@
 struct imap_operation {
 	struct octet_sink *sink; /* where a body goes */
 	uint32_t uid;		 /* whose body it must be */
+	uint64_t offset;	 /* where in the message it must begin */
+	uint64_t octets;	 /* and how much it may be at most */
 	bool body_begun;	 /* sink->begin was called */
 	bool body_complete;	 /* all announced octets were poured */
 	bool body_nil;		 /* the server answered NIL */
 	bool uid_confirmed;	 /* the response with the body bore the UID asked for */
-	struct uidset *found;	 /* where search results go */
-	imap_list_fn *each;	 /* who is told of listed messages */
+	uint32_t *hits;		 /* search results in the order of the server */
+	size_t hit_count, hit_room;
+	imap_list_fn *each; /* who is told of listed messages */
 	void *each_ctx;
 };
 
@@ -33,8 +36,8 @@ struct imap {
 	char *in; /* octets from the server not yet past the guard; NULL at rest */
 	size_t in_room, in_at, in_end;
 
-	uint64_t slow_octets; /* received, and milliseconds waited for them, since the rate was last
-				 judged */
+	uint64_t slow_octets; /* received for this command, and how long was waited for them, since
+				 the rate was last judged */
 	uint64_t slow_ms;
 
 	unsigned capabilities;
@@ -62,20 +65,20 @@ void imap_driver_rest(struct imap *imap);
 /* How a command ended, when the connection lives. */
 struct imap_outcome {
 	bool ok;		     /* tagged OK */
-	enum response_status status; /* else */
-	char code[32];		     /* the response code without brackets, "" for none */
+	enum response_status status; /* else: NO or BAD */
+	char code[GUARD_CODE_MAX];   /* the response code without brackets, "" for none */
 	char text[128];		     /* what the server said, escaped; for the log */
 };
 
-/* Sends TEXT as a command and reads all of its answer. BUDGET: octets of answers that it may bring.
- * Returns 0 with OUTCOME filled, or the reason why the connection is dead. */
+/* Sends TEXT as a command and reads all of its answer. Returns 0 with OUTCOME filled, or the reason
+ * why the connection is dead. */
 int imap_command(struct imap *imap, const char *text, enum guard_expectation expectation,
-    uint64_t budget, struct imap_outcome *outcome);
+    struct imap_outcome *outcome);
 
 /* The parts of imap_command, for commands in several pieces: sends the tag and TEXT without a line
  * end; reads the next line, which *LINE points to; takes the answer that begins with the line last
  * read. */
-int imap_send(struct imap *imap, const char *text);
+int imap_send(struct imap *imap, const char *text, enum guard_expectation expectation);
 int imap_read_line(struct imap *imap, const char **line);
 int imap_take_answer(struct imap *imap, struct imap_outcome *outcome);
 
@@ -84,22 +87,23 @@ int imap_write_raw(struct imap *imap, const void *octets, size_t len);
 
 /* As imap_command for commands that need nothing but a tagged OK; a refusal becomes an error code.
  * WHAT names the command in the text of E. */
-int imap_simple(struct imap *imap, const char *text, const char *what, uint64_t budget,
+int imap_simple(struct imap *imap, const char *text, const char *what,
     enum response_context context, struct error *e);
 
 /* Lets go of what only a running command needs. */
 void imap_rest(struct imap *imap);
 
-/* The error for a refused command. */
-int imap_refused(const struct imap_outcome *outcome, const char *what,
+/* The error for a refused command, in E; after BAD the connection is dead. */
+int imap_refused(struct imap *imap, const struct imap_outcome *outcome, const char *what,
     enum response_context context, struct error *e);
 
 /* Copies the reason of death into E; returns its code. */
 int imap_dead_error(const struct imap *imap, struct error *e);
 
 enum {
-	IMAP_BUDGET = 1 << 20,	   /* octets of answers to a command that should have few */
-	IMAP_MESSAGE_BUDGET = 512, /* and for each message that a command may speak of */
+	IMAP_BUDGET = 1 << 20, /* octets that the answer to any command may have */
+	IMAP_MESSAGE_BUDGET =
+	    512, /* and more for each message of the mailbox: others change flags and expunge */
 };
 
 /* ---- capability.c ---- */

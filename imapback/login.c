@@ -92,12 +92,16 @@ authenticate_plain(struct imap *imap, const struct credentials *c, struct imap_o
 		return imap_fail(imap, ERR_NO_MEMORY, "out of memory");
 	initial =
 	    (imap->capabilities & IMAP_CAP_SASL_IR) != 0 && message.len <= INITIAL_RESPONSE_MAX;
-	rc = imap_send(imap, initial ? "AUTHENTICATE PLAIN " : "AUTHENTICATE PLAIN\r\n");
+	rc = imap_send(imap, initial ? "AUTHENTICATE PLAIN " : "AUTHENTICATE PLAIN\r\n",
+	    GUARD_EXPECT_RESPONSE);
 	if (rc == 0 && !initial && (rc = await_continuation(imap, &go_on)) == 0 && !go_on)
 		goto answer;
 	if (rc == 0)
 		rc = imap_write_raw(imap, message.octets, message.len);
 	if (rc == 0)
+		rc = imap_read_line(imap, &line);
+	/* PLAIN has no second step: "*" calls it off (RFC 3501 section 6.2.2). */
+	if (rc == 0 && line[0] == '+' && (rc = imap_write_raw(imap, "*\r\n", 3)) == 0)
 		rc = imap_read_line(imap, &line);
 answer:
 	secret_free(&message);
@@ -165,7 +169,7 @@ login(struct imap *imap, const struct credentials *c, struct imap_outcome *outco
 	bool go_on;
 	int rc;
 
-	if ((rc = imap_send(imap, "LOGIN")) != 0)
+	if ((rc = imap_send(imap, "LOGIN", GUARD_EXPECT_RESPONSE)) != 0)
 		return rc;
 	if ((rc = send_argument(imap, c->user, strlen(c->user), &go_on)) != 0)
 		return rc;
@@ -204,7 +208,6 @@ imap_login(struct imap *imap, const struct credentials *c, struct error *e)
 		return error_set(e, ERR_PERMANENT,
 		    "the server offers no way to log in (no AUTH=PLAIN, LOGINDISABLED): is TLS "
 		    "missing?");
-	guard_expect(&imap->guard, GUARD_EXPECT_RESPONSE, IMAP_BUDGET);
 	rc = imap->mechanism[0] == 'P' ? authenticate_plain(imap, c, &outcome)
 				       : login(imap, c, &outcome);
 	if (rc != 0) {
@@ -213,7 +216,7 @@ imap_login(struct imap *imap, const struct credentials *c, struct error *e)
 		return rc;
 	}
 	if (!outcome.ok)
-		return imap_refused(&outcome, "login", RESPONSE_TO_LOGIN, e);
+		return imap_refused(imap, &outcome, "login", RESPONSE_TO_LOGIN, e);
 	imap->session->imap_state = MAILIMAP_STATE_AUTHENTICATED;
 	return imap_learn_capabilities(imap, e);
 }

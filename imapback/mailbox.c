@@ -73,12 +73,13 @@ imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, struc
 	if ((rc = quoted_name(name, quoted, e)) != 0)
 		return rc;
 	snprintf(text, sizeof(text), "SELECT %s", quoted);
-	if ((rc = imap_simple(imap, text, "SELECT", IMAP_BUDGET, RESPONSE_TO_SELECT, e)) != 0)
+	if ((rc = imap_simple(imap, text, "SELECT", RESPONSE_TO_SELECT, e)) != 0)
 		return rc;
 	imap->session->imap_state = MAILIMAP_STATE_SELECTED;
 	info = imap->session->imap_selection_info;
 	if (info->sel_uidvalidity == 0)
-		return error_set(e, ERR_PROTOCOL, "the server tells no UIDVALIDITY");
+		return error_set(e, imap_fail(imap, ERR_PROTOCOL, "no UIDVALIDITY"),
+		    "the server tells no UIDVALIDITY");
 	out->exists = info->sel_exists;
 	out->uidvalidity = info->sel_uidvalidity;
 	out->uidnext = info->sel_uidnext;
@@ -112,17 +113,6 @@ set_command(const char *before, const struct uid_range *ranges, size_t count, co
 	return text;
 }
 
-/* How much a server may say about COUNT ranges: EXPUNGE or FETCH for each message in them. */
-static uint64_t
-set_budget(const struct uid_range *ranges, size_t count)
-{
-	uint64_t messages = 0;
-
-	for (size_t i = 0; i < count; i++)
-		messages += (uint64_t) ranges[i].last - ranges[i].first + 1;
-	return IMAP_BUDGET + messages * IMAP_MESSAGE_BUDGET;
-}
-
 /* A command over a set that answers nothing of interest. */
 static int
 on_set(struct imap *imap, const char *what, const char *before, const struct uid_range *ranges,
@@ -135,7 +125,7 @@ on_set(struct imap *imap, const char *what, const char *before, const struct uid
 		return imap_dead_error(imap, e);
 	if ((text = set_command(before, ranges, count, after)) == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	rc = imap_simple(imap, text, what, set_budget(ranges, count), RESPONSE_TO_OTHER, e);
+	rc = imap_simple(imap, text, what, RESPONSE_TO_OTHER, e);
 	free(text);
 	return rc;
 }
@@ -163,12 +153,9 @@ imap_uid_expunge(struct imap *imap, const struct uid_range *ranges, size_t count
 int
 imap_expunge(struct imap *imap, struct error *e)
 {
-	const struct uid_range everything = { 1, UINT32_MAX };
-
 	if (imap->dead)
 		return imap_dead_error(imap, e);
-	return imap_simple(
-	    imap, "EXPUNGE", "EXPUNGE", set_budget(&everything, 1), RESPONSE_TO_OTHER, e);
+	return imap_simple(imap, "EXPUNGE", "EXPUNGE", RESPONSE_TO_OTHER, e);
 }
 
 int
@@ -183,19 +170,44 @@ imap_move(struct imap *imap, const struct uid_range *ranges, size_t count, const
 	return on_set(imap, "MOVE", "UID MOVE ", ranges, count, after, e);
 }
 
-/* Runs the search TEXT; its results go into FOUND as they arrive. */
 static int
-search(struct imap *imap, const char *text, uint64_t budget, struct uidset *found, struct error *e)
+compare_uids(const void *a, const void *b)
 {
+	uint32_t left = *(const uint32_t *) a, right = *(const uint32_t *) b;
+
+	return (left > right) - (left < right);
+}
+
+/* Adds the results to FOUND, in ascending order: in any other, a long list could cost a set more
+ * time than we have. */
+static int
+add_hits(struct imap_operation *op, struct uidset *found, struct error *e)
+{
+	qsort(op->hits, op->hit_count, sizeof(*op->hits), compare_uids);
+	for (size_t i = 0; i < op->hit_count; i++)
+		if (uidset_add(found, op->hits[i]) != 0)
+			return error_set(e, ERR_NO_MEMORY, "out of memory");
+	return 0;
+}
+
+/* Runs the search TEXT. */
+static int
+search(struct imap *imap, const char *text, struct uidset *found, struct error *e)
+{
+	struct imap_operation *op = &imap->operation;
 	struct imap_outcome outcome;
 	int rc;
 
-	imap->operation = (struct imap_operation){ .found = found };
-	rc = imap_command(imap, text, GUARD_EXPECT_SEARCH, budget, &outcome);
-	imap->operation.found = NULL;
-	if (rc != 0)
-		return imap_dead_error(imap, e);
-	return outcome.ok ? 0 : imap_refused(&outcome, "SEARCH", RESPONSE_TO_OTHER, e);
+	*op = (struct imap_operation){ 0 };
+	if (imap_command(imap, text, GUARD_EXPECT_SEARCH, &outcome) != 0)
+		rc = imap_dead_error(imap, e);
+	else if (!outcome.ok)
+		rc = imap_refused(imap, &outcome, "SEARCH", RESPONSE_TO_OTHER, e);
+	else
+		rc = op->hit_count == 0 ? 0 : add_hits(op, found, e);
+	free(op->hits);
+	*op = (struct imap_operation){ 0 };
+	return rc;
 }
 
 int
@@ -209,7 +221,7 @@ imap_search_uids(struct imap *imap, const struct uid_range *ranges, size_t count
 		return imap_dead_error(imap, e);
 	if ((text = set_command("UID SEARCH UID ", ranges, count, "")) == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	rc = search(imap, text, set_budget(ranges, count), found, e);
+	rc = search(imap, text, found, e);
 	free(text);
 	return rc;
 }
@@ -217,19 +229,15 @@ imap_search_uids(struct imap *imap, const struct uid_range *ranges, size_t count
 int
 imap_search_deleted(struct imap *imap, struct uidset *found, struct error *e)
 {
-	const struct uid_range everything = { 1, UINT32_MAX };
-
 	if (imap->dead)
 		return imap_dead_error(imap, e);
-	return search(imap, "UID SEARCH DELETED", set_budget(&everything, 1), found, e);
+	return search(imap, "UID SEARCH DELETED", found, e);
 }
 
 int
 imap_noop(struct imap *imap, struct error *e)
 {
-	const struct uid_range everything = { 1, UINT32_MAX };
-
 	if (imap->dead)
 		return imap_dead_error(imap, e);
-	return imap_simple(imap, "NOOP", "NOOP", set_budget(&everything, 1), RESPONSE_TO_OTHER, e);
+	return imap_simple(imap, "NOOP", "NOOP", RESPONSE_TO_OTHER, e);
 }
