@@ -12,28 +12,7 @@
 #include "base/error.h"
 #include "fiberio/fiber_internal.h"
 #include "fiberio/stack.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define HAVE_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAVE_ASAN 1
-#endif
-#endif
-#ifdef HAVE_ASAN
-#include <sanitizer/common_interface_defs.h>
-#endif
-
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-#endif
-#ifndef VALGRIND_STACK_REGISTER
-#define VALGRIND_STACK_REGISTER(start, end) 0
-#define VALGRIND_STACK_DEREGISTER(id) ((void) (id))
-#define RUNNING_ON_VALGRIND 0
-#endif
+#include "fiberio/tools.h"
 
 /* How often the stacks of resting fibers are looked through. */
 enum { SWEEP_MS = 2000 };

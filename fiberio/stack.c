@@ -7,19 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define HAVE_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAVE_ASAN 1
-#endif
-#endif
-#ifdef HAVE_ASAN
-#include <sanitizer/asan_interface.h>
-#else
-#define __asan_unpoison_memory_region(at, octets) ((void) (at), (void) (octets))
-#endif
+#include "fiberio/tools.h"
 
 /* Sessions come and go; mapping a stack costs two system calls and the faults of its first pages.
  */

@@ -3,6 +3,8 @@
 
 #include "imapback/imap_internal.h"
 
+enum { LOGOUT_MS = 1000 };
+
 static int
 start_tls(struct imap *imap, struct error *e)
 {
@@ -147,11 +149,13 @@ imap_is_dead(const struct imap *imap)
 void
 imap_logout(struct imap *imap)
 {
-	static const char logout[] = "zz LOGOUT\r\n";
+	static const char logout[] = "bye LOGOUT\r\n";
 
 	if (imap == NULL)
 		return;
-	/* The farewell of the server tells nothing that we need, so nobody waits for it. */
+	/* The farewell of the server tells nothing that we need, so nobody waits for it, nor for long for
+	 * a server that does not even read. */
+	imap->options.command_ms = LOGOUT_MS;
 	if (!imap->dead && imap->stream != NULL)
 		imap_write_raw(imap, logout, sizeof(logout) - 1);
 	imap_close(imap);
