@@ -17,7 +17,7 @@ struct sasl_exchange {
 enum sasl_outcome {
 	SASL_CHALLENGE,	/* send "+ " and sasl_challenge, read another response */
 	SASL_DONE,	/* the credentials are complete */
-	SASL_BAD,	/* base64, structure, forbidden characters, an authorization identity of someone else */
+	SASL_BAD,	/* malformed, forbidden characters, or an authorization identity of someone else */
 	SASL_NO_MEMORY,
 };
 

@@ -55,6 +55,7 @@ rule_26_plain(void)
 		    "p\xc3\xa4ss w\xc3\xb6rd "),
 		ROW("other\0user\0secret", SASL_BAD, NULL, NULL),
 		ROW("use\0user\0secret", SASL_BAD, NULL, NULL),
+		ROW("root\0user\0secret", SASL_BAD, NULL, NULL),
 		ROW("", SASL_BAD, NULL, NULL),
 		ROW("\0", SASL_BAD, NULL, NULL),
 		ROW("\0\0", SASL_BAD, NULL, NULL),
