@@ -132,11 +132,16 @@ static int
 take_refusal(struct imap *imap)
 {
 	const struct guard_answer *answer = guard_answer(&imap->guard);
+	int code = guard_error(&imap->guard);
 	char said[128] = "";
 
-	if (answer->status == GUARD_BYE)
+	if (answer->status == GUARD_BYE) {
 		text_escape(answer->text, answer->text_len, said, sizeof(said));
-	return imap_fail(imap, guard_error(&imap->guard), "%s%s%s%s %s", guard_reason(&imap->guard),
+		/* Once a mailbox is open, it is lost; before, trying later may help. */
+		if (imap->session->imap_state == MAILIMAP_STATE_SELECTED)
+			code = ERR_CLOSED;
+	}
+	return imap_fail(imap, code, "%s%s%s%s %s", guard_reason(&imap->guard),
 	    answer->code[0] == '\0' ? "" : " [", answer->code, answer->code[0] == '\0' ? "" : "]",
 	    said);
 }
