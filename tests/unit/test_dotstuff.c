@@ -12,10 +12,13 @@ struct row {
 	const char *in;
 	const char *out;
 };
-#define ROW(name, in, out) { name, in, out }
+#define ROW(name, in, out)    \
+	{                     \
+		name, in, out \
+	}
 
-/* What IN (LEN octets) becomes when it comes in pieces of PIECE octets and the output in pieces of STEP (at least
- * 2). Returns the length. */
+/* What IN (LEN octets) becomes when it comes in pieces of PIECE octets and the output in pieces of
+ * STEP (at least 2). Returns the length. */
 static size_t
 stuff(const char *in, size_t len, uint64_t lines, enum dotstuff_nul nul, size_t piece, size_t step,
     char out[ROOM])
@@ -29,9 +32,11 @@ stuff(const char *in, size_t len, uint64_t lines, enum dotstuff_nul nul, size_t 
 		const char *from = in + at;
 
 		while (left > 0) {
-			size_t written = 0, used = dotstuff_feed(&d, from, left, out + to, step, &written);
+			size_t written = 0,
+			       used = dotstuff_feed(&d, from, left, out + to, step, &written);
 
-			CU_ASSERT_TRUE_FATAL(used <= left && written <= step && (used > 0 || written > 0));
+			CU_ASSERT_TRUE_FATAL(
+			    used <= left && written <= step && (used > 0 || written > 0));
 			to += written;
 			from += used;
 			left -= used;
@@ -65,6 +70,7 @@ rule_05_line_ends_and_dots(void)
 		ROW("a missing last line end is added", "a", "a\r\n.\r\n"),
 		ROW("bare LF becomes CRLF", "a\nb", "a\r\nb\r\n.\r\n"),
 		ROW("bare LF at the start", "\n\na", "\r\n\r\na\r\n.\r\n"),
+		ROW("bare LF behind a line end", "a\r\n\nb\n\n", "a\r\n\r\nb\r\n\r\n.\r\n"),
 		ROW("a lone CR stays", "a\rb\r\n", "a\rb\r\n.\r\n"),
 		ROW("a lone CR at the end is no line end", "a\r", "a\r\r\n.\r\n"),
 		ROW("a CR alone", "\r", "\r\r\n.\r\n"),
@@ -82,8 +88,8 @@ rule_05_line_ends_and_dots(void)
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		check(rows[i].name, rows[i].in, strlen(rows[i].in), DOTSTUFF_ALL_LINES, DOTSTUFF_NUL_KEEP,
-		    rows[i].out, strlen(rows[i].out));
+		check(rows[i].name, rows[i].in, strlen(rows[i].in), DOTSTUFF_ALL_LINES,
+		    DOTSTUFF_NUL_KEEP, rows[i].out, strlen(rows[i].out));
 }
 
 static void
@@ -94,7 +100,9 @@ rule_06_nul(void)
 	check("kept", in, sizeof(in) - 1, DOTSTUFF_ALL_LINES, DOTSTUFF_NUL_KEEP,
 	    "\0a\0\r\n..\0\0\r\n\0\r\n.\r\n", 17);
 	check("replaced", in, sizeof(in) - 1, DOTSTUFF_ALL_LINES, DOTSTUFF_NUL_REPLACE,
-	    "\x80" "a\x80\r\n..\x80\x80\r\n\x80\r\n.\r\n", 17);
+	    "\x80"
+	    "a\x80\r\n..\x80\x80\r\n\x80\r\n.\r\n",
+	    17);
 	check("a NUL is no blank line", "\0\r\na\r\n\r\nb\r\nc", 13, 1, DOTSTUFF_NUL_REPLACE,
 	    "\x80\r\na\r\n\r\nb\r\n.\r\n", 14);
 }
@@ -114,16 +122,19 @@ rule_03_top_counts_lines_of_the_body(void)
 		{ "bare LF counts", 1, "h\n\na\nb\n", "h\r\n\r\na\r\n.\r\n" },
 		{ "no blank line", 0, "h: 1\r\ni: 2\r\n", "h: 1\r\ni: 2\r\n.\r\n" },
 		{ "no header", 1, "\r\na\r\nb\r\n", "\r\na\r\n.\r\n" },
-		{ "blank lines of the body count", 2, "h\r\n\r\n\r\n\r\na\r\n", "h\r\n\r\n\r\n\r\n.\r\n" },
-		{ "two CRs are no blank line", 0, "h\r\n\r\r\ni\r\n\r\na", "h\r\n\r\r\ni\r\n\r\n.\r\n" },
+		{ "blank lines of the body count", 2, "h\r\n\r\n\r\n\r\na\r\n",
+		    "h\r\n\r\n\r\n\r\n.\r\n" },
+		{ "two CRs are no blank line", 0, "h\r\n\r\r\ni\r\n\r\na",
+		    "h\r\n\r\r\ni\r\n\r\n.\r\n" },
 		{ "a dot line is no blank line", 0, ".\r\nh\r\n\r\na", "..\r\nh\r\n\r\n.\r\n" },
-		{ "dots of the body are doubled", 1, "h\r\n\r\n.\r\n.\r\n", "h\r\n\r\n..\r\n.\r\n" },
+		{ "dots of the body are doubled", 1, "h\r\n\r\n.\r\n.\r\n",
+		    "h\r\n\r\n..\r\n.\r\n" },
 		{ "as many as there are", UINT64_MAX - 1, "h\r\n\r\na", "h\r\n\r\na\r\n.\r\n" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		check(rows[i].name, rows[i].in, strlen(rows[i].in), rows[i].lines, DOTSTUFF_NUL_KEEP,
-		    rows[i].out, strlen(rows[i].out));
+		check(rows[i].name, rows[i].in, strlen(rows[i].in), rows[i].lines,
+		    DOTSTUFF_NUL_KEEP, rows[i].out, strlen(rows[i].out));
 }
 
 /* Small random messages of the octets that matter, against the rules in their simplest form. */
@@ -145,9 +156,11 @@ rule_03_top_is_a_prefix_of_retr(void)
 			seed = seed * 1103515245u + 12345u;
 			in[i] = octets[(seed >> 16) % sizeof(octets)];
 		}
-		whole_len = stuff(in, len, DOTSTUFF_ALL_LINES, DOTSTUFF_NUL_KEEP, len + 1, ROOM / 2, whole);
+		whole_len =
+		    stuff(in, len, DOTSTUFF_ALL_LINES, DOTSTUFF_NUL_KEEP, len + 1, ROOM / 2, whole);
 		top_len = stuff(in, len, lines, DOTSTUFF_NUL_KEEP, 1 + len / 3, 5, top);
-		if (!UNIT_CHECK(top_len <= whole_len && memcmp(top, whole, top_len - 3) == 0, "prefix"))
+		if (!UNIT_CHECK(
+			top_len <= whole_len && memcmp(top, whole, top_len - 3) == 0, "prefix"))
 			return;
 		if (!UNIT_CHECK(memcmp(top + top_len - 3, ".\r\n", 3) == 0, "end"))
 			return;

@@ -16,8 +16,9 @@ static const struct mail mails[] = {
 #define IN GREETING LOGIN_OK
 #define BYE "+OK bye\r\n"
 #define MECHANISMS "+OK mechanisms follow\r\nPLAIN\r\nLOGIN\r\n.\r\n"
-#define CAPA_ALWAYS \
-	"+OK capabilities follow\r\nTOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nUTF8\r\n" \
+#define CAPA_ALWAYS                                                                       \
+	"+OK capabilities "                                                               \
+	"follow\r\nTOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nUTF8\r\n" \
 	"EXPIRE NEVER\r\n"
 #define NUMBER_BAD "-ERR not a message number\r\n"
 #define NO_SUCH "-ERR no such message\r\n"
@@ -39,52 +40,62 @@ static const struct dialogue dialogues[] = {
 	{ "nothing is said", "", GREETING, POP3_END_CLIENT_CLOSED },
 	{ "QUIT before login", "QUIT\r\n", GREETING BYE, POP3_END_QUIT },
 	{ "login and QUIT", LOGIN "QUIT\r\n", IN BYE, POP3_END_QUIT },
-	{ "rule 16: no QUIT", LOGIN "DELE 1\r\n", IN "+OK message marked\r\n", POP3_END_CLIENT_CLOSED },
-	{ "rule 29: any case, bare LF, trailing blanks", "user user\npass pass word \nStat \t\nqUIT  \n",
-	    IN "+OK 3 51\r\n" BYE, POP3_END_QUIT },
+	{ "rule 16: no QUIT", LOGIN "DELE 1\r\n", IN "+OK message marked\r\n",
+	    POP3_END_CLIENT_CLOSED },
+	{ "rule 29: any case, bare LF, trailing blanks",
+	    "user user\npass pass word \nStat \t\nqUIT  \n", IN "+OK 3 51\r\n" BYE, POP3_END_QUIT },
 	{ "rule 21: CAPA before and after", "CAPA\r\n" LOGIN "CAPA\r\nQUIT\r\n",
-	    GREETING CAPA_ALWAYS "USER\r\nSASL PLAIN LOGIN\r\nIMPLEMENTATION popgate\r\n.\r\n"
-	    LOGIN_OK CAPA_ALWAYS
+	    GREETING CAPA_ALWAYS
+	    "USER\r\nSASL PLAIN LOGIN\r\nIMPLEMENTATION popgate\r\n.\r\n" LOGIN_OK CAPA_ALWAYS
 	    "IMPLEMENTATION popgate\r\n.\r\n" BYE,
 	    POP3_END_QUIT },
-	{ "STAT, LIST, UIDL, NOOP", LOGIN "STAT\r\nLIST\r\nLIST 2\r\nUIDL\r\nUIDL 3\r\nNOOP\r\nQUIT\r\n",
+	{ "STAT, LIST, UIDL, NOOP",
+	    LOGIN "STAT\r\nLIST\r\nLIST 2\r\nUIDL\r\nUIDL 3\r\nNOOP\r\nQUIT\r\n",
 	    IN "+OK 3 51\r\n+OK 3 messages\r\n1 32\r\n2 11\r\n3 8\r\n.\r\n+OK 2 11\r\n"
-	    "+OK 3 messages\r\n1 u10\r\n2 u20\r\n3 u30\r\n.\r\n+OK 3 u30\r\n+OK\r\n" BYE,
+	       "+OK 3 messages\r\n1 u10\r\n2 u20\r\n3 u30\r\n.\r\n+OK 3 u30\r\n+OK\r\n" BYE,
 	    POP3_END_QUIT },
 	{ "RETR", LOGIN "RETR 1\r\nRETR 2\r\nRETR 3\r\nQUIT\r\n",
-	    IN "+OK 32 octets\r\nSubject: one\r\n\r\nline 1\r\nline 2\r\n.\r\n"
+	    IN
+	    "+OK 32 octets\r\nSubject: one\r\n\r\nline 1\r\nline 2\r\n.\r\n"
 	    "+OK 11 octets\r\n..dot\r\n\r\n..\r\nend\r\n.\r\n+OK 8 octets\r\nh: 3\r\n\r\n.\r\n" BYE,
 	    POP3_END_QUIT },
-	{ "rule 3: TOP", LOGIN "TOP 1 0\r\nTOP 1 1\r\nTOP 2 1\r\nTOP 3 18446744073709551615\r\nQUIT\r\n",
+	{ "rule 3: TOP",
+	    LOGIN "TOP 1 0\r\nTOP 1 1\r\nTOP 2 1\r\nTOP 3 18446744073709551615\r\nQUIT\r\n",
 	    IN "+OK top of the message follows\r\nSubject: one\r\n\r\n.\r\n"
-	    "+OK top of the message follows\r\nSubject: one\r\n\r\nline 1\r\n.\r\n"
-	    "+OK top of the message follows\r\n..dot\r\n\r\n..\r\n.\r\n"
-	    "+OK top of the message follows\r\nh: 3\r\n\r\n.\r\n" BYE,
+	       "+OK top of the message follows\r\nSubject: one\r\n\r\nline 1\r\n.\r\n"
+	       "+OK top of the message follows\r\n..dot\r\n\r\n..\r\n.\r\n"
+	       "+OK top of the message follows\r\nh: 3\r\n\r\n.\r\n" BYE,
 	    POP3_END_QUIT },
 	{ "rules 8, 11, 12: DELE and RSET",
 	    LOGIN "DELE 2\r\nDELE 2\r\nRETR 2\r\nTOP 2 0\r\nLIST 2\r\nUIDL 2\r\nSTAT\r\n"
 		  "LIST\r\nUIDL\r\nRSET\r\nSTAT\r\n",
 	    IN "+OK message marked\r\n" MARKED MARKED MARKED MARKED MARKED "+OK 2 40\r\n"
-	    "+OK 2 messages\r\n1 32\r\n3 8\r\n.\r\n+OK 2 messages\r\n1 u10\r\n3 u30\r\n.\r\n"
-	    "+OK no message is marked\r\n+OK 3 51\r\n",
+	       "+OK 2 messages\r\n1 32\r\n3 8\r\n.\r\n+OK 2 messages\r\n1 u10\r\n3 u30\r\n.\r\n"
+	       "+OK no message is marked\r\n+OK 3 51\r\n",
 	    POP3_END_CLIENT_CLOSED },
 	{ "rule 13: message numbers",
-	    LOGIN "RETR 0\r\nDELE 4\r\nLIST -1\r\nUIDL +1\r\nTOP 1x 0\r\nRETR 4294967297\r\nTOP 1 -1\r\n"
-		  "RETR 18446744073709551617\r\nDELE 0x1\r\nRETR 99999999999999999999\r\n"
-		  "RETR 1.0\r\nNOOP\r\n",
-	    IN NO_SUCH NO_SUCH NUMBER_BAD NUMBER_BAD NUMBER_BAD NO_SUCH "-ERR not a number of lines\r\n"
-	    NUMBER_BAD NUMBER_BAD NUMBER_BAD NUMBER_BAD "+OK\r\n",
+	    LOGIN
+	    "RETR 0\r\nDELE 4\r\nLIST -1\r\nUIDL +1\r\nTOP 1x 0\r\nRETR 4294967297\r\nTOP 1 -1\r\n"
+	    "RETR 18446744073709551617\r\nDELE 0x1\r\nRETR 99999999999999999999\r\n"
+	    "RETR 1.0\r\nNOOP\r\n",
+	    IN NO_SUCH NO_SUCH NUMBER_BAD NUMBER_BAD NUMBER_BAD NO_SUCH
+	    "-ERR not a number of lines\r\n" NUMBER_BAD NUMBER_BAD NUMBER_BAD NUMBER_BAD "+OK\r\n",
 	    POP3_END_CLIENT_CLOSED },
-	{ "rule 25: PASS without USER", "PASS x\r\n" LOGIN, GREETING "-ERR USER comes first\r\n" LOGIN_OK,
-	    POP3_END_CLIENT_CLOSED },
+	{ "rule 25: PASS without USER", "PASS x\r\n" LOGIN,
+	    GREETING "-ERR USER comes first\r\n" LOGIN_OK, POP3_END_CLIENT_CLOSED },
 	{ "rule 25: empty password", "USER user\r\nPASS \r\nPASS pass word \r\n",
 	    GREETING USER_OK "-ERR password is empty or malformed\r\n-ERR USER comes first\r\n",
 	    POP3_END_CLIENT_CLOSED },
 	{ "rule 25: CR in a name", "USER us\rer\r\n", GREETING "-ERR not a user name\r\n",
 	    POP3_END_CLIENT_CLOSED },
-	{ "rules 24, 27: rejected credentials", "USER nobody\r\nPASS x\r\nUSER user\r\nPASS pass word\r\n"
-	    LOGIN,
+	{ "rules 24, 27: rejected credentials",
+	    "USER nobody\r\nPASS x\r\nUSER user\r\nPASS pass word\r\n" LOGIN,
 	    GREETING USER_OK REJECTED USER_OK REJECTED LOGIN_OK, POP3_END_CLIENT_CLOSED },
+	{ "a rejected name is forgotten", "USER user\r\nPASS x\r\nPASS pass word \r\n",
+	    GREETING USER_OK REJECTED "-ERR USER comes first\r\n", POP3_END_CLIENT_CLOSED },
+	{ "AUTH forgets the name of USER", "USER user\r\nAUTH X\r\nPASS pass word \r\n",
+	    GREETING USER_OK "-ERR mechanism not supported\r\n-ERR USER comes first\r\n",
+	    POP3_END_CLIENT_CLOSED },
 	{ "three rejected logins",
 	    "USER a\r\nPASS x\r\nUSER b\r\nPASS x\r\nAUTH PLAIN AGEAYg==\r\nNOOP\r\n",
 	    GREETING USER_OK REJECTED USER_OK REJECTED REJECTED, POP3_END_AUTH_FAILURES },
@@ -96,16 +107,20 @@ static const struct dialogue dialogues[] = {
 	{ "rule 26: LOGIN", "auth login\r\ndXNlcg==\r\ncGFzcyB3b3JkIA==\r\n",
 	    GREETING "+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n+OK maildrop has 3 messages\r\n",
 	    POP3_END_CLIENT_CLOSED },
-	{ "rule 26: cancelled", "AUTH PLAIN\r\n*\r\nAUTH LOGIN dXNlcg==\r\n*\r\nPASS pass word \r\n",
+	{ "rule 26: cancelled",
+	    "AUTH PLAIN\r\n*\r\nAUTH LOGIN dXNlcg==\r\n*\r\nPASS pass word \r\n",
 	    GREETING "+ \r\n-ERR authentication cancelled\r\n"
 		     "+ UGFzc3dvcmQ6\r\n-ERR authentication cancelled\r\n"
 		     "-ERR USER comes first\r\n",
 	    POP3_END_CLIENT_CLOSED },
 	{ "rule 26: malformed", "AUTH PLAIN !!!!\r\nAUTH PLAIN =\r\nAUTH X\r\n",
-	    GREETING MALFORMED MALFORMED "-ERR mechanism not supported\r\n", POP3_END_BAD_COMMANDS },
-	{ "an end within AUTH", "AUTH PLAIN\r\nAHVzZXIA", GREETING "+ \r\n", POP3_END_CLIENT_CLOSED },
+	    GREETING MALFORMED MALFORMED "-ERR mechanism not supported\r\n",
+	    POP3_END_BAD_COMMANDS },
+	{ "an end within AUTH", "AUTH PLAIN\r\nAHVzZXIA", GREETING "+ \r\n",
+	    POP3_END_CLIENT_CLOSED },
 	{ "RFC 6856: UTF8", "UTF8\r\n" LOGIN "UTF8\r\n",
-	    GREETING "+OK messages are sent as they are\r\n" LOGIN_OK NOT_NOW, POP3_END_CLIENT_CLOSED },
+	    GREETING "+OK messages are sent as they are\r\n" LOGIN_OK NOT_NOW,
+	    POP3_END_CLIENT_CLOSED },
 	{ "rule 36: no APOP", "APOP user 0123\r\n", GREETING NOT_NOW, POP3_END_CLIENT_CLOSED },
 	{ "no STLS without a certificate", "STLS\r\n", GREETING "-ERR STLS is not possible now\r\n",
 	    POP3_END_CLIENT_CLOSED },
@@ -115,10 +130,14 @@ static const struct dialogue dialogues[] = {
 	    GREETING NOT_NOW UNKNOWN "-ERR too many arguments\r\n", POP3_END_BAD_COMMANDS },
 	{ "rule 30: ten bad commands",
 	    LOGIN "\r\nx\r\nRETR\r\nTOP 1\r\n STAT\r\n1\r\n2\r\n3\r\n4\r\n5\r\nNOOP\r\n",
-	    IN UNKNOWN UNKNOWN "-ERR argument missing\r\n-ERR argument missing\r\n"
-	    UNKNOWN UNKNOWN UNKNOWN UNKNOWN
-		UNKNOWN UNKNOWN,
+	    IN UNKNOWN UNKNOWN "-ERR argument missing\r\n-ERR argument missing\r\n" UNKNOWN UNKNOWN
+		UNKNOWN UNKNOWN UNKNOWN UNKNOWN,
 	    POP3_END_BAD_COMMANDS },
+	{ "rule 30: bad commands before login do not count after it",
+	    "1\r\n2\r\n" LOGIN "1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n7\r\n8\r\n9\r\nNOOP\r\n",
+	    GREETING UNKNOWN UNKNOWN LOGIN_OK UNKNOWN UNKNOWN UNKNOWN UNKNOWN UNKNOWN UNKNOWN
+		UNKNOWN UNKNOWN UNKNOWN "+OK\r\n",
+	    POP3_END_CLIENT_CLOSED },
 	{ "rule 30: HTTP", "POST / HTTP/1.1\r\nUSER x\r\n", GREETING "-ERR this is not HTTP\r\n",
 	    POP3_END_BAD_COMMANDS },
 };
@@ -127,7 +146,7 @@ static bool
 ended_as(const struct talk *t, const struct dialogue *d)
 {
 	return t->len == strlen(d->received) && memcmp(t->received, d->received, t->len) == 0 &&
-	    t->report.end == d->end;
+	       t->report.end == d->end;
 }
 
 static void
@@ -140,8 +159,8 @@ run_dialogues(size_t piece, size_t mail_piece)
 		t.backend.piece = mail_piece;
 		hold(&t, dialogues[i].sent, piece);
 		if (!UNIT_CHECK(ended_as(&t, &dialogues[i]), dialogues[i].name))
-			printf("%s: end %u, received:\n%s\n", dialogues[i].name, (unsigned) t.report.end,
-			    t.received);
+			printf("%s: end %u, received:\n%s\n", dialogues[i].name,
+			    (unsigned) t.report.end, t.received);
 		talk_end(&t);
 	}
 }
@@ -217,8 +236,8 @@ rule_23_plain_text_logins_are_refused(void)
 	talk_begin(&t, mails, 3);
 	t.settings.plaintext_login = false;
 	hold(&t, "CAPA\r\n" LOGIN "AUTH PLAIN AGEAYg==\r\nAUTH\r\nQUIT\r\n", 1000);
-	CU_ASSERT_STRING_EQUAL(t.received,
-	    GREETING CAPA_ALWAYS "IMPLEMENTATION popgate\r\n.\r\n" NEED_TLS NEED_TLS NEED_TLS NEED_TLS BYE);
+	CU_ASSERT_STRING_EQUAL(t.received, GREETING CAPA_ALWAYS
+	    "IMPLEMENTATION popgate\r\n.\r\n" NEED_TLS NEED_TLS NEED_TLS NEED_TLS BYE);
 	talk_end(&t);
 }
 
@@ -229,14 +248,20 @@ rule_27_every_failure_of_a_login_has_its_code(void)
 		int error;
 		const char *start;
 	} rows[] = {
-		{ ERR_AUTH, "-ERR [AUTH] " }, { ERR_AUTH_DENIED, "-ERR [AUTH] " },
+		{ ERR_AUTH, "-ERR [AUTH] " },
+		{ ERR_AUTH_DENIED, "-ERR [AUTH] " },
 		{ ERR_AUTH_EXPIRED, "-ERR [AUTH] " },
-		{ ERR_AUTH_PRIVACY, "-ERR [AUTH] " }, { ERR_IN_USE, "-ERR [IN-USE] " },
-		{ ERR_PERMANENT, "-ERR [SYS/PERM] " }, { ERR_READ_ONLY, "-ERR [SYS/PERM] " },
-		{ ERR_TEMPORARY, "-ERR [SYS/TEMP] " }, { ERR_TIMEOUT, "-ERR [SYS/TEMP] " },
-		{ ERR_CLOSED, "-ERR [SYS/TEMP] " }, { ERR_PROTOCOL, "-ERR [SYS/TEMP] " },
+		{ ERR_AUTH_PRIVACY, "-ERR [AUTH] " },
+		{ ERR_IN_USE, "-ERR [IN-USE] " },
+		{ ERR_PERMANENT, "-ERR [SYS/PERM] " },
+		{ ERR_READ_ONLY, "-ERR [SYS/PERM] " },
+		{ ERR_TEMPORARY, "-ERR [SYS/TEMP] " },
+		{ ERR_TIMEOUT, "-ERR [SYS/TEMP] " },
+		{ ERR_CLOSED, "-ERR [SYS/TEMP] " },
+		{ ERR_PROTOCOL, "-ERR [SYS/TEMP] " },
 		{ ERR_TLS, "-ERR [SYS/TEMP] " },
-		{ ERR_NO_MEMORY, "-ERR [SYS/TEMP] " }, { ERR_LIMIT, "-ERR [SYS/TEMP] " },
+		{ ERR_NO_MEMORY, "-ERR [SYS/TEMP] " },
+		{ ERR_LIMIT, "-ERR [SYS/TEMP] " },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -247,7 +272,8 @@ rule_27_every_failure_of_a_login_has_its_code(void)
 		t.backend.open_error = rows[i].error;
 		hold(&t, LOGIN, 1000);
 		answer = t.received + strlen(GREETING USER_OK);
-		UNIT_CHECK(strncmp(answer, rows[i].start, strlen(rows[i].start)) == 0, rows[i].start);
+		UNIT_CHECK(
+		    strncmp(answer, rows[i].start, strlen(rows[i].start)) == 0, rows[i].start);
 		CU_ASSERT_PTR_NULL(strstr(t.received, "told"));
 		CU_ASSERT_EQUAL(t.report.error.code, rows[i].error);
 		CU_ASSERT_FALSE(t.report.logged_in);
@@ -289,7 +315,8 @@ rules_14_to_16_what_quit_removes(void)
 			talk_wait(&t);
 		}
 		UNIT_CHECK(t.backend.commits == rows[i / 2].commits, rows[i / 2].name);
-		UNIT_CHECK(uidset_size(&t.backend.removed) == rows[i / 2].removed, rows[i / 2].name);
+		UNIT_CHECK(
+		    uidset_size(&t.backend.removed) == rows[i / 2].removed, rows[i / 2].name);
 		talk_end(&t);
 	}
 }
@@ -314,8 +341,31 @@ rule_15_answers_nobody_reads_do_not_stop_quit(void)
 	(void) !write(t.client, "DELE 2\r\nRETR 1\r\nQUIT\r\n", 22);
 	talk_hang_up(&t);
 	talk_wait(&t);
-	CU_ASSERT_EQUAL(t.backend.commits, 0); /* who left within a RETR did not mean what follows it */
+	CU_ASSERT_EQUAL(
+	    t.backend.commits, 0); /* who left within a RETR did not mean what follows it */
 	CU_ASSERT_EQUAL(t.report.end, POP3_END_CLIENT_CLOSED);
+	talk_end(&t);
+}
+
+/* The first answers meet a closed connection before the session has read all that was sent. */
+static void
+rule_15_a_closed_connection_is_read_to_its_end(void)
+{
+	enum { NOOPS = 1000 };
+	static char sent[6 * NOOPS + 16];
+	struct talk t;
+
+	for (size_t i = 0; i < NOOPS; i++)
+		memcpy(sent + 6 * i, "NOOP\r\n", 6);
+	memcpy(sent + 6 * NOOPS, "DELE 2\r\nQUIT\r\n", 14);
+	talk_begin(&t, mails, 3);
+	talk_say(&t, LOGIN);
+	CU_ASSERT_EQUAL(write(t.client, sent, 6 * NOOPS + 14), 6 * NOOPS + 14);
+	talk_hang_up(&t);
+	talk_wait(&t);
+	CU_ASSERT_TRUE(uidset_contains(&t.backend.removed, 20));
+	CU_ASSERT_EQUAL(t.report.commands, 2 + NOOPS + 2);
+	CU_ASSERT_EQUAL(t.report.end, POP3_END_QUIT);
 	talk_end(&t);
 }
 
@@ -331,11 +381,9 @@ rule_14_the_answer_to_quit_is_the_truth(void)
 	} rows[] = {
 		{ "DELE 1\r\nDELE 2\r\nQUIT\r\n", 0, 0, BYE, POP3_END_QUIT },
 		{ "DELE 1\r\nDELE 2\r\nQUIT\r\n", ERR_INCOMPLETE, 1,
-		    "-ERR [SYS/TEMP] 1 of 2 messages not removed\r\n",
-		    POP3_END_QUIT_FAILED },
+		    "-ERR [SYS/TEMP] 1 of 2 messages not removed\r\n", POP3_END_QUIT_FAILED },
 		{ "DELE 1\r\nDELE 2\r\nQUIT\r\n", ERR_CLOSED, 0,
-		    "-ERR [SYS/TEMP] 2 of 2 messages not removed\r\n",
-		    POP3_END_QUIT_FAILED },
+		    "-ERR [SYS/TEMP] 2 of 2 messages not removed\r\n", POP3_END_QUIT_FAILED },
 		{ "RETR 3\r\nQUIT\r\n", ERR_TEMPORARY, 0, BYE, POP3_END_QUIT },
 	};
 
@@ -376,7 +424,8 @@ the_report_tells_what_happened(void)
 	struct talk t;
 
 	talk_begin(&t, mails, 3);
-	hold(&t, "USER nobody\r\nPASS x\r\n" LOGIN "RETR 1\r\nRETR 3\r\nTOP 1 0\r\nDELE 2\r\nQUIT\r\n",
+	hold(&t,
+	    "USER nobody\r\nPASS x\r\n" LOGIN "RETR 1\r\nRETR 3\r\nTOP 1 0\r\nDELE 2\r\nQUIT\r\n",
 	    1000);
 	CU_ASSERT_STRING_EQUAL(t.report.user, "user");
 	CU_ASSERT_TRUE(t.report.logged_in);
@@ -387,7 +436,8 @@ the_report_tells_what_happened(void)
 	CU_ASSERT_EQUAL(t.report.deleted.remaining, 0);
 	CU_ASSERT_EQUAL(t.report.error.code, ERR_OK);
 	CU_ASSERT_EQUAL(uidset_size(&t.backend.seen), 2);
-	CU_ASSERT_TRUE(uidset_contains(&t.backend.seen, 10) && uidset_contains(&t.backend.seen, 30));
+	CU_ASSERT_TRUE(
+	    uidset_contains(&t.backend.seen, 10) && uidset_contains(&t.backend.seen, 30));
 	CU_ASSERT_STRING_EQUAL(pop3_end_name(t.report.end), "quit");
 	talk_end(&t);
 }
@@ -399,7 +449,8 @@ main(void)
 		{ "rule_31_dialogues_in_one_packet", rule_31_dialogues_in_one_packet },
 		{ "dialogues_octet_by_octet", dialogues_octet_by_octet },
 		{ "dialogues_in_odd_pieces", dialogues_in_odd_pieces },
-		{ "rule_29_over_long_lines_are_answered_once", rule_29_over_long_lines_are_answered_once },
+		{ "rule_29_over_long_lines_are_answered_once",
+		    rule_29_over_long_lines_are_answered_once },
 		{ "rule_29_nul_ends_the_session", rule_29_nul_ends_the_session },
 		{ "rule_23_plain_text_logins_are_refused", rule_23_plain_text_logins_are_refused },
 		{ "rule_27_every_failure_of_a_login_has_its_code",
@@ -407,8 +458,12 @@ main(void)
 		{ "rules_14_to_16_what_quit_removes", rules_14_to_16_what_quit_removes },
 		{ "rule_15_answers_nobody_reads_do_not_stop_quit",
 		    rule_15_answers_nobody_reads_do_not_stop_quit },
-		{ "rule_14_the_answer_to_quit_is_the_truth", rule_14_the_answer_to_quit_is_the_truth },
-		{ "rule_19_read_only_maildrops_refuse_dele", rule_19_read_only_maildrops_refuse_dele },
+		{ "rule_15_a_closed_connection_is_read_to_its_end",
+		    rule_15_a_closed_connection_is_read_to_its_end },
+		{ "rule_14_the_answer_to_quit_is_the_truth",
+		    rule_14_the_answer_to_quit_is_the_truth },
+		{ "rule_19_read_only_maildrops_refuse_dele",
+		    rule_19_read_only_maildrops_refuse_dele },
 		{ "the_report_tells_what_happened", the_report_tells_what_happened },
 	};
 

@@ -27,7 +27,7 @@ large_mail(size_t len)
 		memcpy(text + i + 62, "\r\n", 2);
 	memcpy(text, start, sizeof(start) - 1);
 	memcpy(text + len - 2, "\r\n", 2);
-	return (struct mail) { text, len };
+	return (struct mail){ text, len };
 }
 
 static bool
@@ -65,7 +65,8 @@ rule_33_failures_before_the_message(void)
 		t.backend.retrieve_error = rows[i / 2].error;
 		talk_say(&t, commands[i % 2]);
 		UNIT_CHECK(ends_with(&t, rows[i / 2].answer), rows[i / 2].answer);
-		UNIT_CHECK((t.stream == NULL) == lost, "the session ends when the maildrop is lost");
+		UNIT_CHECK(
+		    (t.stream == NULL) == lost, "the session ends when the maildrop is lost");
 		talk_say(&t, "DELE 1\r\nQUIT\r\n");
 		talk_wait(&t);
 		CU_ASSERT_EQUAL(t.report.end, rows[i / 2].end);
@@ -75,11 +76,29 @@ rule_33_failures_before_the_message(void)
 	}
 }
 
+/* Before +OK nothing needs to be cut. */
+static void
+rule_33_a_part_that_is_too_large_is_refused(void)
+{
+	const struct mail large = large_mail(5000);
+	struct talk t;
+
+	talk_begin(&t, &large, 1);
+	t.backend.ignores_octets = true;
+	talk_say(&t, LOGIN "TOP 1 0\r\n");
+	talk_wait(&t);
+	CU_ASSERT_TRUE(ends_with(&t, "1 messages\r\n" NOT_NOW));
+	CU_ASSERT_EQUAL(t.report.end, POP3_END_UPSTREAM);
+	CU_ASSERT_EQUAL(t.report.error.code, ERR_PROTOCOL);
+	talk_end(&t);
+	free((char *) large.text);
+}
+
 static void
 rule_32_cut_messages_have_no_end(void)
 {
 	static const char *const commands[] = { "RETR 1\r\nDELE 1\r\nQUIT\r\n",
-	    "TOP 1 9\r\nDELE 1\r\nQUIT\r\n" };
+		"TOP 1 9\r\nDELE 1\r\nQUIT\r\n" };
 
 	for (size_t i = 0; i < 2; i++)
 		for (size_t kept = 0; kept <= mails[0].len; kept++) {
@@ -130,7 +149,8 @@ a_lost_maildrop_ends_a_silent_session(void)
 	t.backend.keepalive_error = ERR_CLOSED;
 	talk_say(&t, LOGIN);
 	talk_wait(&t);
-	CU_ASSERT_TRUE(ends_with(&t, "-ERR [SYS/TEMP] the connection to the mail server is lost\r\n"));
+	CU_ASSERT_TRUE(
+	    ends_with(&t, "-ERR [SYS/TEMP] the connection to the mail server is lost\r\n"));
 	CU_ASSERT_EQUAL(t.report.end, POP3_END_UPSTREAM);
 	CU_ASSERT_EQUAL(t.backend.keepalives, 1);
 	talk_end(&t);
@@ -153,7 +173,8 @@ rule_03_top_asks_for_slices(void)
 	hold(&t, "TOP 1 100000000\r\nQUIT\r\n", 1000);
 	CU_ASSERT_EQUAL(t.backend.parts, 5); /* the last one finds the end */
 	for (unsigned i = 0; i < 5; i++)
-		CU_ASSERT_TRUE(t.backend.part_offsets[i] == i << 20 && t.backend.part_octets[i] == 1 << 20);
+		CU_ASSERT_TRUE(
+		    t.backend.part_offsets[i] == i << 20 && t.backend.part_octets[i] == 1 << 20);
 	CU_ASSERT_TRUE(ends_with(&t, "xx\r\n.\r\n" BYE));
 	CU_ASSERT_PTR_NOT_NULL(memmem(t.received, t.len, large.text, large.len));
 	CU_ASSERT_EQUAL(uidset_size(&t.backend.seen), 0);
@@ -179,6 +200,40 @@ large_messages_come_whole(void)
 		talk_end(&t);
 	}
 	free((char *) large.text);
+}
+
+/* Packets show what was one write. */
+static void
+rule_05_the_end_is_in_one_write_with_the_last_octets(void)
+{
+	char packet[65536];
+
+	for (size_t len = 32660; len < 32780; len++) {
+		const struct mail large = large_mail(len);
+		struct talk t;
+		ssize_t n, last = 0;
+		int fds[2];
+
+		talk_begin(&t, &large, 1);
+		stream_abort(t.stream);
+		close(t.client);
+		CU_ASSERT_EQUAL_FATAL(
+		    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+		t.client = fds[0];
+		t.stream = adopt(runtime, fds[1]);
+		(void) !write(t.client, LOGIN "RETR 1\r\n", strlen(LOGIN "RETR 1\r\n"));
+		for (unsigned lines = 0; lines == 0;) {
+			uv_run(&loop, UV_RUN_NOWAIT);
+			while ((n = recv(t.client, packet, sizeof(packet), MSG_DONTWAIT)) > 0) {
+				last = n;
+				lines += n >= 3 && memcmp(packet + n - 3, ".\r\n", 3) == 0;
+			}
+		}
+		CU_ASSERT_TRUE(last > 3);
+		talk_shut(&t);
+		talk_end(&t);
+		free((char *) large.text);
+	}
 }
 
 static void
@@ -239,7 +294,8 @@ rule_31_answers_nobody_reads_stop_the_commands(void)
 	talk_begin(&t, mails, 2);
 	talk_say(&t, LOGIN);
 	for (int idle = 0; idle < 100 && sent < sizeof(noops);) {
-		ssize_t n = send(t.client, noops + sent, sizeof(noops) - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n =
+		    send(t.client, noops + sent, sizeof(noops) - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		idle = n > 0 ? 0 : idle + 1;
 		sent += n > 0 ? (size_t) n : 0;
@@ -263,7 +319,8 @@ rule_17_silence(void)
 		{ "before login", "CAP", GREETING, 20, 60000, 60000 },
 		{ "within AUTH", "AUTH PLAIN\r\n", GREETING "+ \r\n", 20, 60000, 60000 },
 		{ "all of AUTHORIZATION", "", GREETING, 60000, 20, 60000 },
-		{ "after login", LOGIN "DELE 1\r\nQUI", IN "+OK message marked\r\n", 60000, 60000, 20 },
+		{ "after login", LOGIN "DELE 1\r\nQUI", IN "+OK message marked\r\n", 60000, 60000,
+		    20 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -285,14 +342,22 @@ rule_17_silence(void)
 static void
 rule_17_who_is_busy_does_not_stay_in_authorization(void)
 {
-	struct talk t;
+	static const size_t at_once[] = { 6,
+		6 * 1000 }; /* little: it waits in between; much: it never does */
+	static char sent[6 * 1000];
 
-	talk_begin(&t, mails, 2);
-	t.settings.authorization_ms = 30;
-	while (t.stream != NULL)
-		talk_send(&t, "CAPA\r\n", 6);
-	CU_ASSERT_EQUAL(t.report.end, POP3_END_IDLE);
-	talk_end(&t);
+	for (size_t i = 0; i < sizeof(sent); i += 6)
+		memcpy(sent + i, "CAPA\r\n", 6);
+	for (size_t i = 0; i < 2; i++) {
+		struct talk t;
+
+		talk_begin(&t, mails, 2);
+		t.settings.authorization_ms = 30;
+		while (t.stream != NULL)
+			talk_send(&t, sent, at_once[i]);
+		CU_ASSERT_EQUAL(t.report.end, POP3_END_IDLE);
+		talk_end(&t);
+	}
 }
 
 static void
@@ -316,7 +381,7 @@ static void
 rule_37_idle_sessions_are_told(void)
 {
 	static const char *const said[] = { "", "USER user\r\n", "AUTH PLAIN\r\n", LOGIN,
-	    LOGIN "DELE 1\r\nQUI" };
+		LOGIN "DELE 1\r\nQUI" };
 
 	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
 		struct talk t;
@@ -409,12 +474,16 @@ main(void)
 {
 	static const struct unit_test tests[] = {
 		{ "rule_33_failures_before_the_message", rule_33_failures_before_the_message },
+		{ "rule_33_a_part_that_is_too_large_is_refused",
+		    rule_33_a_part_that_is_too_large_is_refused },
 		{ "rule_32_cut_messages_have_no_end", rule_32_cut_messages_have_no_end },
 		{ "rule_32_a_large_message_is_cut_in_the_middle",
 		    rule_32_a_large_message_is_cut_in_the_middle },
 		{ "a_lost_maildrop_ends_a_silent_session", a_lost_maildrop_ends_a_silent_session },
 		{ "rule_03_top_asks_for_slices", rule_03_top_asks_for_slices },
 		{ "large_messages_come_whole", large_messages_come_whole },
+		{ "rule_05_the_end_is_in_one_write_with_the_last_octets",
+		    rule_05_the_end_is_in_one_write_with_the_last_octets },
 		{ "listings_of_100000_messages", listings_of_100000_messages },
 		{ "a_client_that_does_not_read", a_client_that_does_not_read },
 		{ "rule_31_answers_nobody_reads_stop_the_commands",
