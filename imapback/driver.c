@@ -13,13 +13,13 @@
 #include "imapback/imap_internal.h"
 
 enum {
-	PARSER_BUFFER = 4096,	 /* of libetpan's stream, each way */
+	PARSER_BUFFER = 1024,	 /* of libetpan's stream, each way */
 	INPUT_SMALL = 8192,	 /* for answers */
 	INPUT_LARGE = 65536,	 /* while a body is poured */
 	RATE_PERIOD_MS = 60000,	 /* the rate is judged after so much waiting */
+	BUSY_FACTOR = 10,	 /* how much longer between two lines */
 	RATE_OCTETS = 1024 * 60, /* that must have come by then */
-	HITS_MORE =
-	    100000, /* search results beyond the messages known of: new ones may have come */
+	HITS_MORE = 100000,	 /* search results beyond the known messages: new ones come */
 };
 
 int
@@ -45,12 +45,12 @@ static int
 judge_rate(struct imap *imap, size_t got, uint64_t waited_ms)
 {
 	imap->slow_octets += got;
-	imap->slow_ms += guard_is_idle(&imap->guard) ? waited_ms / 10 : waited_ms;
-	if (imap->slow_ms < RATE_PERIOD_MS)
+	imap->slow_time += guard_is_idle(&imap->guard) ? waited_ms : waited_ms * BUSY_FACTOR;
+	if (imap->slow_time < RATE_PERIOD_MS * BUSY_FACTOR)
 		return 0;
 	if (imap->slow_octets < RATE_OCTETS)
 		return imap_fail(imap, ERR_TIMEOUT, "the server sends less than 1 KiB/s");
-	imap->slow_octets = imap->slow_ms = 0;
+	imap->slow_octets = imap->slow_time = 0;
 	return 0;
 }
 

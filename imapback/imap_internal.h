@@ -36,9 +36,8 @@ struct imap {
 	char *in; /* octets from the server not yet past the guard; NULL at rest */
 	size_t in_room, in_at, in_end;
 
-	uint64_t slow_octets; /* received for this command, and how long was waited for them, since
-				 the rate was last judged */
-	uint64_t slow_ms;
+	uint64_t slow_octets; /* received for this command since the rate was last judged */
+	uint64_t slow_time;   /* and how long was waited for them, see judge_rate */
 
 	unsigned capabilities;
 	char *capability_line;
