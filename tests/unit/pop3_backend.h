@@ -4,6 +4,7 @@
  * The backend is honest: it does what backend.h says, unless a test asks for a fault. */
 #pragma once
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -269,12 +270,15 @@ talk_say(struct talk *t, const char *text)
 	talk_receive(t);
 }
 
-/* Waits until the session is over, reading. */
+/* Waits until the session is over, reading. The loop must not sleep while it is for the client to read. */
 static inline void
 talk_wait(struct talk *t)
 {
 	while (t->stream != NULL) {
-		uv_run(&loop, UV_RUN_ONCE);
+		struct pollfd ready[] = { { uv_backend_fd(&loop), POLLIN, 0 }, { t->client, POLLIN, 0 } };
+
+		poll(ready, 2, 1);
+		uv_run(&loop, UV_RUN_NOWAIT);
 		talk_receive(t);
 	}
 	run_all();
