@@ -53,6 +53,7 @@ reply_is_loss(int code)
 {
 	switch (code) {
 	case ERR_GONE:
+	case ERR_IN_USE:
 	case ERR_TEMPORARY:
 	case ERR_PERMANENT:
 	case ERR_INVALID:

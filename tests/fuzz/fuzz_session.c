@@ -393,6 +393,8 @@ check_quit(const struct pop3_report *r)
 
 	for (uint32_t uid = 1; uid <= MESSAGES; uid++)
 		committed |= uidset_contains(&backend.committed, uid) ? 1u << uid : 0;
+	check(backend.commits == 0 || plan.commit_error == 0 ||
+	      r->deleted.remaining == r->deleted.marked);
 	check(backend.commits == 0 || r->end == POP3_END_QUIT || r->end == POP3_END_QUIT_FAILED);
 	check(plan.may_delete || committed == 0);
 	if (backend.commits == 0 || client.write_failed)
@@ -412,8 +414,10 @@ check_end(const struct pop3_report *r)
 	check(!output.says_auth || backend.rejected);
 	check(r->end != POP3_END_CUT || client.aborted);
 	check_quit(r);
-	if (client.write_failed)
+	if (client.write_failed) {
+		check(client.aborted);
 		return;
+	}
 	check(output.messages == r->retrieved);
 	check(output.count <= 2 + client.lines);
 	check(client.aborted || (!output.in_body && output.line_len == 0));

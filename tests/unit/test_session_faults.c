@@ -50,6 +50,7 @@ rule_33_failures_before_the_message(void)
 	} rows[] = {
 		{ ERR_GONE, "-ERR message is no longer there\r\n", POP3_END_QUIT },
 		{ ERR_TEMPORARY, NOT_NOW, POP3_END_QUIT },
+		{ ERR_IN_USE, NOT_NOW, POP3_END_QUIT },
 		{ ERR_PERMANENT, "-ERR [SYS/PERM] message cannot be retrieved\r\n", POP3_END_QUIT },
 		{ ERR_CLOSED, NOT_NOW, POP3_END_UPSTREAM },
 		{ ERR_TIMEOUT, NOT_NOW, POP3_END_UPSTREAM },
