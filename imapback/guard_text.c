@@ -42,8 +42,6 @@ guard_begin_text(struct guard *g, char c, bool only_code)
 {
 	if (!only_code)
 		release_line(g);
-	/* Else the head is kept: it is "* OK" or another as short, and all of them mean the same
-	 * here. */
 	g->word_len = 0;
 	if (c == '\r')
 		return end_of_text(g);
@@ -66,7 +64,7 @@ begin_argument(struct guard *g, char c, enum guard_state argument)
 {
 	if ((c == ']') != (argument == CODE_END))
 		return refuse(g, "malformed response code");
-	if (!g->forward) {
+	if (!g->forward) { /* untagged: OK, NO and BAD bring the same news */
 		emit(g, "* OK ", 5);
 		g->forward = true;
 	}
