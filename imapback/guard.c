@@ -331,7 +331,7 @@ drain(struct guard *g, char *out, size_t room, size_t *written)
 		return false;
 	g->parsed += g->out_len;
 	g->out_at = g->out_len = 0;
-	if (g->parsed > GUARD_PARSED_MAX)
+	if (g->reason == NULL && g->parsed > GUARD_PARSED_MAX)
 		refuse(g, "more data than the parser should hold");
 	return true;
 }
