@@ -81,6 +81,8 @@ static const struct dialogue dialogues[] = {
 	    IN NO_SUCH NO_SUCH NUMBER_BAD NUMBER_BAD NUMBER_BAD NO_SUCH
 	    "-ERR not a number of lines\r\n" NUMBER_BAD NUMBER_BAD NUMBER_BAD NUMBER_BAD "+OK\r\n",
 	    POP3_END_CLIENT_CLOSED },
+	{ "rule 29: trailing blanks of a name", "USER user \t\r\nPASS pass word \r\n", IN,
+	    POP3_END_CLIENT_CLOSED },
 	{ "rule 25: PASS without USER", "PASS x\r\n" LOGIN,
 	    GREETING "-ERR USER comes first\r\n" LOGIN_OK, POP3_END_CLIENT_CLOSED },
 	{ "rule 25: empty password", "USER user\r\nPASS \r\nPASS pass word \r\n",
@@ -225,6 +227,21 @@ rule_29_nul_ends_the_session(void)
 	talk_wait(&t);
 	CU_ASSERT_STRING_EQUAL(t.received, GREETING "-ERR NUL in a command line\r\n");
 	CU_ASSERT_EQUAL(t.report.end, POP3_END_BAD_COMMANDS);
+	talk_end(&t);
+}
+
+/* The client is not at fault: it is neither delayed nor sent away. */
+static void
+rule_27_other_failures_are_no_rejections(void)
+{
+	struct talk t;
+
+	talk_begin(&t, mails, 3);
+	t.settings.auth_failure_delay_ms = 3600 * 1000;
+	t.backend.open_error = ERR_TEMPORARY;
+	hold(&t, LOGIN LOGIN LOGIN LOGIN "QUIT\r\n", 1000);
+	CU_ASSERT_EQUAL(t.report.end, POP3_END_QUIT);
+	CU_ASSERT_EQUAL(t.report.commands, 9);
 	talk_end(&t);
 }
 
@@ -453,6 +470,8 @@ main(void)
 		    rule_29_over_long_lines_are_answered_once },
 		{ "rule_29_nul_ends_the_session", rule_29_nul_ends_the_session },
 		{ "rule_23_plain_text_logins_are_refused", rule_23_plain_text_logins_are_refused },
+		{ "rule_27_other_failures_are_no_rejections",
+		    rule_27_other_failures_are_no_rejections },
 		{ "rule_27_every_failure_of_a_login_has_its_code",
 		    rule_27_every_failure_of_a_login_has_its_code },
 		{ "rules_14_to_16_what_quit_removes", rules_14_to_16_what_quit_removes },
