@@ -46,6 +46,7 @@ struct dialogue {
 struct server {
 	const struct dialogue *dialogue;
 	int listener;
+	size_t left;	 /* octets that it may still send before it is cut off */
 	char tag[16];	 /* of the last command */
 	char fault[600]; /* what was not as the table says; "" for nothing */
 };
@@ -59,15 +60,25 @@ read_line(FILE *from, char *line, size_t room)
 	return true;
 }
 
-static inline void
-say(FILE *to, const char *answer, const char *tag)
+/* Sends ANSWER, as far as it may; false when that was not all. */
+static inline bool
+say(struct server *s, FILE *to, const char *answer)
 {
-	for (const char *mark; (mark = strstr(answer, "{tag}")) != NULL; answer = mark + 5) {
-		fwrite(answer, 1, (size_t) (mark - answer), to);
-		fputs(tag, to);
+	char text[4096];
+	size_t len = 0;
+
+	for (const char *mark; (mark = strstr(answer, "{tag}")) != NULL; answer = mark + 5)
+		len += (size_t) snprintf(text + len, sizeof(text) - len, "%.*s%s",
+		    (int) (mark - answer), answer, s->tag);
+	len += (size_t) snprintf(text + len, sizeof(text) - len, "%s", answer);
+	if (len > s->left) {
+		fwrite(text, 1, s->left, to);
+		s->left = 0;
+		return false;
 	}
-	fputs(answer, to);
-	fflush(to);
+	fwrite(text, 1, len, to);
+	s->left -= len;
+	return true;
 }
 
 /* One line of the client, and the answer to it; false at the end. */
@@ -94,8 +105,7 @@ serve_line(struct server *s, FILE *peer, const struct exchange *x)
 	if (strcmp(rest, x->line) != 0)
 		snprintf(
 		    s->fault, sizeof(s->fault), "\"%.200s\" instead of \"%.200s\"", rest, x->line);
-	say(peer, x->answer, s->tag);
-	return true;
+	return say(s, peer, x->answer);
 }
 
 static inline void *
@@ -107,10 +117,10 @@ serve(void *arg)
 	if (peer == NULL)
 		abort();
 	setvbuf(peer, NULL, _IONBF, 0);
-	fputs(s->dialogue->greeting == NULL ? USUAL : s->dialogue->greeting, peer);
-	for (const struct exchange *x = s->dialogue->exchanges; x->line != NULL; x++)
-		if (!serve_line(s, peer, x))
-			break;
+	if (say(s, peer, s->dialogue->greeting == NULL ? USUAL : s->dialogue->greeting))
+		for (const struct exchange *x = s->dialogue->exchanges; x->line != NULL; x++)
+			if (!serve_line(s, peer, x))
+				break;
 	fclose(peer);
 	return NULL;
 }
@@ -164,19 +174,44 @@ run_client(void *arg)
 	imap_close(r->client.imap);
 }
 
+/* RUN with a server that is cut off after so many octets; returns how many it had left. */
+static inline size_t
+converse(struct run *run, struct server *server, size_t octets)
+{
+	pthread_t thread;
+
+	server->dialogue = run->dialogue;
+	server->left = octets;
+	server->listener = listen_on("127.0.0.1", 1, &run->port);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, serve, server), 0);
+	spawn(run_client, run);
+	run_all();
+	pthread_join(thread, NULL);
+	close(server->listener);
+	return server->left;
+}
+
+/* A server that ends early never looks like one that was through. */
+static inline void
+check_cuts(const struct dialogue *d, size_t octets)
+{
+	for (size_t cut = 0; cut < octets; cut++) {
+		struct server server = { 0 };
+		struct run run = { .dialogue = d, .security = IMAP_TLS_NONE, .command_ms = 10000 };
+
+		converse(&run, &server, cut);
+		if (!UNIT_CHECK(run.result != 0, d->name))
+			printf("    %s: fine after %zu octets\n", d->name, cut);
+	}
+}
+
 static inline void
 check(const struct dialogue *d, enum imap_security security, uint64_t command_ms)
 {
-	struct server server = { .dialogue = d };
+	struct server server = { 0 };
 	struct run run = { .dialogue = d, .security = security, .command_ms = command_ms };
-	pthread_t thread;
+	size_t left = converse(&run, &server, SIZE_MAX);
 
-	server.listener = listen_on("127.0.0.1", 1, &run.port);
-	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, serve, &server), 0);
-	spawn(run_client, &run);
-	run_all();
-	pthread_join(thread, NULL);
-	close(server.listener);
 	UNIT_CHECK(server.fault[0] == '\0', d->name);
 	UNIT_CHECK(run.result == d->result && run.life == d->life, d->name);
 	UNIT_CHECK(strcmp(run.client.notes, d->notes) == 0, d->name);
@@ -185,6 +220,8 @@ check(const struct dialogue *d, enum imap_security security, uint64_t command_ms
 		printf("    %s: server %s; result %d, %s, notes \"%s\", error \"%s\"\n", d->name,
 		    server.fault, run.result, run.life == DEAD ? "dead" : "alive", run.client.notes,
 		    run.client.e.text);
+	if (security == IMAP_TLS_NONE && d->result == 0)
+		check_cuts(d, SIZE_MAX - left);
 }
 
 static inline void
