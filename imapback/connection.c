@@ -153,8 +153,8 @@ imap_logout(struct imap *imap)
 
 	if (imap == NULL)
 		return;
-	/* The farewell of the server tells nothing that we need, so nobody waits for it, nor for long for
-	 * a server that does not even read. */
+	/* The farewell of the server tells nothing that we need, so nobody waits for it, nor for
+	 * long for a server that does not even read. */
 	imap->options.command_ms = LOGOUT_MS;
 	if (!imap->dead && imap->stream != NULL)
 		imap_write_raw(imap, logout, sizeof(logout) - 1);
