@@ -77,6 +77,7 @@ static struct {
 	struct snapshot *snapshot;
 	unsigned opened, closed, commits;
 	bool rejected;
+	bool cut; /* a message was not poured to its end */
 	struct uidset committed;
 } backend;
 
@@ -310,6 +311,7 @@ pour(const char *text, size_t len, struct octet_sink *sink, struct error *e)
 		return 0;
 	if ((rc = sink->begin(sink, len)) != 0)
 		return rc;
+	backend.cut = come < len || (faulty && plan.retrieve_fault == BEHIND_BEGIN);
 	for (size_t i = 0; i < come; i += 7)
 		if ((rc = sink->chunk(sink, text + i, come - i < 7 ? come - i : 7)) != 0)
 			return rc;
@@ -419,6 +421,7 @@ check_end(const struct pop3_report *r)
 		return;
 	}
 	check(output.messages == r->retrieved);
+	check((r->end == POP3_END_CUT) == backend.cut);
 	check(output.count <= 2 + client.lines);
 	check(client.aborted || (!output.in_body && output.line_len == 0));
 	check(!client.aborted || r->end == POP3_END_CUT || r->end == POP3_END_SHUTDOWN);
