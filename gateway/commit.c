@@ -247,7 +247,7 @@ mark_seen(const struct commit *c, const struct uidset *ours)
 	struct error e = { 0 };
 	int rc;
 
-	if (c->upstream->mark_seen != MARK_SEEN_RETR || c->mailbox->read_only)
+	if (c->upstream->mark_seen != MARK_SEEN_RETR || !c->mailbox->seen_permanent)
 		return;
 	if ((rc = snapshot_retrieved_uids(c->snapshot, &retrieved)) == 0 &&
 	    (rc = uidset_subtract(&retrieved, ours, &seen)) == 0)
