@@ -4,6 +4,7 @@ option(POPGATE_TESTS "Build the unit tests (needs CUnit)" ON)
 option(POPGATE_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(POPGATE_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
 option(POPGATE_COVERAGE "Build with coverage counters" OFF)
+option(POPGATE_FAILPOINTS "Build with fail points, for tests of faults (base/failpoint.h)" OFF)
 option(POPGATE_WERROR "Treat compiler warnings as errors" OFF)
 
 set(CMAKE_C_STANDARD 11)
@@ -23,6 +24,10 @@ target_compile_options(popgate_options INTERFACE
 	-Wvla -Wformat=2 -Werror=format-security -fno-strict-aliasing -fno-common)
 if(POPGATE_WERROR)
 	target_compile_options(popgate_options INTERFACE -Werror)
+endif()
+
+if(POPGATE_FAILPOINTS)
+	target_compile_definitions(popgate_options INTERFACE POPGATE_FAILPOINTS)
 endif()
 
 if(POPGATE_FUZZ)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "gateway/command.h"
 #include "gateway/config.h"
@@ -159,6 +160,7 @@ unknown_command(const char *name)
 int
 main(int argc, char **argv)
 {
+	failpoint_setup();
 	if (argc < 2) {
 		fprintf(stderr, "popgate: a command is missing\nTry \"popgate --help\".\n");
 		return EX_USAGE;
