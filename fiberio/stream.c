@@ -12,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "fiberio/fiber_internal.h"
@@ -60,6 +61,41 @@ stream_wait(struct stream *s, int events, uint64_t deadline)
 	rc = fiber_suspend(deadline);
 	s->waiting = NULL;
 	return rc;
+}
+
+/* Octets that we wrote and the peer has not taken yet. */
+static int
+untaken(const struct stream *s)
+{
+	int octets = 0;
+
+	return ioctl(s->fd, TIOCOUTQ, &octets) == 0 ? octets : 0;
+}
+
+/* The kernel calls a socket writable when a third of its buffer is free, and that may be a
+ * megabyte: to see whether a slow peer takes anything, one must look at the buffer from time to
+ * time. */
+int
+stream_wait_to_write(struct stream *s, int events, const struct write_limit *limit)
+{
+	enum { LOOKS = 8 };
+	uint64_t until = fiber_deadline(limit->timeout_ms);
+	int before = untaken(s), now, rc;
+
+	for (;;) {
+		uint64_t look = fiber_deadline(limit->timeout_ms / LOOKS + 1);
+		uint64_t end = until < limit->deadline ? until : limit->deadline;
+
+		rc = stream_wait(s, events, look < end ? look : end);
+		if (rc != ERR_TIMEOUT)
+			return rc;
+		if ((now = untaken(s)) < before) {
+			before = now;
+			until = fiber_deadline(limit->timeout_ms);
+		}
+		if (fiber_now() >= until || fiber_now() >= limit->deadline)
+			return ERR_TIMEOUT;
+	}
 }
 
 int
@@ -122,7 +158,7 @@ stream_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t dead
 }
 
 static int
-plain_write(struct stream *s, const char *buf, size_t len, uint64_t timeout_ms)
+plain_write(struct stream *s, const char *buf, size_t len, const struct write_limit *limit)
 {
 	int rc;
 
@@ -136,20 +172,37 @@ plain_write(struct stream *s, const char *buf, size_t len, uint64_t timeout_ms)
 		}
 		if (errno != EAGAIN && errno != EINTR)
 			return ERR_CLOSED;
-		rc = errno == EINTR ? 0 : stream_wait(s, UV_WRITABLE, fiber_deadline(timeout_ms));
+		rc = errno == EINTR ? 0 : stream_wait_to_write(s, UV_WRITABLE, limit);
 		if (rc != 0)
 			return rc;
 	}
 	return fiber_breathe();
 }
 
-int
-stream_write(struct stream *s, const void *buf, size_t len, uint64_t timeout_ms)
+static int
+write_all(struct stream *s, const void *buf, size_t len, const struct write_limit *limit)
 {
 	if (fiber_cancelled())
 		return ERR_CANCELLED;
-	return s->ssl == NULL ? plain_write(s, buf, len, timeout_ms)
-			      : stream_tls_write(s, buf, len, timeout_ms);
+	return s->ssl == NULL ? plain_write(s, buf, len, limit)
+			      : stream_tls_write(s, buf, len, limit);
+}
+
+int
+stream_write(struct stream *s, const void *buf, size_t len, uint64_t timeout_ms)
+{
+	const struct write_limit limit = { timeout_ms, FIBER_NO_DEADLINE };
+
+	return write_all(s, buf, len, &limit);
+}
+
+int
+stream_write_by(struct stream *s, const void *buf, size_t len, uint64_t deadline)
+{
+	uint64_t now = fiber_now();
+	const struct write_limit limit = { deadline > now ? deadline - now : 0, deadline };
+
+	return write_all(s, buf, len, &limit);
 }
 
 void

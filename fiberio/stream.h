@@ -35,9 +35,13 @@ int stream_connect(
 int stream_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadline);
 
 /* Writes all LEN octets of BUF. Suspends while the peer does not take them; ERR_TIMEOUT when it
- * takes none for TIMEOUT_MS milliseconds (progress starts the time anew). Returns 0, ERR_CLOSED,
- * ERR_TIMEOUT, ERR_TLS, ERR_CANCELLED. */
+ * takes none for TIMEOUT_MS milliseconds, or little more (progress starts the time anew, also where
+ * only the kernel sees it: what the peer acknowledges counts). Returns 0, ERR_CLOSED, ERR_TIMEOUT,
+ * ERR_TLS, ERR_CANCELLED. */
 int stream_write(struct stream *s, const void *buf, size_t len, uint64_t timeout_ms);
+
+/* As stream_write, with ERR_TIMEOUT when not all is written by DEADLINE, progress or not. */
+int stream_write_by(struct stream *s, const void *buf, size_t len, uint64_t deadline);
 
 /* Makes the pending read of S, or else its next one, return ERR_INTERRUPTED. From any fiber or
  * callback of the same loop; who reads goes on in the next turn. Asked for once, it stays in force

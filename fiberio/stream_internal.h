@@ -23,8 +23,18 @@ struct stream {
  * ERR_TIMEOUT, ERR_CANCELLED, or ERR_INTERRUPTED where stream_interrupt called off a read. */
 int stream_wait(struct stream *s, int events, uint64_t deadline);
 
+/* How long a write may take. */
+struct write_limit {
+	uint64_t timeout_ms; /* without progress */
+	uint64_t deadline;   /* in all */
+};
+
+/* As stream_wait, for a peer that is to take what was written. */
+int stream_wait_to_write(struct stream *s, int events, const struct write_limit *limit);
+
 /* The TLS side of stream_read, stream_write, stream_has_input and stream_close. */
 int stream_tls_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadline);
-int stream_tls_write(struct stream *s, const char *buf, size_t len, uint64_t timeout_ms);
+int stream_tls_write(
+    struct stream *s, const char *buf, size_t len, const struct write_limit *limit);
 bool stream_tls_has_input(struct stream *s);
 void stream_tls_end(struct stream *s, bool in_order);

@@ -14,16 +14,18 @@
 #include "fiberio/stream_internal.h"
 #include "fiberio/tls_internal.h"
 
-/* Deals with RESULT of an SSL call that did not succeed: waits for what it needs and returns 0 for
- * "again", or an error. */
+/* Deals with RESULT of an SSL call that did not succeed: returns 0 with *EVENTS that OpenSSL waits
+ * for before it is called again, or an error. */
 static int
-after_failure(struct stream *s, int result, uint64_t deadline)
+after_failure(struct stream *s, int result, int *events)
 {
 	switch (SSL_get_error(s->ssl, result)) {
 	case SSL_ERROR_WANT_READ:
-		return stream_wait(s, UV_READABLE, deadline);
+		*events = UV_READABLE;
+		return 0;
 	case SSL_ERROR_WANT_WRITE:
-		return stream_wait(s, UV_WRITABLE, deadline);
+		*events = UV_WRITABLE;
+		return 0;
 	case SSL_ERROR_ZERO_RETURN:
 		return ERR_CLOSED;
 	case SSL_ERROR_SYSCALL:
@@ -42,7 +44,7 @@ after_failure(struct stream *s, int result, uint64_t deadline)
 int
 stream_tls_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadline)
 {
-	int rc;
+	int events, rc;
 
 	for (;;) {
 		int n;
@@ -53,15 +55,16 @@ stream_tls_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t 
 			*got = (size_t) n;
 			return fiber_breathe();
 		}
-		if ((rc = after_failure(s, n, deadline)) != 0)
+		if ((rc = after_failure(s, n, &events)) != 0 ||
+		    (rc = stream_wait(s, events, deadline)) != 0)
 			return rc;
 	}
 }
 
 int
-stream_tls_write(struct stream *s, const char *buf, size_t len, uint64_t timeout_ms)
+stream_tls_write(struct stream *s, const char *buf, size_t len, const struct write_limit *limit)
 {
-	int rc;
+	int events, rc;
 
 	while (len > 0) {
 		int n;
@@ -71,7 +74,8 @@ stream_tls_write(struct stream *s, const char *buf, size_t len, uint64_t timeout
 		if (n > 0) {
 			buf += n;
 			len -= (size_t) n;
-		} else if ((rc = after_failure(s, n, fiber_deadline(timeout_ms))) != 0)
+		} else if ((rc = after_failure(s, n, &events)) != 0 ||
+			   (rc = stream_wait_to_write(s, events, limit)) != 0)
 			return rc;
 	}
 	return fiber_breathe();
@@ -142,7 +146,7 @@ explain_handshake(struct stream *s, int rc, struct error *e)
 static int
 shake_hands(struct stream *s, int (*step)(SSL *ssl), uint64_t deadline, struct error *e)
 {
-	int rc;
+	int events, rc;
 
 	for (;;) {
 		int n;
@@ -152,7 +156,8 @@ shake_hands(struct stream *s, int (*step)(SSL *ssl), uint64_t deadline, struct e
 		ERR_clear_error();
 		if ((n = step(s->ssl)) == 1)
 			return 0;
-		if ((rc = after_failure(s, n, deadline)) != 0) {
+		rc = after_failure(s, n, &events);
+		if (rc != 0 || (rc = stream_wait(s, events, deadline)) != 0) {
 			s->failed = true;
 			return explain_handshake(s, rc, e);
 		}

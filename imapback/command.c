@@ -33,7 +33,7 @@ send_line(struct imap *imap, const char *text, const char *end, enum guard_expec
 	if (imap->dead)
 		return imap->error.code;
 	guard_expect(&imap->guard, expectation, budget(imap));
-	imap->slow_octets = imap->slow_time = 0;
+	imap_wait_anew(imap);
 	if (mailimap_send_current_tag(imap->session) != MAILIMAP_NO_ERROR ||
 	    mailstream_write(stream, text, strlen(text)) < 0 ||
 	    mailstream_write(stream, end, strlen(end)) < 0 || mailstream_flush(stream) < 0)

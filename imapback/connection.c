@@ -156,6 +156,8 @@ imap_logout(struct imap *imap)
 	/* The farewell of the server tells nothing that we need, so nobody waits for it, nor for
 	 * long for a server that does not even read. */
 	imap->options.command_ms = LOGOUT_MS;
+	imap->logged_in = true;
+	imap_wait_anew(imap);
 	if (!imap->dead && imap->stream != NULL)
 		imap_write_raw(imap, logout, sizeof(logout) - 1);
 	imap_close(imap);

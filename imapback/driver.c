@@ -13,13 +13,12 @@
 #include "imapback/imap_internal.h"
 
 enum {
-	PARSER_BUFFER = 1024,	 /* of libetpan's stream, each way */
-	INPUT_SMALL = 8192,	 /* for answers */
-	INPUT_LARGE = 65536,	 /* while a body is poured */
-	RATE_PERIOD_MS = 60000,	 /* the rate is judged after so much waiting */
-	BUSY_FACTOR = 10,	 /* how much longer between two lines */
-	RATE_OCTETS = 1024 * 60, /* that must have come by then */
-	HITS_MORE = 100000,	 /* search results beyond the known messages: new ones come */
+	PARSER_BUFFER = 1024, /* of libetpan's stream, each way */
+	INPUT_SMALL = 8192,   /* for answers */
+	INPUT_LARGE = 65536,  /* while a body is poured */
+	BUSY_FACTOR = 10,     /* how much longer the server has between two lines */
+	RATE = 1024,	      /* octets a second that a busy server must send */
+	HITS_MORE = 100000,   /* search results beyond the known messages: new ones come */
 };
 
 int
@@ -37,21 +36,52 @@ imap_fail(struct imap *imap, int code, const char *format, ...)
 	return error_set(&imap->error, code, "%s", text);
 }
 
-/* A server that drips holds a fiber for ever without ever timing out (security: slow drip). Only
- * the time spent waiting for it counts: while our client is slow, the server is not to blame.
+/* Whether the running command brings data whose amount is the mailbox's, not ours. */
+static bool
+brings_data(const struct imap *imap)
+{
+	return imap->guard.expectation >= GUARD_EXPECT_LIST;
+}
+
+/* How long may still be waited for the server: for one octet, and in all for the login or for a
+ * command without data. Only waiting counts: while our client is slow, the server is not to blame.
+ */
+static uint64_t
+patience(const struct imap *imap)
+{
+	uint64_t most = imap->options.command_ms, left;
+
+	if (brings_data(imap))
+		return most;
+	left = imap->logged_in ? most * BUSY_FACTOR : most;
+	left = left > imap->waited ? left - imap->waited : 0;
+	return left < most ? left : most;
+}
+
+/* A server that drips would hold a fiber for ever without ever being silent (security: slow drip).
  * Between two lines it may be busy with the command, and many then say so from time to time, so
- * that it has ten times as long. */
+ * that it has ten times as long to show that it sends data. */
 static int
 judge_rate(struct imap *imap, size_t got, uint64_t waited_ms)
 {
+	imap->waited += waited_ms;
 	imap->slow_octets += got;
+	imap->slow_ms += waited_ms;
 	imap->slow_time += guard_is_idle(&imap->guard) ? waited_ms : waited_ms * BUSY_FACTOR;
-	if (imap->slow_time < RATE_PERIOD_MS * BUSY_FACTOR)
+	if (imap->slow_time < imap->options.command_ms * BUSY_FACTOR)
 		return 0;
-	if (imap->slow_octets < RATE_OCTETS)
+	if (imap->slow_octets < imap->slow_ms * RATE / 1000)
 		return imap_fail(imap, ERR_TIMEOUT, "the server sends less than 1 KiB/s");
-	imap->slow_octets = imap->slow_time = 0;
+	imap->slow_octets = imap->slow_ms = imap->slow_time = 0;
 	return 0;
+}
+
+void
+imap_wait_anew(struct imap *imap)
+{
+	imap->slow_octets = imap->slow_ms = imap->slow_time = 0;
+	if (imap->logged_in)
+		imap->waited = 0;
 }
 
 static int
@@ -78,9 +108,11 @@ refill(struct imap *imap)
 	if ((rc = make_room(imap)) != 0)
 		return rc;
 	rc = stream_read(
-	    imap->stream, imap->in, imap->in_room, &got, fiber_deadline(imap->options.command_ms));
+	    imap->stream, imap->in, imap->in_room, &got, fiber_deadline(patience(imap)));
 	if (rc == ERR_TIMEOUT)
-		return imap_fail(imap, rc, "the server is silent");
+		return imap_fail(imap, rc,
+		    patience(imap) < imap->options.command_ms ? "the server takes too long"
+							      : "the server is silent");
 	if (rc != 0)
 		return imap_fail(imap, rc, "reading from the server: %s", error_name(rc));
 	imap->in_at = 0;
@@ -214,13 +246,14 @@ driver_write(mailstream_low *low, const void *buf, size_t len)
 int
 imap_write_raw(struct imap *imap, const void *octets, size_t len)
 {
+	uint64_t begun = fiber_now();
 	int rc;
 
 	if (imap->dead)
 		return imap->error.code;
-	if ((rc = stream_write(imap->stream, octets, len, imap->options.command_ms)) != 0)
-		return imap_fail(imap, rc, "writing to the server: %s", error_name(rc));
-	return 0;
+	rc = stream_write_by(imap->stream, octets, len, fiber_deadline(patience(imap)));
+	imap->waited += fiber_now() - begun;
+	return rc == 0 ? 0 : imap_fail(imap, rc, "writing to the server: %s", error_name(rc));
 }
 
 static int

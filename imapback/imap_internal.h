@@ -36,8 +36,11 @@ struct imap {
 	char *in; /* octets from the server not yet past the guard; NULL at rest */
 	size_t in_room, in_at, in_end;
 
+	bool logged_in;
+	uint64_t waited;      /* milliseconds for this command, or before login for all of them */
 	uint64_t slow_octets; /* received for this command since the rate was last judged */
-	uint64_t slow_time;   /* and how long was waited for them, see judge_rate */
+	uint64_t slow_ms;     /* and how long was waited for them */
+	uint64_t slow_time;   /* the same, weighted; see judge_rate */
 
 	unsigned capabilities;
 	char *capability_line;
@@ -55,6 +58,9 @@ int imap_fail(struct imap *imap, int code, const char *format, ...)
 
 /* Whether octets of the server wait anywhere on their way to the parser, or in the socket. */
 bool imap_has_unread(struct imap *imap);
+
+/* Begins to count anew how long the server takes. The commands of a login count as one. */
+void imap_wait_anew(struct imap *imap);
 
 /* Frees the input buffer while nothing is in it. */
 void imap_driver_rest(struct imap *imap);

@@ -218,5 +218,6 @@ imap_login(struct imap *imap, const struct credentials *c, struct error *e)
 	if (!outcome.ok)
 		return imap_refused(imap, &outcome, "login", RESPONSE_TO_LOGIN, e);
 	imap->session->imap_state = MAILIMAP_STATE_AUTHENTICATED;
+	imap->logged_in = true;
 	return imap_learn_capabilities(imap, e);
 }

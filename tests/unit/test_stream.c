@@ -339,6 +339,7 @@ write_times_out_without_progress(void)
 
 struct slow_reader {
 	struct stream *s;
+	uint64_t pause_ms; /* before each read; 0: 10 */
 	size_t got;
 };
 
@@ -351,7 +352,7 @@ slow_reader_main(void *arg)
 	size_t got;
 
 	for (int i = 0; i < 60; i++) {
-		CU_ASSERT_EQUAL(fiber_sleep(10), 0);
+		CU_ASSERT_EQUAL(fiber_sleep(r->pause_ms == 0 ? 10 : r->pause_ms), 0);
 		if (stream_read(r->s, buf, sizeof(buf), &got, fiber_deadline(1000)) == 0)
 			r->got += got;
 	}
@@ -365,6 +366,17 @@ write_once_main(void *arg)
 	struct task *t = arg;
 
 	t->rc = stream_write(t->s, megabyte, sizeof(megabyte), t->ms);
+	t->done = true;
+	stream_close(t->s);
+}
+
+static void
+write_by_main(void *arg)
+{
+	static const char megabyte[1024 * 1024];
+	struct task *t = arg;
+
+	t->rc = stream_write_by(t->s, megabyte, sizeof(megabyte), fiber_deadline(t->ms));
 	t->done = true;
 	stream_close(t->s);
 }
@@ -389,6 +401,55 @@ progress_starts_the_time_anew(void)
 	 */
 	CU_ASSERT_EQUAL(t->rc, ERR_CLOSED);
 	CU_ASSERT_TRUE(reader.got >= 200000);
+	free(t);
+	end();
+}
+
+/* The kernel says for long that a large buffer is not writable; what the peer takes counts. */
+static void
+progress_that_only_the_kernel_sees(void)
+{
+	static const int large = 300000, small = 4096;
+	struct slow_reader reader = { .pause_ms = 50 };
+	struct task *t;
+	int fds[2];
+
+	begin();
+	tcp_pair(fds);
+	setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &large, sizeof(large));
+	setsockopt(fds[1], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	t = new_task(fds[0]);
+	t->ms = 500;
+	reader.s = adopt(runtime, fds[1]);
+	spawn(slow_reader_main, &reader);
+	spawn(write_all_main, t);
+	run_all();
+	CU_ASSERT_EQUAL(t->rc, ERR_CLOSED);
+	CU_ASSERT_TRUE(reader.got > 0);
+	stream_close(t->s);
+	free(t);
+	end();
+}
+
+/* A deadline holds whatever the peer takes. */
+static void
+write_by_ends_at_its_deadline(void)
+{
+	struct slow_reader reader = { 0 };
+	struct task *t;
+	int fds[2];
+
+	begin();
+	unix_pair(fds);
+	shrink_buffers(fds[0]);
+	t = new_task(fds[0]);
+	t->ms = 100;
+	reader.s = adopt(runtime, fds[1]);
+	spawn(slow_reader_main, &reader);
+	spawn(write_by_main, t);
+	run_all();
+	CU_ASSERT_EQUAL(t->rc, ERR_TIMEOUT);
+	CU_ASSERT_TRUE(reader.got > 0 && reader.got < 1024 * 1024);
 	free(t);
 	end();
 }
@@ -665,6 +726,8 @@ main(void)
 		{ "read_is_interrupted", read_is_interrupted },
 		{ "write_times_out_without_progress", write_times_out_without_progress },
 		{ "progress_starts_the_time_anew", progress_starts_the_time_anew },
+		{ "progress_that_only_the_kernel_sees", progress_that_only_the_kernel_sees },
+		{ "write_by_ends_at_its_deadline", write_by_ends_at_its_deadline },
 		{ "write_is_cancelled", write_is_cancelled },
 		{ "an_interrupted_stream_still_writes", an_interrupted_stream_still_writes },
 		{ "write_to_a_gone_peer_is_no_signal", write_to_a_gone_peer_is_no_signal },
