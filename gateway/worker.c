@@ -25,21 +25,53 @@ log_failure(struct worker *worker, const char *message, const struct error *e)
 	log_error(worker->log, LOG_LEVEL_ERROR, NULL, message, e, NULL);
 }
 
-/* Asks for as many descriptors as we may have. */
-static void
-raise_descriptor_limit(struct worker *worker)
+/* Asks for as many descriptors as we may have; returns how many that is. */
+static uint64_t
+raise_descriptor_limit(void)
 {
-	uint64_t needed =
-	    worker->config->limits.sessions * DESCRIPTORS_PER_SESSION + DESCRIPTORS_SPARE;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
+		return UINT64_MAX;
 	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < needed)
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return UINT64_MAX;
+	return limit.rlim_cur;
+}
+
+/* Descriptors that are not for sessions: those of listeners, the loop, the log, look-ups of names.
+ */
+static uint64_t
+reserved_descriptors(const struct config *config)
+{
+	uint64_t reserved = DESCRIPTORS_SPARE;
+
+	for (size_t i = 0; i < config->listener_count; i++)
+		reserved += config->listeners[i].addresses.count;
+	return reserved;
+}
+
+/* Sets the limits of CONFIG, lowered to what there are descriptors for: a connection that was let
+ * in must find those for its server and its lock when it logs in. */
+static void
+apply_limits(struct worker *worker, const struct config *config)
+{
+	struct census_limits limits = config->limits;
+	uint64_t have = raise_descriptor_limit(), reserved = reserved_descriptors(config);
+	uint64_t fitting = have > reserved ? (have - reserved) / DESCRIPTORS_PER_SESSION : 0;
+
+	if (fitting < 1)
+		fitting = 1;
+	if (limits.sessions > fitting) {
 		log_event(worker->log, LOG_LEVEL_WARNING, NULL,
-		    "too few descriptors for max_sessions",
-		    LOG_FIELDS(LOG_NUMBER("limit", limit.rlim_cur), LOG_NUMBER("needed", needed)));
+		    "max_sessions lowered, too few descriptors",
+		    LOG_FIELDS(LOG_NUMBER("max_sessions", limits.sessions),
+			LOG_NUMBER("possible", fitting), LOG_NUMBER("descriptors", have),
+			LOG_NUMBER(
+			    "needed", limits.sessions * DESCRIPTORS_PER_SESSION + reserved)));
+		limits.sessions = (size_t) fitting;
+	}
+	census_set_limits(worker->census, &limits);
 }
 
 static void
@@ -102,7 +134,7 @@ worker_take_config(struct worker *worker, struct config *config, struct error *e
 	    (rc = listeners_apply(worker, config, e)) != 0)
 		return rc;
 	log_set_options(worker->log, &config->log);
-	census_set_limits(worker->census, &config->limits);
+	apply_limits(worker, config);
 	config_unref(worker->config);
 	worker->config = config_ref(config);
 	return 0;
@@ -191,7 +223,6 @@ worker_start(struct worker *worker, struct error *e)
 	if (geteuid() == 0)
 		log_event(worker->log, LOG_LEVEL_WARNING, NULL,
 		    "running as root, which popgate never needs", NULL);
-	raise_descriptor_limit(worker);
 	if (state_directory_prepare(worker->config->state_directory, e) != 0)
 		return EX_CANTCREAT;
 	if (fiber_runtime_new(&worker->loop, &worker->fibers) != 0 ||
@@ -200,6 +231,7 @@ worker_start(struct worker *worker, struct error *e)
 		error_set(e, ERR_NO_MEMORY, "no memory to start");
 		return EX_OSERR;
 	}
+	apply_limits(worker, worker->config);
 	return listeners_apply(worker, worker->config, e) == 0 ? 0 : EX_OSERR;
 }
 
