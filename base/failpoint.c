@@ -1,8 +1,6 @@
 /* failpoint.c - see failpoint.h. Empty unless POPGATE_FAILPOINTS is defined. */
 #include "base/failpoint.h"
 
-#include "base/error.h"
-
 #ifdef POPGATE_FAILPOINTS
 #include <fcntl.h>
 #include <signal.h>
@@ -123,6 +121,14 @@ failpoint_reached(const char *name)
 		break;
 	}
 	return 0;
+}
+
+int
+failpoint_error(const char *name, struct error *e)
+{
+	int rc = failpoint_reached(name);
+
+	return rc == 0 ? 0 : error_set(e, rc, "fail point %s", name);
 }
 
 static bool

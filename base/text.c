@@ -94,6 +94,15 @@ text_is_utf8(const char *text, size_t len)
 	return true;
 }
 
+bool
+text_is_atom(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text[i] <= ' ' || text[i] > '~' || strchr("(){%*\"\\]", text[i]) != NULL)
+			return false;
+	return len > 0;
+}
+
 void
 text_escape(const char *text, size_t len, char *out, size_t room)
 {

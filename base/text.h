@@ -17,6 +17,10 @@ bool text_is_word(const char *text, size_t len, const char *word);
  * most U+10FFFF). */
 bool text_is_utf8(const char *text, size_t len);
 
+/* Whether TEXT (LEN octets) is an atom of IMAP (RFC 3501 section 9): at least one character, none
+ * of them special. */
+bool text_is_atom(const char *text, size_t len);
+
 /* Writes TEXT (LEN octets) to OUT (ROOM octets, at least 5) so that a terminal or a log can show it
  * safely: octets outside 0x20-0x7E, and the backslash, become \xNN; what does not fit is cut and
  * ends in "...". NUL-terminated. */

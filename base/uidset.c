@@ -80,6 +80,39 @@ uidset_add(struct uidset *set, uint32_t uid)
 	return insert_at(set, at, (struct uid_range){ uid, uid });
 }
 
+/* Appends RANGE, which begins at or after the beginning of the last one; there is room. */
+static void
+append_joining(struct uidset *set, struct uid_range range)
+{
+	struct uid_range *last = set->ranges + set->count - 1;
+
+	if (set->count == 0 || (uint64_t) last->last + 1 < range.first)
+		set->ranges[set->count++] = range;
+	else if (range.last > last->last)
+		last->last = range.last;
+}
+
+int
+uidset_add_set(struct uidset *set, const struct uidset *other)
+{
+	size_t room = set->count + other->count, i = 0, j = 0;
+	struct uidset sum = { .room = room };
+
+	if (other->count == 0)
+		return 0;
+	if ((sum.ranges = malloc(room * sizeof(*sum.ranges))) == NULL)
+		return ERR_NO_MEMORY;
+	while (i < set->count || j < other->count) {
+		bool from_set = j == other->count ||
+				(i < set->count && set->ranges[i].first < other->ranges[j].first);
+
+		append_joining(&sum, from_set ? set->ranges[i++] : other->ranges[j++]);
+	}
+	uidset_clear(set);
+	*set = sum;
+	return 0;
+}
+
 bool
 uidset_contains(const struct uidset *set, uint32_t uid)
 {

@@ -24,6 +24,9 @@ void uidset_clear(struct uidset *set);
  * ERR_INVALID or ERR_NO_MEMORY. */
 int uidset_add(struct uidset *set, uint32_t uid);
 
+/* Adds all members of OTHER. Returns 0 or ERR_NO_MEMORY, and SET is then as it was. */
+int uidset_add_set(struct uidset *set, const struct uidset *other);
+
 bool uidset_contains(const struct uidset *set, uint32_t uid);
 
 /* How many UIDs are in the set. */

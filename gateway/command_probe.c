@@ -17,6 +17,7 @@
 #include "gateway/config.h"
 #include "gateway/password_input.h"
 #include "gateway/probe.h"
+#include "gateway/removal.h"
 
 enum { SHOWN_MAX = 2048 };
 
@@ -116,17 +117,14 @@ print_amount(const struct probe_result *r)
 static void
 print_deletion(const struct upstream *u, const struct probe_result *r)
 {
-	const struct deletion_terms terms = {
-		.has_uidplus = (r->capability_bits & IMAP_CAP_UIDPLUS) != 0,
-		.has_move = (r->capability_bits & IMAP_CAP_MOVE) != 0,
-		.has_trash = u->trash_mailbox[0] != '\0',
-		.foreign = u->without_uidplus,
-	};
+	const struct deletion_terms terms = removal_terms(u, r->capability_bits);
 
-	if (r->mailbox.read_only) {
+	if (!removal_possible(u, &r->mailbox)) {
 		print_line("deletion", "refused: the mailbox is read-only, so DELE answers -ERR");
 		return;
 	}
+	if (deletion_copies(&terms))
+		print_line("deletion", "UID COPY to the trash mailbox (no MOVE here), then");
 	switch (deletion_choose(&terms)) {
 	case DELETION_UID_EXPUNGE:
 		print_line("deletion", "UID EXPUNGE: QUIT removes exactly what the client deleted");
@@ -143,6 +141,16 @@ print_deletion(const struct upstream *u, const struct probe_result *r)
 			? "otherwise their flags are lifted, EXPUNGE runs, and the flags are put "
 			  "back"
 			: "otherwise the client's stay flagged and hidden, and QUIT answers -ERR");
+		break;
+	case DELETION_SET_MARK:
+		print_line("deletion",
+		    u->mark_keyword[0] != '\0'
+			? "none: what the client deletes gets a keyword and is hidden from then on"
+			: "none: what the client deletes is flagged \\Deleted and hidden from then "
+			  "on");
+		break;
+	case DELETION_NOTHING:
+		print_line("deletion", "none: what the client deletes is hidden until it logs out");
 		break;
 	}
 }

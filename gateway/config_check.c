@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/text.h"
+#include "gateway/upstream_preset.h"
 
 enum { IMAP_PORT = 143, RFC1939_IDLE_MS = 10 * 60 * 1000 };
 
@@ -205,17 +207,46 @@ resolve_uidl(struct upstream *u, const struct setting_lines *lines, struct confi
 	return 0;
 }
 
+/* What the settings about deletion say about each other. */
+static void
+check_deletion(
+    const struct upstream *u, const struct setting_lines *lines, struct config_report *report)
+{
+	const char *keyword = u->mark_keyword;
+
+	if (strcmp(u->mailbox, u->trash_mailbox) == 0)
+		config_report_add(report, CONFIG_FAULT,
+		    line_of(lines, SETTING_UPSTREAM, "trash_mailbox"),
+		    "trash_mailbox: must be another mailbox than \"%s\"", u->mailbox);
+	if (u->delete == DELETION_TRASH && u->trash_mailbox[0] == '\0')
+		config_report_add(report, CONFIG_FAULT,
+		    line_near(lines, SETTING_UPSTREAM, "delete"),
+		    "delete: trash needs a trash_mailbox, such as trash_mailbox = Trash");
+	if (keyword[0] != '\0' && !text_is_atom(keyword, strlen(keyword)))
+		config_report_add(report, CONFIG_FAULT,
+		    line_of(lines, SETTING_UPSTREAM, "mark_keyword"),
+		    "mark_keyword: \"%s\" is not an IMAP keyword: letters and digits such as "
+		    "PopDeleted",
+		    keyword);
+	else if (keyword[0] != '\0' && u->delete != DELETION_MARK)
+		config_report_add(report, CONFIG_WARNING,
+		    line_of(lines, SETTING_UPSTREAM, "mark_keyword"),
+		    "mark_keyword: means nothing without delete = mark");
+	if (u->delete == DELETION_MARK && keyword[0] == '\0' && u->deleted == DELETED_SHOW)
+		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_UPSTREAM, "deleted"),
+		    "deleted: show would bring back what delete = mark has marked; set a "
+		    "mark_keyword, or leave deleted = hide");
+}
+
 static int
 check_upstream(struct upstream *u, const struct setting_lines *lines, struct config_report *report)
 {
 	int rc;
 
-	if ((rc = resolve_uidl(u, lines, report)) != 0)
+	if ((rc = upstream_preset_apply(u, lines)) != 0 ||
+	    (rc = resolve_uidl(u, lines, report)) != 0)
 		return rc;
-	if (strcmp(u->mailbox, u->trash_mailbox) == 0)
-		config_report_add(report, CONFIG_FAULT,
-		    line_of(lines, SETTING_UPSTREAM, "trash_mailbox"),
-		    "trash_mailbox: must be another mailbox than \"%s\"", u->mailbox);
+	check_deletion(u, lines, report);
 	if (u->imap.security != IMAP_TLS_IMPLICIT && line_of(lines, SETTING_UPSTREAM, "port") == 0)
 		u->imap.port = IMAP_PORT;
 	if (u->host == NULL) {

@@ -222,6 +222,7 @@ connection_new(struct worker *worker, const struct listener *listener,
 	c->maildrop = (struct maildrop_context){
 		.upstream = &c->config->upstreams[0],
 		.state_directory = c->config->state_directory,
+		.journal = worker->journal,
 		.census = worker->census,
 		.log = worker->log,
 		.session_id = c->id,

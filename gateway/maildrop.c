@@ -4,23 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "gateway/commit.h"
+#include "gateway/mailbox_link.h"
 #include "gateway/maildrop_lock.h"
-#include "imapback/imap.h"
-
-#ifndef POPGATE_VERSION
-#define POPGATE_VERSION "0"
-#endif
+#include "gateway/removal.h"
+#include "gateway/replay.h"
 
 struct maildrop {
 	const struct maildrop_context *context;
 	char *user; /* counted in the census under this name; NULL: not counted */
 	struct maildrop_lock *lock;
-	struct imap *imap;
-	struct imap_mailbox mailbox;
+	struct mailbox_link link;
 	struct snapshot *snapshot;
 	struct uidset
-	    flagged_before; /* messages shown although somebody had flagged them \Deleted */
+	    flagged_before;   /* messages shown although somebody had flagged them \Deleted */
+	struct uidset hidden; /* bear the keyword of delete = mark; only while listing */
+	char name[];	      /* of the user, as logged in */
 };
 
 /* Frees all but the connection. */
@@ -29,6 +29,7 @@ maildrop_free(struct maildrop *m)
 {
 	snapshot_free(m->snapshot);
 	uidset_clear(&m->flagged_before);
+	uidset_clear(&m->hidden);
 	maildrop_lock_release(m->lock);
 	if (m->user != NULL)
 		census_leave_user(m->context->census, m->context->upstream->name, m->user);
@@ -43,25 +44,16 @@ maildrop_close(void *handle)
 
 	/* The connection goes first: once the lock is free, another session may open the mailbox at
 	 * any moment. */
-	imap_logout(m->imap);
+	mailbox_link_close(&m->link);
 	maildrop_free(m);
 }
 
-/* Connects, introduces ourselves where that is wanted, logs in. */
-static int
-connect_and_login(struct maildrop *m, const struct credentials *c, struct error *e)
+static struct journal_key
+journal_key(const struct maildrop *m)
 {
 	const struct upstream *upstream = m->context->upstream;
-	int rc;
 
-	if ((rc = imap_open(&upstream->imap, &m->imap, e)) != 0)
-		return rc;
-	if (upstream->send_id) {
-		rc = imap_id(m->imap, "popgate", POPGATE_VERSION, NULL, 0, e);
-		if (rc != 0 && imap_is_dead(m->imap))
-			return rc;
-	}
-	return imap_login(m->imap, c, e);
+	return (struct journal_key){ upstream->name, m->name, upstream->mailbox };
 }
 
 /* Counts the session against its user's share. Only after the login: who cannot log in must not use
@@ -92,36 +84,87 @@ add_listed(void *ctx, uint32_t uid, uint64_t size, bool deleted)
 	const struct upstream *upstream = m->context->upstream;
 	int rc;
 
-	if (deleted && upstream->deleted == DELETED_HIDE)
+	if ((deleted && upstream->deleted == DELETED_HIDE) || uidset_contains(&m->hidden, uid))
 		return 0;
 	if (deleted && (rc = uidset_add(&m->flagged_before, uid)) != 0)
 		return rc;
 	return snapshot_add(m->snapshot, uid, size, (size_t) upstream->max_messages);
 }
 
-/* Selects the mailbox and fixes what this session sees of it. */
+/* Fixes what this session sees of the selected mailbox. */
 static int
-select_and_list(struct maildrop *m, struct error *e)
+list(struct maildrop *m, struct error *e)
 {
 	const struct upstream *upstream = m->context->upstream;
-	size_t expected;
+	const struct imap_mailbox *mailbox = &m->link.mailbox;
 	int rc;
 
-	if ((rc = imap_select(m->imap, upstream->mailbox, &m->mailbox, e)) != 0)
-		return error_prefix(e, "mailbox \"%s\"", upstream->mailbox);
-	if (m->mailbox.exists > upstream->max_messages)
+	if (mailbox->exists > upstream->max_messages)
 		return error_set(e, ERR_LIMIT, "%u messages are more than max_messages",
-		    (unsigned) m->mailbox.exists);
-	expected = m->mailbox.exists;
-	if ((rc = snapshot_new(m->mailbox.uidvalidity, upstream->uidl, expected, &m->snapshot)) !=
-	    0)
-		return error_set(
-		    e, ERR_NO_MEMORY, "no memory for a maildrop of %zu messages", expected);
-	if ((rc = imap_list(m->imap, add_listed, m, e)) != 0)
+		    (unsigned) mailbox->exists);
+	rc = snapshot_new(mailbox->uidvalidity, upstream->uidl, mailbox->exists, &m->snapshot);
+	if (rc != 0)
+		return error_set(e, ERR_NO_MEMORY, "no memory for a maildrop of %u messages",
+		    (unsigned) mailbox->exists);
+	if (upstream->delete == DELETION_MARK && upstream->mark_keyword[0] != '\0' &&
+	    mailbox->exists > 0 &&
+	    (rc = imap_search_keyword(m->link.imap, upstream->mark_keyword, &m->hidden, e)) != 0)
+		return rc;
+	if ((rc = imap_list(m->link.imap, add_listed, m, e)) != 0)
 		return error_prefix(e, "listing of \"%s\"", upstream->mailbox);
+	uidset_clear(&m->hidden);
 	if ((rc = snapshot_seal(m->snapshot)) != 0)
 		return error_set(e, ERR_PROTOCOL, "the server gave the same UID to two messages");
 	return 0;
+}
+
+/* Selects the mailbox, puts right what an earlier session left, lists. */
+static int
+select_and_list(struct maildrop *m, struct error *e)
+{
+	struct journal_key key = journal_key(m);
+	bool changed;
+	int rc;
+
+	if ((rc = mailbox_link_select(&m->link, e)) != 0 ||
+	    (rc = FAILPOINT_ERROR("maildrop.after_select", e)) != 0 ||
+	    (rc = replay_run(m->context->journal, &key, &m->link, &changed, e)) != 0)
+		return rc;
+	if (changed && (rc = mailbox_link_select(&m->link, e)) != 0)
+		return rc;
+	if ((rc = list(m, e)) != 0)
+		return rc;
+	return FAILPOINT_ERROR("maildrop.after_list", e);
+}
+
+static int
+take_lock(struct maildrop *m, struct error *e)
+{
+	const struct upstream *upstream = m->context->upstream;
+	int rc;
+
+	if ((rc = FAILPOINT_ERROR("lock.take", e)) != 0)
+		return rc;
+	rc = maildrop_lock_take(
+	    m->context->state_directory, upstream->name, m->name, upstream->mailbox, &m->lock, e);
+	return rc == 0 ? FAILPOINT_ERROR("maildrop.after_lock", e) : rc;
+}
+
+/* A maildrop for USER, with nothing behind it yet; NULL without memory. */
+static struct maildrop *
+maildrop_new(const struct maildrop_context *context, const char *user)
+{
+	size_t size = strlen(user) + 1;
+	struct maildrop *m;
+
+	if ((m = calloc(1, sizeof(*m) + size)) == NULL)
+		return NULL;
+	m->context = context;
+	m->link.upstream = context->upstream;
+	m->link.log = context->log;
+	m->link.session_id = context->session_id;
+	memcpy(m->name, user, size);
+	return m;
 }
 
 static int
@@ -132,22 +175,16 @@ maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 	struct maildrop *m;
 	int rc;
 
-	if ((m = calloc(1, sizeof(*m))) == NULL)
+	if ((m = maildrop_new(context, c->user)) == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	m->context = context;
-	if ((rc = connect_and_login(m, c, e)) != 0)
-		goto fail;
-	if ((rc = enter_census(m, c->user, e)) != 0)
-		goto fail;
-	rc = maildrop_lock_take(
-	    context->state_directory, upstream->name, c->user, upstream->mailbox, &m->lock, e);
-	if (rc != 0)
-		goto fail;
-	if ((rc = select_and_list(m, e)) != 0)
+	if ((rc = mailbox_link_open(&m->link, c, e)) != 0 ||
+	    (rc = FAILPOINT_ERROR("maildrop.after_login", e)) != 0 ||
+	    (rc = enter_census(m, c->user, e)) != 0 || (rc = take_lock(m, e)) != 0 ||
+	    (rc = select_and_list(m, e)) != 0)
 		goto fail;
 	out->handle = m;
 	out->snapshot = m->snapshot;
-	out->may_delete = !m->mailbox.read_only;
+	out->may_delete = removal_possible(upstream, &m->link.mailbox);
 	return 0;
 fail:
 	log_error(context->log,
@@ -155,7 +192,7 @@ fail:
 	    context->session_id, "login failed", e,
 	    LOG_FIELDS(LOG_TEXT("user", c->user), LOG_TEXT("client", context->client_address),
 		LOG_TEXT("upstream", upstream->name)));
-	imap_logout(m->imap);
+	mailbox_link_close(&m->link);
 	maildrop_free(m);
 	return rc;
 }
@@ -170,37 +207,109 @@ log_message_failure(const struct maildrop *m, uint32_t uid, const struct error *
 	    LOG_FIELDS(LOG_NUMBER("uid", uid), LOG_TEXT("upstream", m->context->upstream->name)));
 }
 
+/* What is wanted of a message. */
+struct wanted {
+	uint32_t uid;
+	bool part; /* OCTETS octets from OFFSET on, instead of all */
+	uint64_t offset;
+	uint32_t octets;
+};
+
+/* Passes everything on, and knows whether anything came. */
+struct watched_sink {
+	struct octet_sink sink; /* first, so that it leads here */
+	struct octet_sink *to;
+	bool begun;
+};
+
+static int
+watched_begin(struct octet_sink *sink, uint64_t octets)
+{
+	struct watched_sink *w = (struct watched_sink *) sink;
+	int rc;
+
+	w->begun = true;
+	if ((rc = FAILPOINT("retr.begin")) != 0)
+		return rc;
+	return w->to->begin(w->to, octets);
+}
+
+static int
+watched_chunk(struct octet_sink *sink, const char *octets, size_t len)
+{
+	struct watched_sink *w = (struct watched_sink *) sink;
+	int rc;
+
+	if ((rc = FAILPOINT("retr.chunk")) != 0)
+		return rc;
+	return w->to->chunk(w->to, octets, len);
+}
+
+static int
+fetch(struct maildrop *m, const struct wanted *w, struct octet_sink *sink, struct error *e)
+{
+	int rc;
+
+	if (w->part)
+		rc = imap_fetch_part(m->link.imap, w->uid, w->offset, w->octets, sink, e);
+	else
+		rc = imap_fetch(m->link.imap, w->uid, sink, e);
+	return rc == 0 ? FAILPOINT_ERROR("retr.end", e) : rc;
+}
+
+/* A connection that was lost while nothing was wanted often shows only when something is. As long
+ * as the client has seen nothing of the answer, a new one may give it. */
+static int
+retrieve(struct maildrop *m, const struct wanted *w, struct octet_sink *sink, struct error *e)
+{
+	struct watched_sink watched = { { watched_begin, watched_chunk }, sink, false };
+	bool was_lost = mailbox_link_is_lost(&m->link);
+	int rc;
+
+	if ((rc = mailbox_link_restore(&m->link, e)) == 0)
+		rc = fetch(m, w, &watched.sink, e);
+	if (!was_lost && !watched.begun && (rc == ERR_CLOSED || rc == ERR_TIMEOUT) &&
+	    (rc = mailbox_link_restore(&m->link, e)) == 0)
+		rc = fetch(m, w, &watched.sink, e);
+	if (rc != 0 && rc != ERR_CANCELLED)
+		log_message_failure(m, w->uid, e);
+	return rc;
+}
+
 static int
 maildrop_retrieve(
     void *handle, const struct snapshot_message *message, struct octet_sink *sink, struct error *e)
 {
-	struct maildrop *m = handle;
-	int rc;
+	const struct wanted wanted = { .uid = message->uid };
 
-	if ((rc = imap_fetch(m->imap, message->uid, sink, e)) != 0 && rc != ERR_CANCELLED)
-		log_message_failure(m, message->uid, e);
-	return rc;
+	return retrieve(handle, &wanted, sink, e);
 }
 
 static int
 maildrop_retrieve_part(void *handle, const struct snapshot_message *message, uint64_t offset,
     uint32_t octets, struct octet_sink *sink, struct error *e)
 {
-	struct maildrop *m = handle;
-	int rc;
+	const struct wanted wanted = { message->uid, true, offset, octets };
 
-	rc = imap_fetch_part(m->imap, message->uid, offset, octets, sink, e);
-	if (rc != 0 && rc != ERR_CANCELLED)
-		log_message_failure(m, message->uid, e);
-	return rc;
+	return retrieve(handle, &wanted, sink, e);
 }
 
+/* A server that has given us up is no harm before something is wanted of it. */
 static int
 maildrop_keepalive(void *handle, struct error *e)
 {
 	struct maildrop *m = handle;
+	int rc;
 
-	return imap_noop(m->imap, e);
+	if (mailbox_link_is_lost(&m->link))
+		return 0;
+	rc = imap_noop(m->link.imap, e);
+	if (rc == 0 || rc == ERR_CANCELLED || !mailbox_link_is_lost(&m->link) ||
+	    !m->context->upstream->reconnect)
+		return rc;
+	log_error(m->context->log, LOG_LEVEL_INFO, m->context->session_id,
+	    "the connection to the mail server is lost", e, NULL);
+	return 0;
 }
 
 static int
@@ -208,13 +317,11 @@ maildrop_commit(void *handle, struct deletion_result *result, struct error *e)
 {
 	struct maildrop *m = handle;
 	const struct commit commit = {
-		.imap = m->imap,
-		.upstream = m->context->upstream,
-		.mailbox = &m->mailbox,
+		.link = &m->link,
+		.journal = m->context->journal,
+		.maildrop = journal_key(m),
 		.snapshot = m->snapshot,
 		.flagged_before = &m->flagged_before,
-		.log = m->context->log,
-		.session_id = m->context->session_id,
 	};
 
 	return commit_run(&commit, result, e);

@@ -1,9 +1,10 @@
 /* maildrop.h - an IMAP mailbox behind the face that the POP3 front end knows (pop3front/backend.h).
  *
- * Opening one connects, logs in, takes the maildrop lock, selects and lists; everything afterwards
- * happens on that one connection. */
+ * Opening one connects, logs in, takes the maildrop lock, selects, finishes what an earlier session
+ * left and lists; a connection that is lost afterwards is made anew where that changes nothing. */
 #pragma once
 #include "gateway/census.h"
+#include "gateway/journal.h"
 #include "gateway/log.h"
 #include "gateway/upstream.h"
 #include "pop3front/backend.h"
@@ -12,8 +13,9 @@
 struct maildrop_context {
 	const struct upstream *upstream;
 	const char *state_directory;
-	struct census *census; /* NULL: users are not counted */
-	struct log *log;       /* NULL: nothing is logged */
+	struct journal *journal; /* NULL: deletions go without one */
+	struct census *census;	 /* NULL: users are not counted */
+	struct log *log;	 /* NULL: nothing is logged */
 	const char *session_id;
 	const char *client_address; /* for the log */
 };

@@ -55,6 +55,20 @@ static const struct setting_choice foreign_ways[] = {
 	{ NULL, 0 },
 };
 
+static const struct setting_choice deletion_ways[] = {
+	{ "expunge", DELETION_REMOVE },
+	{ "trash", DELETION_TRASH },
+	{ "mark", DELETION_MARK },
+	{ "keep", DELETION_KEEP },
+	{ NULL, 0 },
+};
+static const struct setting_choice presets[] = {
+	{ "none", PRESET_NONE },
+	{ "gmail", PRESET_GMAIL },
+	{ "exchange-online", PRESET_EXCHANGE_ONLINE },
+	{ NULL, 0 },
+};
+
 #define GLOBAL(type, member) FIELD(config, member), SETTING_GLOBAL, type
 #define LISTENER(type, member) FIELD(config_listener, member), SETTING_LISTENER, type
 #define UPSTREAM(type, member) FIELD(upstream, member), SETTING_UPSTREAM, type
@@ -108,6 +122,8 @@ const struct setting settings[] = {
 	{ "key", NULL, "PEM file: private key of the certificate", NULL, 0, 0,
 	    LISTENER(SETTING_PATH, key) },
 
+	{ "preset", "none", "defaults that suit a provider; other settings override them", presets,
+	    0, 0, UPSTREAM(SETTING_CHOICE, preset) },
 	{ "host", NULL, "the IMAP server's name or address; needed", NULL, 1, 253,
 	    UPSTREAM(SETTING_HOST, host) },
 	{ "port", "993", "its port; 143 is the default where tls is not implicit", NULL, 1, 65535,
@@ -126,6 +142,9 @@ const struct setting settings[] = {
 	    100 * MS, HOUR, UPSTREAM(SETTING_DURATION, imap.command_ms) },
 	{ "keepalive_interval", "25m", "between two NOOPs while the client is silent", NULL,
 	    100 * MS, DAY, UPSTREAM(SETTING_DURATION, keepalive_ms) },
+	{ "reconnect", "yes",
+	    "whether a lost connection is made anew; the password is kept in memory for that", NULL,
+	    0, 0, UPSTREAM(SETTING_YES_NO, reconnect) },
 	{ "mailbox", "INBOX", "the mailbox that is shown", NULL, 1, 1000,
 	    UPSTREAM(SETTING_TEXT, mailbox) },
 	{ "uidl", UIDL_DEFAULT_TEMPLATE, "how UIDLs are made of UID and UIDVALIDITY", NULL, 1, 200,
@@ -134,11 +153,16 @@ const struct setting settings[] = {
 	    UPSTREAM(SETTING_CHOICE, mark_seen) },
 	{ "deleted", "hide", "messages that another client has flagged as deleted", deleted_ways, 0,
 	    0, UPSTREAM(SETTING_CHOICE, deleted) },
+	{ "delete", "expunge", "what becomes of messages that a client deletes", deletion_ways, 0,
+	    0, UPSTREAM(SETTING_CHOICE, delete) },
+	{ "mark_keyword", "",
+	    "the IMAP keyword that delete = mark sets; without it the flag \\Deleted", NULL, 0, 64,
+	    UPSTREAM(SETTING_TEXT, mark_keyword) },
 	{ "without_uidplus", "leave",
 	    "QUIT on a server without UIDPLUS, next to deletions of others", foreign_ways, 0, 0,
 	    UPSTREAM(SETTING_CHOICE, without_uidplus) },
-	{ "trash_mailbox", "", "where QUIT moves messages on a server with MOVE but no UIDPLUS",
-	    NULL, 0, 1000, UPSTREAM(SETTING_TEXT, trash_mailbox) },
+	{ "trash_mailbox", "", "where delete = trash puts messages; must exist", NULL, 0, 1000,
+	    UPSTREAM(SETTING_TEXT, trash_mailbox) },
 	{ "max_messages", "2000000", "messages in a maildrop; a larger one cannot be opened", NULL,
 	    1, 100000000, UPSTREAM(SETTING_NUMBER, max_messages) },
 	{ "send_id", "no", "whether to tell the server popgate's name and version (RFC 2971)", NULL,

@@ -21,12 +21,22 @@ enum deleted_messages { /* those that somebody else flagged \Deleted before the 
 	DELETED_SHOW,
 };
 
+enum upstream_preset { /* defaults for a provider, see upstream_preset.c */
+	PRESET_NONE,
+	PRESET_GMAIL,
+	PRESET_EXCHANGE_ONLINE,
+};
+
 struct upstream {
+	enum upstream_preset preset;
 	char *name; /* "host:port": for logs, locks and counters */
 	struct imap_options imap;
 	uint64_t keepalive_ms;
 	char *mailbox;	     /* UTF-8, e.g. "INBOX" */
 	char *trash_mailbox; /* UTF-8; "": none */
+	enum deletion_policy delete;
+	char *mark_keyword; /* what delete = mark sets; "": \Deleted */
+	bool reconnect;	    /* a lost connection is made anew; the password is kept for that */
 	struct uidl_template *uidl;
 	enum mark_seen mark_seen;
 	enum deleted_messages deleted;

@@ -215,6 +215,21 @@ close_handle(uv_handle_t *handle)
 		uv_close(handle, NULL);
 }
 
+/* A damaged journal or a full disk costs deletions, and nobody's reading: see replay.c and
+ * commit.c.
+ */
+static int
+start_journal(struct worker *worker)
+{
+	struct error e = { 0 };
+
+	if (journal_open(worker->config->state_directory, &worker->journal) != 0)
+		return ERR_NO_MEMORY;
+	if (journal_check(worker->journal, &e) != 0)
+		log_failure(worker, "the journal cannot be used: QUIT will remove nothing", &e);
+	return 0;
+}
+
 /* What surrounds the loop: signals, limits, census, folders, listeners. Returns an exit status; E
  * says what failed. */
 static int
@@ -227,7 +242,7 @@ worker_start(struct worker *worker, struct error *e)
 		return EX_CANTCREAT;
 	if (fiber_runtime_new(&worker->loop, &worker->fibers) != 0 ||
 	    census_new(&worker->config->limits, &worker->census) != 0 ||
-	    start_handles(worker) != 0) {
+	    start_journal(worker) != 0 || start_handles(worker) != 0) {
 		error_set(e, ERR_NO_MEMORY, "no memory to start");
 		return EX_OSERR;
 	}
@@ -249,6 +264,7 @@ worker_end(struct worker *worker)
 	close_handle((uv_handle_t *) &worker->trim_timer);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&worker->loop);
+	journal_close(worker->journal);
 	census_free(worker->census);
 	config_unref(worker->config);
 	free(worker);

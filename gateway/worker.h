@@ -13,6 +13,7 @@
 #include "gateway/census.h"
 #include "gateway/config.h"
 #include "gateway/connection.h"
+#include "gateway/journal.h"
 #include "gateway/listeners.h"
 #include "gateway/log.h"
 
@@ -23,6 +24,7 @@ struct worker {
 	struct fiber_runtime *fibers;
 	struct log *log;
 	struct census *census;
+	struct journal *journal;
 	const char *config_file;
 	struct config *config; /* for connections that come from now on */
 	struct listeners listeners;

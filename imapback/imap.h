@@ -78,9 +78,10 @@ int imap_id(struct imap *imap, const char *name, const char *version, char *serv
 struct imap_mailbox {
 	uint32_t exists;
 	uint32_t uidvalidity;
-	uint32_t uidnext;    /* 0: not told */
-	bool read_only;	     /* [READ-ONLY], or \Deleted not permanent */
-	bool seen_permanent; /* \Seen can be stored */
+	uint32_t uidnext;	/* 0: not told */
+	bool read_only;		/* [READ-ONLY] */
+	bool deleted_permanent; /* \Deleted can be stored */
+	bool seen_permanent;	/* \Seen can be stored */
 };
 
 /* SELECT. NAME is UTF-8 (encoded as modified UTF-7 here), without CR, LF and NUL. ERR_PERMANENT: no
@@ -119,6 +120,10 @@ enum imap_flag_change {
 int imap_store(struct imap *imap, const struct uid_range *ranges, size_t count,
     enum imap_flag_change change, unsigned flags, struct error *e);
 
+/* As imap_store for one keyword: an atom (RFC 3501 section 9), or ERR_INVALID. */
+int imap_store_keyword(struct imap *imap, const struct uid_range *ranges, size_t count,
+    enum imap_flag_change change, const char *keyword, struct error *e);
+
 /* UID EXPUNGE (RFC 4315) of RANGES. */
 int imap_uid_expunge(
     struct imap *imap, const struct uid_range *ranges, size_t count, struct error *e);
@@ -130,12 +135,23 @@ int imap_expunge(struct imap *imap, struct error *e);
 int imap_move(struct imap *imap, const struct uid_range *ranges, size_t count, const char *name,
     struct error *e);
 
+/* UID COPY (RFC 3501 section 6.4.8) of RANGES to mailbox NAME (UTF-8): all or none. */
+int imap_copy(struct imap *imap, const struct uid_range *ranges, size_t count, const char *name,
+    struct error *e);
+
 /* UID SEARCH UID <ranges>: which of them exist. Adds them to FOUND. */
 int imap_search_uids(struct imap *imap, const struct uid_range *ranges, size_t count,
     struct uidset *found, struct error *e);
 
-/* UID SEARCH DELETED: adds the flagged messages to FOUND. */
+/* As imap_search_uids: which of them exist and bear KEYWORD (NULL: \Deleted), or exist and do not
+ * (WITH false). */
+int imap_search_marked(struct imap *imap, const struct uid_range *ranges, size_t count,
+    const char *keyword, bool with, struct uidset *found, struct error *e);
+
+/* UID SEARCH DELETED and UID SEARCH KEYWORD: adds the flagged messages of the mailbox to FOUND. */
 int imap_search_deleted(struct imap *imap, struct uidset *found, struct error *e);
+int imap_search_keyword(
+    struct imap *imap, const char *keyword, struct uidset *found, struct error *e);
 
 /* NOOP. */
 int imap_noop(struct imap *imap, struct error *e);

@@ -3,12 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "imapback/imap_internal.h"
 #include "imapback/mailbox_name.h"
 
 enum {
 	NAME_MAX_OCTETS = 1024, /* of an encoded mailbox name */
 	DIGITS = 10,
+	KEYWORD_MAX = 64,
 };
 
 /* NAME encoded and quoted in BUF: what modified UTF-7 yields is printable ASCII. */
@@ -83,8 +85,8 @@ imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, struc
 	out->exists = info->sel_exists;
 	out->uidvalidity = info->sel_uidvalidity;
 	out->uidnext = info->sel_uidnext;
-	out->read_only = info->sel_perm == MAILIMAP_MAILBOX_READONLY ||
-			 !is_permanent(info, MAILIMAP_FLAG_DELETED);
+	out->read_only = info->sel_perm == MAILIMAP_MAILBOX_READONLY;
+	out->deleted_permanent = !out->read_only && is_permanent(info, MAILIMAP_FLAG_DELETED);
 	out->seen_permanent = !out->read_only && is_permanent(info, MAILIMAP_FLAG_SEEN);
 	return 0;
 }
@@ -144,6 +146,29 @@ imap_store(struct imap *imap, const struct uid_range *ranges, size_t count,
 	return on_set(imap, "STORE", "UID STORE ", ranges, count, after, e);
 }
 
+/* Keywords come from the configuration, and could end a command all the same. */
+static int
+check_keyword(const char *keyword, struct error *e)
+{
+	if (text_is_atom(keyword, strlen(keyword)) && strlen(keyword) <= KEYWORD_MAX)
+		return 0;
+	return error_set(e, ERR_INVALID, "not an IMAP keyword");
+}
+
+int
+imap_store_keyword(struct imap *imap, const struct uid_range *ranges, size_t count,
+    enum imap_flag_change change, const char *keyword, struct error *e)
+{
+	char after[KEYWORD_MAX + 32];
+	int rc;
+
+	if ((rc = check_keyword(keyword, e)) != 0)
+		return rc;
+	snprintf(after, sizeof(after), " %cFLAGS.SILENT (%s)", change == IMAP_FLAGS_ADD ? '+' : '-',
+	    keyword);
+	return on_set(imap, "STORE", "UID STORE ", ranges, count, after, e);
+}
+
 int
 imap_uid_expunge(struct imap *imap, const struct uid_range *ranges, size_t count, struct error *e)
 {
@@ -168,6 +193,18 @@ imap_move(struct imap *imap, const struct uid_range *ranges, size_t count, const
 	if ((rc = quoted_name(name, after + 1, e)) != 0)
 		return rc;
 	return on_set(imap, "MOVE", "UID MOVE ", ranges, count, after, e);
+}
+
+int
+imap_copy(struct imap *imap, const struct uid_range *ranges, size_t count, const char *name,
+    struct error *e)
+{
+	char after[2 * NAME_MAX_OCTETS + 4] = " ";
+	int rc;
+
+	if ((rc = quoted_name(name, after + 1, e)) != 0)
+		return rc;
+	return on_set(imap, "COPY", "UID COPY ", ranges, count, after, e);
 }
 
 static int
@@ -210,8 +247,9 @@ search(struct imap *imap, const char *text, struct uidset *found, struct error *
 	return rc;
 }
 
-int
-imap_search_uids(struct imap *imap, const struct uid_range *ranges, size_t count,
+/* Searches among RANGES for what AFTER says besides. */
+static int
+search_among(struct imap *imap, const struct uid_range *ranges, size_t count, const char *after,
     struct uidset *found, struct error *e)
 {
 	char *text;
@@ -219,11 +257,48 @@ imap_search_uids(struct imap *imap, const struct uid_range *ranges, size_t count
 
 	if (imap->dead)
 		return imap_dead_error(imap, e);
-	if ((text = set_command("UID SEARCH UID ", ranges, count, "")) == NULL)
+	if ((text = set_command("UID SEARCH UID ", ranges, count, after)) == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	rc = search(imap, text, found, e);
 	free(text);
 	return rc;
+}
+
+int
+imap_search_uids(struct imap *imap, const struct uid_range *ranges, size_t count,
+    struct uidset *found, struct error *e)
+{
+	return search_among(imap, ranges, count, "", found, e);
+}
+
+int
+imap_search_marked(struct imap *imap, const struct uid_range *ranges, size_t count,
+    const char *keyword, bool with, struct uidset *found, struct error *e)
+{
+	char after[KEYWORD_MAX + 32];
+	int rc;
+
+	if (keyword == NULL)
+		return search_among(
+		    imap, ranges, count, with ? " DELETED" : " UNDELETED", found, e);
+	if ((rc = check_keyword(keyword, e)) != 0)
+		return rc;
+	snprintf(after, sizeof(after), " %sKEYWORD %s", with ? "" : "UN", keyword);
+	return search_among(imap, ranges, count, after, found, e);
+}
+
+int
+imap_search_keyword(struct imap *imap, const char *keyword, struct uidset *found, struct error *e)
+{
+	char text[KEYWORD_MAX + 32];
+	int rc;
+
+	if (imap->dead)
+		return imap_dead_error(imap, e);
+	if ((rc = check_keyword(keyword, e)) != 0)
+		return rc;
+	snprintf(text, sizeof(text), "UID SEARCH KEYWORD %s", keyword);
+	return search(imap, text, found, e);
 }
 
 int

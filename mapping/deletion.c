@@ -4,11 +4,29 @@
 enum deletion_method
 deletion_choose(const struct deletion_terms *terms)
 {
+	bool can_move = terms->has_move && terms->has_trash;
+
+	switch (terms->policy) {
+	case DELETION_KEEP:
+		return DELETION_NOTHING;
+	case DELETION_MARK:
+		return DELETION_SET_MARK;
+	case DELETION_TRASH:
+		if (can_move)
+			return DELETION_MOVE;
+		break;
+	case DELETION_REMOVE:
+		break;
+	}
 	if (terms->has_uidplus)
 		return DELETION_UID_EXPUNGE;
-	if (terms->has_move && terms->has_trash)
-		return DELETION_MOVE;
-	return DELETION_EXPUNGE;
+	return can_move ? DELETION_MOVE : DELETION_EXPUNGE;
+}
+
+bool
+deletion_copies(const struct deletion_terms *terms)
+{
+	return terms->policy == DELETION_TRASH && !terms->has_move;
 }
 
 int

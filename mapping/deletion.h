@@ -18,11 +18,20 @@ enum deletion_foreign { /* without UIDPLUS, when other messages are flagged \Del
 	DELETION_LIFT,	/* take the flag off theirs, EXPUNGE, put it back */
 };
 
+enum deletion_policy {	 /* what DELE and QUIT come to */
+	DELETION_REMOVE, /* the messages are expunged */
+	DELETION_TRASH,	 /* they go to the trash mailbox */
+	DELETION_MARK,	 /* they stay, marked, and later sessions do not show them */
+	DELETION_KEEP,	 /* they stay as they are */
+};
+
 enum deletion_method {
 	DELETION_UID_EXPUNGE, /* flag, UID EXPUNGE (RFC 4315) */
 	DELETION_MOVE,	      /* UID MOVE to the trash mailbox (RFC 6851); nothing is flagged */
 	DELETION_EXPUNGE, /* flag, look who else is flagged, EXPUNGE as deletion_expunge_step allows
 			   */
+	DELETION_SET_MARK, /* set the mark, nothing else */
+	DELETION_NOTHING,
 };
 
 /* What is known about the server and wanted by the administrator. */
@@ -30,10 +39,14 @@ struct deletion_terms {
 	bool has_uidplus; /* UIDPLUS or IMAP4rev2 */
 	bool has_move;	  /* MOVE or IMAP4rev2 */
 	bool has_trash;	  /* a trash mailbox is configured */
+	enum deletion_policy policy;
 	enum deletion_foreign foreign;
 };
 
 enum deletion_method deletion_choose(const struct deletion_terms *terms);
+
+/* Whether the messages must be copied to the trash mailbox first, for want of MOVE. */
+bool deletion_copies(const struct deletion_terms *terms);
 
 /* The next step of DELETION_EXPUNGE, once our messages are flagged and FLAGGED is what UID SEARCH
  * DELETED found. */

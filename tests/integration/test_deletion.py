@@ -481,6 +481,20 @@ class WithoutUidplus(Scripted):
         self.assertEqual(self.server.uids(), [10, 20, 30, 40, 50])
 
 
+class LiftCut(Scripted):
+    """Without UIDPLUS: the connection is lost while flags of others are off."""
+    capability = ("IMAP4rev1", "LITERAL+", "SASL-IR", "AUTH=PLAIN")
+    upstream = {"without_uidplus": "lift"}
+
+    def test_flags_of_others_are_restored_on_a_new_connection(self):
+        self.server.message(40).flags.add("\\Deleted")
+        self.server.on("EXPUNGE", scripted_imap.once(scripted_imap.close))
+        session = self.session(1)
+        self.assertTrue(session.quit().startswith(b"+OK"))
+        self.assertIn("\\Deleted", self.server.flags()[40])
+        self.assertEqual(self.server.uids(), [20, 30, 40, 50])
+
+
 class LostUpstream(Scripted):
     """The IMAP connection is lost between commands."""
 
@@ -488,20 +502,57 @@ class LostUpstream(Scripted):
         self.server.drop_connections()
         self.server.wait_for(lambda server: not server.connections)
 
-    def test_the_client_is_told_and_nothing_is_removed(self):
+    def test_rule_34_retr_and_top_do_not_notice(self):
         session = self.session(1)
+        self.lose()
+        self.assertEqual(session.retr(3), MESSAGES[2])
+        self.lose()
+        self.assertEqual(session.top(4, 0), MESSAGES[3].split(b"\r\n\r\n")[0] + b"\r\n\r\n")
+        self.assertTrue(session.quit().startswith(b"+OK"))
+        self.assertEqual(self.server.uids(), [20, 30, 40, 50])
+
+    def test_rule_34_quit_does_not_notice(self):
+        session = self.session(1, 2)
+        self.lose()
+        self.assertTrue(session.quit().startswith(b"+OK"))
+        self.assertEqual(self.server.uids(), [30, 40, 50])
+        self.assertEqual(self.server.names().count("SELECT"), 2)
+
+    def test_rule_34_message_that_went_meanwhile(self):
+        session = self.session(1)
+        self.lose()
+        with self.server.lock:
+            self.server.messages = [m for m in self.server.messages if m.uid != 30]
+        self.assert_code(session.err("RETR 3"))
+        self.assertEqual(session.retr(4), MESSAGES[3])
+        self.assertTrue(session.quit().startswith(b"+OK"))
+        self.assertEqual(self.server.uids(), [20, 40, 50])
+
+    def test_rule_34_one_new_connection_for_one_command(self):
+        session = self.session(1)
+        self.server.on("fetch body", scripted_imap.close)
+        self.assert_code(session.err("RETR 3"), "SYS/TEMP")
+        self.assertEqual(session.rest(), b"")
+        self.assertEqual(self.server.names().count("SELECT"), 2)
+
+    def test_rule_34_not_where_the_administrator_does_not_want_it(self):
+        gate = self.gateway({"port": self.server.port, "reconnect": "no"})
+        session = gate.login("someone")
+        session.ok("DELE 1")
         before = self.server.flags()
         self.lose()
         self.assert_code(session.err("RETR 3"), "SYS/TEMP")
         self.assertEqual(session.rest(), b"")
         self.assertEqual(self.server.flags(), before)
+        self.assertEqual(self.server.names().count("SELECT"), 1)
 
-    def test_quit_is_not_answered_ok(self):
-        session = self.session(1)
-        before = self.server.flags()
+    def test_rule_17_a_server_that_gives_up_an_idle_connection_costs_nothing(self):
+        gate = self.gateway({"port": self.server.port, "keepalive_interval": "100ms"})
+        session = gate.login("someone")
         self.lose()
-        self.assert_code(session.quit(), "SYS/TEMP")
-        self.assertEqual(self.server.flags(), before)
+        gate.wait_log("connection to the mail server is lost")
+        self.assertEqual(session.retr(3), MESSAGES[2])
+        session.quit()
 
     def test_rule_10_other_uidvalidity_at_retr(self):
         session = self.session(1)

@@ -4,27 +4,41 @@
 #include "unit.h"
 
 static const struct {
+	enum deletion_policy policy;
 	bool uidplus, move, trash;
 	enum deletion_method method;
+	bool copies;
 } methods[] = {
-	{ true, false, false, DELETION_UID_EXPUNGE },
-	{ true, true, true, DELETION_UID_EXPUNGE },
-	{ false, true, true, DELETION_MOVE },
-	{ false, true, false, DELETION_EXPUNGE },
-	{ false, false, true, DELETION_EXPUNGE },
-	{ false, false, false, DELETION_EXPUNGE },
+	{ DELETION_REMOVE, true, false, false, DELETION_UID_EXPUNGE, false },
+	{ DELETION_REMOVE, true, true, true, DELETION_UID_EXPUNGE, false },
+	{ DELETION_REMOVE, false, true, true, DELETION_MOVE, false },
+	{ DELETION_REMOVE, false, true, false, DELETION_EXPUNGE, false },
+	{ DELETION_REMOVE, false, false, true, DELETION_EXPUNGE, false },
+	{ DELETION_REMOVE, false, false, false, DELETION_EXPUNGE, false },
+	{ DELETION_TRASH, true, true, true, DELETION_MOVE, false },
+	{ DELETION_TRASH, false, true, true, DELETION_MOVE, false },
+	{ DELETION_TRASH, true, false, true, DELETION_UID_EXPUNGE, true },
+	{ DELETION_TRASH, false, false, true, DELETION_EXPUNGE, true },
+	{ DELETION_MARK, true, true, true, DELETION_SET_MARK, false },
+	{ DELETION_MARK, false, false, false, DELETION_SET_MARK, false },
+	{ DELETION_KEEP, true, true, true, DELETION_NOTHING, false },
 };
 
 static void
 the_safest_method_is_chosen(void)
 {
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-		const struct deletion_terms terms = { methods[i].uidplus, methods[i].move,
-			methods[i].trash, DELETION_LEAVE };
+		const struct deletion_terms terms = {
+			.has_uidplus = methods[i].uidplus,
+			.has_move = methods[i].move,
+			.has_trash = methods[i].trash,
+			.policy = methods[i].policy,
+		};
 		char row[32];
 
 		snprintf(row, sizeof(row), "method row %zu", i);
 		UNIT_CHECK(deletion_choose(&terms) == methods[i].method, row);
+		UNIT_CHECK(deletion_copies(&terms) == methods[i].copies, row);
 	}
 }
 

@@ -14,7 +14,7 @@ do_select(struct client *c)
 	if (rc == 0)
 		note(c, "%u messages, validity %u, next %u%s%s", (unsigned) m.exists,
 		    (unsigned) m.uidvalidity, (unsigned) m.uidnext,
-		    m.read_only ? ", read-only" : "", m.seen_permanent ? ", seen" : "");
+		    m.deleted_permanent ? "" : ", read-only", m.seen_permanent ? ", seen" : "");
 	return rc;
 }
 
@@ -241,7 +241,7 @@ static const struct dialogue mailboxes[] = {
 	    { { ODD_SELECT,
 		"* 0 EXISTS\r\n* OK [PERMANENTFLAGS (\\Seen)] x\r\n* OK [UIDVALIDITY 7] x\r\n{tag} "
 		"OK x\r\n" } },
-	    do_select, 0, ALIVE, "0 messages, validity 7, next 0, read-only" },
+	    do_select, 0, ALIVE, "0 messages, validity 7, next 0, read-only, seen" },
 	{ "SELECT of what is read-only", NULL,
 	    { { ODD_SELECT,
 		"* 0 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n{tag} OK [READ-ONLY] x\r\n" } },

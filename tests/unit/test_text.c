@@ -113,6 +113,21 @@ static const struct {
 };
 
 static void
+atoms_have_nothing_special(void)
+{
+	static const char special[] = "(){ %*\"\\]\r\n\x7f\x80\xff";
+
+	CU_ASSERT_TRUE(text_is_atom("PopDeleted", 10));
+	CU_ASSERT_TRUE(text_is_atom("$Junk!~[", 8));
+	CU_ASSERT_FALSE(text_is_atom("", 0));
+	for (size_t i = 0; i < sizeof(special); i++) {
+		const char text[3] = { 'a', special[i], 'b' };
+
+		UNIT_CHECK(!text_is_atom(text, 3), "a special character");
+	}
+}
+
+static void
 escapes_are_harmless(void)
 {
 	for (size_t i = 0; i < sizeof(escapes) / sizeof(escapes[0]); i++) {
@@ -168,6 +183,7 @@ main(void)
 		{ "numbers_are_strict", numbers_are_strict },
 		{ "words_have_no_case", words_have_no_case },
 		{ "utf8_is_strict", utf8_is_strict },
+		{ "atoms_have_nothing_special", atoms_have_nothing_special },
 		{ "escapes_are_harmless", escapes_are_harmless },
 		{ "every_octet_can_be_escaped", every_octet_can_be_escaped },
 		{ "errors_carry_text", errors_carry_text },

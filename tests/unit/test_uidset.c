@@ -44,6 +44,7 @@ operations_agree_with_a_table(void)
 	for (int round = 0; round < 400; round++) {
 		bool a[UNIVERSE + 1] = { 0 }, b[UNIVERSE + 1] = { 0 };
 		bool minus[UNIVERSE + 1] = { 0 }, both[UNIVERSE + 1] = { 0 };
+		bool either[UNIVERSE + 1] = { 0 };
 		struct uidset x = { 0 }, y = { 0 }, z = { 0 }, again = { 0 };
 
 		for (uint32_t uid = 1; uid <= UNIVERSE; uid++) {
@@ -52,6 +53,7 @@ operations_agree_with_a_table(void)
 			b[uid] = (seed >> 20) % 4 == 0;
 			minus[uid] = a[uid] && !b[uid];
 			both[uid] = a[uid] && b[uid];
+			either[uid] = a[uid] || b[uid];
 		}
 		fill(&x, a, 1);
 		fill(&again, a, 37); /* odd: every UID comes once, in another order */
@@ -64,6 +66,10 @@ operations_agree_with_a_table(void)
 		uidset_clear(&z);
 		CU_ASSERT_EQUAL(uidset_intersect(&x, &y, &z), 0);
 		check_members(&z, both);
+		CU_ASSERT_EQUAL(uidset_add_set(&z, &y), 0);
+		check_members(&z, b);
+		CU_ASSERT_EQUAL(uidset_add_set(&x, &y), 0);
+		check_members(&x, either);
 		uidset_clear(&x);
 		uidset_clear(&y);
 		uidset_clear(&z);

@@ -1,0 +1,40 @@
+/* mailbox_link.h - the IMAP connection behind a maildrop: logged in, the mailbox selected, and made
+ * anew where it was lost (docs/behaviour.md, rule 34).
+ *
+ * A POP3 session may be silent for longer than an IMAP server keeps a connection, and its snapshot
+ * goes by UIDs, which mean the same on any connection as long as UIDVALIDITY is the same. So a lost
+ * connection costs nothing until something is wanted of the server, and then at most one new one.
+ */
+#pragma once
+#include "base/credentials.h"
+#include "gateway/log.h"
+#include "gateway/upstream.h"
+#include "imapback/imap.h"
+
+struct mailbox_link {
+	const struct upstream *upstream;
+	struct log *log; /* NULL: nothing is logged */
+	const char *session_id;
+	struct imap *imap;		/* NULL: lost */
+	struct imap_mailbox mailbox;	/* as the last SELECT told */
+	struct credentials credentials; /* our own copy, where the upstream wants reconnects */
+};
+
+/* Connects, introduces ourselves where that is wanted, logs in. LINK is zeroed but for upstream,
+ * log and session_id, which must outlive it. C is copied where it will be needed again. Suspends.
+ * Errors as imap_open and imap_login; the link is to be closed all the same. */
+int mailbox_link_open(struct mailbox_link *link, const struct credentials *c, struct error *e);
+
+/* Selects the upstream's mailbox, for the first time or anew. Suspends. */
+int mailbox_link_select(struct mailbox_link *link, struct error *e);
+
+/* Whether the connection is known to be lost. Does not suspend. */
+bool mailbox_link_is_lost(const struct mailbox_link *link);
+
+/* Nothing where the connection is not known to be lost; else connects, logs in and selects again.
+ * 0: the mailbox is selected, and UIDs mean what they meant. ERR_CLOSED: it cannot be had again, or
+ * UIDVALIDITY has changed; ERR_CANCELLED; ERR_NO_MEMORY. Suspends. E must not be NULL. */
+int mailbox_link_restore(struct mailbox_link *link, struct error *e);
+
+/* Logs out where that is possible, closes, cleanses the password. Suspends for a moment. */
+void mailbox_link_close(struct mailbox_link *link);
