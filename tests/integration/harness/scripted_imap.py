@@ -506,6 +506,10 @@ class Connection:
                 found = [pair for pair in found if pair in wanted]
             elif word in (b"DELETED", b"UNDELETED"):
                 found = [p for p in found if ("\\Deleted" in p[1].flags) == (word == b"DELETED")]
+            elif word in (b"KEYWORD", b"UNKEYWORD"):
+                keyword = words.pop(0).decode().lower()
+                found = [p for p in found
+                         if (keyword in {flag.lower() for flag in p[1].flags}) == (word == b"KEYWORD")]
             elif re.fullmatch(rb"[\d:,*]+", word):
                 wanted = self.chosen(word, by_uid=False)
                 found = [pair for pair in found if pair in wanted]
