@@ -1,79 +1,348 @@
-/* journal.c - see journal.h. Keeps nothing yet. */
+/* journal.c - see journal.h. Fibers take turns, so that at most one thread of the pool is at work
+ * here, or held by a slow disk, while the others look up host names. */
 #include "gateway/journal.h"
-#include "base/error.h"
+
+#include <stdbool.h>
 #include <stdlib.h>
-struct journal {
-	int x;
+#include <string.h>
+
+#include "fiberio/fiber.h"
+#include "gateway/journal_file.h"
+#include "gateway/journal_row.h"
+
+/* On the stack of a fiber that waits for its turn. */
+struct waiter {
+	struct fiber *fiber;
+	bool has_turn;
+	struct waiter *next;
 };
-int
-journal_open(const char *d, struct journal **out)
+
+struct journal {
+	struct journal_file *file;
+	unsigned patience_ms;
+	unsigned references; /* of the owner, and of each job: a cancelled fiber's outlives it */
+	bool taken;	     /* the turn is somebody's */
+	struct waiter *waiting;
+};
+
+/* What the pool has to do. It may outlive the fiber that wants it, so it owns all that it needs. */
+struct job {
+	struct journal *journal;
+	int (*work)(struct job *job);
+	uint64_t deadline;
+	char *upstream, *user, *mailbox; /* a maildrop; may be NULL */
+	struct journal_entry entry;	 /* arguments, as far as WORK wants them */
+	int rc;
+	struct error error;
+	struct journal_entry *entries; /* results */
+	size_t count;
+};
+
+/* ---- turns ---- */
+
+static void
+pass_turn(struct journal *journal)
 {
-	(void) d;
-	*out = calloc(1, sizeof(**out));
+	struct waiter *next = journal->waiting;
+
+	if (next == NULL) {
+		journal->taken = false;
+		return;
+	}
+	journal->waiting = next->next;
+	next->has_turn = true;
+	fiber_wake(next->fiber);
+}
+
+/* Suspends until it is the running fiber's turn. */
+static int
+take_turn(struct journal *journal, struct error *e)
+{
+	uint64_t deadline = fiber_deadline(journal->patience_ms);
+	struct waiter me = { .fiber = fiber_self() };
+	struct waiter **link = &journal->waiting;
+	int rc = 0;
+
+	if (!journal->taken) {
+		journal->taken = true;
+		return 0;
+	}
+	while (*link != NULL)
+		link = &(*link)->next;
+	*link = &me;
+	while (!me.has_turn && rc == 0)
+		rc = fiber_park(deadline);
+	if (me.has_turn) {
+		if (rc != ERR_CANCELLED)
+			return 0;
+		pass_turn(journal);
+		return rc;
+	}
+	for (link = &journal->waiting; *link != &me; link = &(*link)->next)
+		;
+	*link = me.next;
+	if (rc == ERR_TIMEOUT)
+		rc = error_set(e, ERR_TEMPORARY,
+		    "%s: others have kept it busy for too long; is the disk slow or the file "
+		    "locked?",
+		    journal_file_path(journal->file));
+	return rc;
+}
+
+/* ---- jobs ---- */
+
+static void
+journal_unref(struct journal *journal)
+{
+	if (--journal->references > 0)
+		return;
+	journal_file_free(journal->file);
+	free(journal);
+}
+
+static void
+job_free(struct job *job)
+{
+	if (job == NULL)
+		return;
+	free(job->upstream);
+	free(job->user);
+	free(job->mailbox);
+	journal_entry_clear(&job->entry);
+	journal_entries_free(job->entries, job->count);
+	journal_unref(job->journal);
+	free(job);
+}
+
+static struct job *
+job_new(struct journal *journal, int (*work)(struct job *job))
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (job == NULL)
+		return NULL;
+	*job = (struct job){ .journal = journal, .work = work };
+	job->deadline = journal_clock() + journal->patience_ms;
+	journal->references++;
+	return job;
+}
+
+static int
+job_set_key(struct job *job, const struct journal_key *key)
+{
+	job->upstream = strdup(key->upstream);
+	job->user = strdup(key->user);
+	job->mailbox = strdup(key->mailbox);
+	if (job->upstream == NULL || job->user == NULL || job->mailbox == NULL)
+		return ERR_NO_MEMORY;
+	for (char *c = job->user; *c != '\0'; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char) (*c + ('a' - 'A'));
 	return 0;
 }
+
+static struct journal_key
+job_key(const struct job *job)
+{
+	return (struct journal_key){ job->upstream, job->user, job->mailbox };
+}
+
+/* On a thread of the pool. */
+static void
+job_work(void *arg)
+{
+	struct job *job = arg;
+
+	job->rc = job->work(job);
+}
+
+/* The fiber was cancelled. */
+static void
+job_discard(void *arg)
+{
+	struct job *job = arg;
+
+	pass_turn(job->journal);
+	job_free(job);
+}
+
+/* Does *JOB when its turn has come; it is the caller's still, with its results, or was left to the
+ * pool and is NULL. Suspends. */
+static int
+job_run(struct job **job, struct error *e)
+{
+	struct journal *journal = (*job)->journal;
+	int rc;
+
+	if ((rc = take_turn(journal, e)) != 0)
+		return rc;
+	if ((rc = fiber_offload(job_work, job_discard, *job)) == ERR_CANCELLED) {
+		*job = NULL;
+		return rc;
+	}
+	pass_turn(journal);
+	if (rc != 0)
+		return error_set(e, rc, "no memory for the journal");
+	if ((*job)->rc != 0)
+		return error_set(e, (*job)->rc, "%s", (*job)->error.text);
+	return 0;
+}
+
+/* ---- the journal ---- */
+
+int
+journal_open(const char *state_directory, struct journal **out)
+{
+	struct journal *journal = calloc(1, sizeof(*journal));
+
+	if (journal == NULL)
+		return ERR_NO_MEMORY;
+	journal->references = 1;
+	journal->patience_ms = JOURNAL_PATIENCE_MS;
+	if (journal_file_new(state_directory, &journal->file) != 0) {
+		free(journal);
+		return ERR_NO_MEMORY;
+	}
+	*out = journal;
+	return 0;
+}
+
 void
-journal_close(struct journal *j)
+journal_set_patience(struct journal *journal, unsigned milliseconds)
 {
-	free(j);
+	journal->patience_ms = milliseconds;
 }
-int
-journal_check(struct journal *j, struct error *e)
-{
-	(void) j;
-	(void) e;
-	return 0;
-}
-int
-journal_begin(struct journal *j, const struct journal_key *k, const struct journal_entry *n,
-    int64_t *id, struct error *e)
-{
-	(void) j;
-	(void) k;
-	(void) n;
-	(void) e;
-	*id = 1;
-	return 0;
-}
-int
-journal_change(
-    struct journal *j, int64_t id, enum journal_task task, const struct uidset *l, struct error *e)
-{
-	(void) j;
-	(void) id;
-	(void) task;
-	(void) l;
-	(void) e;
-	return 0;
-}
-int
-journal_end(struct journal *j, int64_t id, struct error *e)
-{
-	(void) j;
-	(void) id;
-	(void) e;
-	return 0;
-}
-int
-journal_pending(struct journal *j, const struct journal_key *k, struct journal_entry **en,
-    size_t *c, struct error *e)
-{
-	(void) j;
-	(void) k;
-	(void) e;
-	*en = NULL;
-	*c = 0;
-	return 0;
-}
+
 void
-journal_entries_free(struct journal_entry *e, size_t c)
+journal_close(struct journal *journal)
 {
-	(void) c;
-	free(e);
+	if (journal != NULL)
+		journal_unref(journal);
 }
-void
-journal_set_patience(struct journal *j, unsigned ms)
+
+int
+journal_check(struct journal *journal, struct error *e)
 {
-	(void) j;
-	(void) ms;
+	return journal_file_check(journal->file, journal_clock() + journal->patience_ms, e);
+}
+
+static int
+do_begin(struct job *job)
+{
+	const struct journal_key key = job_key(job);
+
+	return journal_file_insert(
+	    job->journal->file, job->deadline, &key, &job->entry, &job->entry.id, &job->error);
+}
+
+static int
+copy_entry(struct job *job, const struct journal_entry *entry)
+{
+	job->entry.uidvalidity = entry->uidvalidity;
+	job->entry.task = entry->task;
+	job->entry.begun = entry->begun;
+	if (uidset_add_set(&job->entry.ours, &entry->ours) != 0 ||
+	    uidset_add_set(&job->entry.lifted, &entry->lifted) != 0)
+		return ERR_NO_MEMORY;
+	return uidset_intersect(&entry->flagged_before, &entry->ours, &job->entry.flagged_before);
+}
+
+int
+journal_begin(struct journal *journal, const struct journal_key *key,
+    const struct journal_entry *entry, int64_t *id, struct error *e)
+{
+	struct job *job = job_new(journal, do_begin);
+	int rc;
+
+	if (job == NULL || job_set_key(job, key) != 0 || copy_entry(job, entry) != 0)
+		rc = error_set(e, ERR_NO_MEMORY, "no memory for the journal");
+	else if ((rc = job_run(&job, e)) == 0)
+		*id = job->entry.id;
+	job_free(job);
+	return rc;
+}
+
+static int
+do_change(struct job *job)
+{
+	return journal_file_update(job->journal->file, job->deadline, job->entry.id,
+	    job->entry.task, &job->entry.lifted, &job->error);
+}
+
+int
+journal_change(struct journal *journal, int64_t id, enum journal_task task,
+    const struct uidset *lifted, struct error *e)
+{
+	struct job *job = job_new(journal, do_change);
+	int rc;
+
+	if (job == NULL || uidset_add_set(&job->entry.lifted, lifted) != 0) {
+		rc = error_set(e, ERR_NO_MEMORY, "no memory for the journal");
+	} else {
+		job->entry.id = id;
+		job->entry.task = task;
+		rc = job_run(&job, e);
+	}
+	job_free(job);
+	return rc;
+}
+
+static int
+do_end(struct job *job)
+{
+	return journal_file_delete(job->journal->file, job->deadline, job->entry.id, &job->error);
+}
+
+int
+journal_end(struct journal *journal, int64_t id, struct error *e)
+{
+	struct job *job = job_new(journal, do_end);
+	int rc;
+
+	if (job == NULL)
+		return error_set(e, ERR_NO_MEMORY, "no memory for the journal");
+	job->entry.id = id;
+	rc = job_run(&job, e);
+	job_free(job);
+	return rc;
+}
+
+static int
+do_pending(struct job *job)
+{
+	const struct journal_key key = job_key(job);
+
+	return journal_file_select(
+	    job->journal->file, job->deadline, &key, &job->entries, &job->count, &job->error);
+}
+
+int
+journal_pending(struct journal *journal, const struct journal_key *key,
+    struct journal_entry **entries, size_t *count, struct error *e)
+{
+	struct job *job = job_new(journal, do_pending);
+	int rc;
+
+	*entries = NULL;
+	*count = 0;
+	if (job == NULL || job_set_key(job, key) != 0)
+		rc = error_set(e, ERR_NO_MEMORY, "no memory for the journal");
+	else
+		rc = job_run(&job, e);
+	if (job != NULL) { /* some may be readable where others are not */
+		*entries = job->entries;
+		*count = job->count;
+		job->entries = NULL;
+		job->count = 0;
+	}
+	job_free(job);
+	return rc;
+}
+
+void
+journal_entries_free(struct journal_entry *entries, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		journal_entry_clear(&entries[i]);
+	free(entries);
 }
