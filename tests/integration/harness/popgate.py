@@ -98,8 +98,13 @@ class Popgate:
         self.process = None
         self.start()
 
-    def start(self):
-        self.process = Process([binary(), "serve", "--config", self.config], env=environment())
+    @property
+    def state_directory(self):
+        return self.settings["state_directory"]
+
+    def start(self, extra_environment=None):
+        self.process = Process([binary(), "serve", "--config", self.config],
+                               env={**environment(), **(extra_environment or {})})
         for address in (self.pop3, self.pop3s):
             self.process.wait_connect(address).close()
 
