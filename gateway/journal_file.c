@@ -23,6 +23,7 @@
 enum {
 	APPLICATION_ID = 1349480551, /* "Popg" */
 	SCHEMA_VERSION = 1,
+	PAGES_MAX = 65536,	    /* 256 MiB: more would take too long to look through */
 	ROW_OCTETS_MAX = 64 << 20,  /* a million UIDs, none adjacent, take 11 MB */
 	ENTRIES_MAX = 1000,	    /* that one call returns */
 	OPERATIONS_PER_LOOK = 5000, /* of SQLite's machine, between two looks at the clock */
@@ -67,8 +68,7 @@ static const char *const careful[] = {
 	NULL,
 };
 
-/* Once it is known to be ours. What is larger than 65536 pages (256 MiB) would take too long to
- * look through. */
+/* Once it is known to be ours. */
 static const char *const settled[] = {
 	"PRAGMA journal_mode = WAL",
 	"PRAGMA wal_autocheckpoint = 128",
@@ -212,9 +212,15 @@ look_for_damage(struct journal_file *file, struct error *e)
 {
 	sqlite3_stmt *statement;
 	const char *word;
+	int64_t pages;
 	bool intact;
 	int rc;
 
+	if ((rc = ask_number(file, "PRAGMA page_count", &pages, e)) != 0)
+		return rc;
+	if (pages > PAGES_MAX)
+		return error_set(
+		    e, ERR_TEMPORARY, "%s: is too large; %s", file->path, advice(SQLITE_CORRUPT));
 	if ((rc = first_row(file, "PRAGMA quick_check(1)", &statement, e)) != 0)
 		return rc;
 	word = (const char *) sqlite3_column_text(statement, 0);

@@ -228,6 +228,14 @@ pending(const char *user)
 
 #define CHECK_PENDING(user, expected) UNIT_CHECK(strcmp(pending(user), expected) == 0, expected)
 
+/* The last call failed as it should, and said where and what to do. */
+static inline bool
+says(const char *where, const char *what)
+{
+	return last.code == ERR_TEMPORARY && strstr(last.text, where) != NULL &&
+	       strstr(last.text, what) != NULL;
+}
+
 /* ---- the file, from outside ---- */
 
 static inline sqlite3 *
