@@ -4,6 +4,7 @@
  * section 4), so that a family that does not work here costs one address's share of the time and
  * not all of it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,17 @@ on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
 	free(lookup);
 }
 
+/* Whether a descriptor can be had. */
+static bool
+has_descriptor(void)
+{
+	int fd = open("/", O_PATH | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || (errno != EMFILE && errno != ENFILE);
+}
+
 static int
 explain_lookup(const char *host, int status, struct error *e)
 {
@@ -42,6 +54,10 @@ explain_lookup(const char *host, int status, struct error *e)
 	    status == UV_EAI_NONAME || status == UV_EAI_NODATA || status == UV_EAI_ADDRFAMILY;
 	int code = unknown ? ERR_PERMANENT : ERR_TEMPORARY;
 
+	/* The C library then finds no name server, nor /etc/hosts, and says that there is no such
+	 * host. */
+	if (unknown && !has_descriptor())
+		return error_set(e, ERR_TEMPORARY, "cannot look up %s: too few descriptors", host);
 	return error_set(e, code, "cannot look up %s: %s", host, uv_strerror(status));
 }
 
