@@ -1,0 +1,193 @@
+"""What the fault tests stand on: gateways behind cutting proxies, each with a user and a ledger, and runs in parallel."""
+import concurrent.futures
+import os
+import queue
+import sys
+import tempfile
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+if os.path.join(ROOT, "tests", "integration") not in sys.path:
+    sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
+
+from cutting_proxy import CuttingProxy  # noqa: E402
+from ledger import Ledger  # noqa: E402
+import tally  # noqa: E402
+
+from harness.pop3 import Pop3, Pop3Error, unstuff  # noqa: E402
+from harness.popgate import Popgate, binary, environment  # noqa: E402
+from harness.process import Process  # noqa: E402
+
+LONG = os.environ.get("POPGATE_TEST_LONG") == "1"
+JOBS = int(os.environ.get("POPGATE_FAULT_JOBS") or 6)
+
+# Long enough for a server on a busy machine, short enough to be waited for a few hundred times.
+SILENCE = "700ms"
+
+_kept = None  # the folder of logs of runs that went wrong
+
+
+class Rig:
+    """A gateway whose upstream is a cutting proxy before SERVER; a user; a ledger. One run at a time."""
+
+    def __init__(self, server, upstream=None, settings=None, environ=None, server_port=None):
+        upstream = dict(upstream or {})
+        marks_stay = upstream.pop("marks_stay", False)
+        self.server = server
+        self.user = server.user("fault")
+        self.proxy = CuttingProxy(server_port or server.imap_port)
+        lifts = upstream.get("without_uidplus") == "lift"
+        self.ledger = Ledger(server.imap(self.user), self.user, lifts=lifts, marks_stay=marks_stay)
+        timeouts = {"host": "127.0.0.1", "command_timeout": SILENCE, "connect_timeout": "2s", "tls_timeout": "2s"}
+        self.gate = Gateway({**timeouts, **upstream, "port": self.proxy.port}, environ=environ, **(settings or {}))
+
+    def stop(self):
+        try:
+            self.ledger.mailbox.close()
+            if self.gate.process.alive():
+                self.gate.stop()
+            else:
+                self.gate.check_sanitizers()
+        finally:
+            self.proxy.stop()
+
+    def client(self, tls=None):
+        return Client(self, tls)
+
+
+def keep(text):
+    """The path of a file with TEXT that is still there after the tests."""
+    global _kept
+    if _kept is None:
+        _kept = tempfile.mkdtemp(prefix="popgate-fault-")
+    descriptor, path = tempfile.mkstemp(prefix="log-", dir=_kept, text=True)
+    with open(descriptor, "w", encoding="utf-8") as out:
+        out.write(text)
+    return path
+
+
+class Gateway(Popgate):
+    """With ENVIRON added to its environment."""
+
+    def __init__(self, upstream, environ=None, **settings):
+        self.environ = environ or {}
+        super().__init__(upstream, **settings)
+
+    def start(self):
+        self.process = Process([binary(), "serve", "--config", self.config], env={**environment(), **self.environ})
+        for address in (self.pop3, self.pop3s):
+            self.process.wait_connect(address).close()
+
+
+class Client:
+    """A POP3 client that tells the ledger what it sees and does."""
+
+    def __init__(self, rig, tls=None):
+        self.rig = rig
+        self.ledger = rig.ledger
+        self.session = rig.ledger.session()
+        address = rig.gate.pop3s if tls == "pop3s" else rig.gate.pop3
+        self.pop3 = Pop3(address, tls=rig.context() if tls == "pop3s" else None)
+        if tls == "stls":
+            self.pop3.stls(rig.context())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.pop3.close()
+
+    def login(self):
+        self.pop3.login(self.rig.user)
+        self.list()
+
+    def list(self):
+        self.session.listed(self.pop3.uidl())
+
+    def retr(self, number):
+        """The content when all of it came; None when it was refused or cut."""
+        try:
+            if not self.pop3.command(f"RETR {number}").startswith(b"+OK"):
+                return None
+        except (OSError, Pop3Error):
+            return None
+        self.session.retrieved(number, None)
+        try:
+            octets = unstuff(self.pop3.raw_multi())
+        except (OSError, Pop3Error):
+            return None
+        self.session.retrieved(number, octets)
+        return octets
+
+    def dele(self, *numbers):
+        for number in numbers:
+            self.pop3.ok(f"DELE {number}")
+            self.session.marked(number)
+
+    def quit(self):
+        """The answer, or None."""
+        self.session.quit()
+        try:
+            answer = self.pop3.command("QUIT")
+        except (OSError, Pop3Error) as error:
+            if isinstance(error, TimeoutError):
+                raise AssertionError("QUIT hangs") from error
+            answer = None
+        self.session.answered(answer)
+        self.pop3.rest()
+        self.pop3.close()
+        return answer
+
+
+class Pool:
+    """Rigs of one kind, made by MAKE, for runs in parallel."""
+
+    def __init__(self, make, size=None):
+        self.rigs = []
+        self._free = queue.SimpleQueue()
+        try:
+            for _ in range(size or JOBS):
+                rig = make()
+                self.rigs.append(rig)
+                self._free.put(rig)
+        except BaseException:
+            self.stop()
+            raise
+
+    def run(self, cases, one):
+        """ONE(rig, case) for each of CASES, on whichever rig is free. Raises the violations and errors of all runs as one
+        failure; its text has them."""
+        def guarded(case):
+            rig = self._free.get()
+            start = len(rig.gate.log())
+            error = None
+            try:
+                rig.ledger.violations.clear()
+                one(rig, case)
+                rig.gate.assert_alive()
+            except Exception as raised:  # whatever it was, the other runs go on
+                error = f"{rig.ledger.run}: {type(raised).__name__}: {raised}"
+            finally:
+                rig.proxy.recover()
+            bad = [str(violation) for violation in rig.ledger.violations] + ([error] if error else [])
+            if bad:
+                bad.append("log: " + keep(rig.gate.log()[start:]))
+            self._free.put(rig)
+            return bad
+        with concurrent.futures.ThreadPoolExecutor(len(self.rigs)) as executor:
+            outcomes = list(executor.map(guarded, cases))
+        bad = [outcome for outcome in outcomes if outcome]
+        tally.add(runs=len(outcomes), violations=len(bad))
+        if bad:
+            raise AssertionError(f"{len(bad)} of {len(outcomes)} runs went wrong:\n" +
+                                 "\n".join(text for outcome in bad[:20] for text in outcome))
+
+    def stop(self):
+        errors = []
+        for rig in self.rigs:
+            try:
+                rig.stop()
+            except AssertionError as error:
+                errors.append(str(error))
+        self.rigs = []
+        if errors:
+            raise AssertionError("\n".join(errors))
