@@ -392,6 +392,17 @@ class Procedure(Scripted):
         self.assert_ledger({10, 20}, reply, before)
         self.assertEqual(self.server.flags(), before)
 
+    def test_refused_expunge_leaves_flags_of_others(self):
+        gate = self.gateway({"port": self.server.port, "deleted": "show"})
+        self.server.message(20).flags.add("\\Deleted")
+        self.server.on("UID EXPUNGE", b"{tag} NO [NOPERM] not you\r\n")
+        before = self.server.flags()
+        session = gate.login_when_free("someone")
+        for number in (1, 2, 3):
+            session.ok(f"DELE {number}")
+        self.assertEqual(not_removed(session.quit()), (3, 3))
+        self.assertEqual(self.server.flags(), before)
+
     def test_refused_store_means_no_expunge(self):
         before = self.server.flags()
         for answer in (b"{tag} NO no\r\n", b"{tag} BAD no\r\n", b"{tag} NO [READ-ONLY] no\r\n"):

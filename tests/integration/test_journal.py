@@ -53,6 +53,13 @@ class Journal(Case):
         self.assertEqual(self.server.uids(), [3, 4, 5])
         self.assertEqual(self.entries(gate), 0)
 
+    def test_a_finished_deletion_leaves_no_entry(self):
+        gate = self.gateway({"port": self.server.port})
+        session = gate.login("someone")
+        session.ok("DELE 1")
+        self.assertTrue(session.quit().startswith(b"+OK"))
+        self.assertEqual(self.entries(gate), 0)
+
     def test_nothing_flagged_is_nothing_to_finish(self):
         gate = self.crash("quit.after_intent=kill")
         session = gate.login("someone")
