@@ -35,14 +35,14 @@ enum statement { INSERT, UPDATE, DELETE, SELECT, STATEMENTS };
 /* An entry's number is at least the microsecond in which it was made: a new file must not give a
  * number again that somebody still holds who wants to end an entry of the old one. */
 static const char *const statement_texts[STATEMENTS] = {
-	[INSERT] = "INSERT INTO entry (id, upstream, user, mailbox, uidvalidity, task, begun, "
-		   "ours, flagged_before, lifted) "
-		   "VALUES (max(?1, (SELECT coalesce(max(id), 0) + 1 FROM entry)), "
-		   "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+	[INSERT] = ("INSERT INTO entry (id, upstream, user, mailbox, uidvalidity, task, begun, "
+		    "ours, flagged_before, lifted) "
+		    "VALUES (max(?1, (SELECT coalesce(max(id), 0) + 1 FROM entry)), "
+		    "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
 	[UPDATE] = "UPDATE entry SET task = ?2, lifted = ?3 WHERE id = ?1",
 	[DELETE] = "DELETE FROM entry WHERE id = ?1",
-	[SELECT] = "SELECT id, uidvalidity, task, begun, ours, flagged_before, lifted FROM entry "
-		   "WHERE upstream = ?1 AND user = ?2 AND mailbox = ?3 ORDER BY id LIMIT ?4",
+	[SELECT] = ("SELECT id, uidvalidity, task, begun, ours, flagged_before, lifted FROM entry "
+		    "WHERE upstream = ?1 AND user = ?2 AND mailbox = ?3 ORDER BY id LIMIT ?4"),
 };
 
 /* In this order: auto_vacuum only takes in a file that is still empty. */
@@ -50,10 +50,10 @@ static const char *const schema[] = {
 	"PRAGMA auto_vacuum = FULL",
 	"PRAGMA journal_mode = WAL",
 	"BEGIN IMMEDIATE",
-	"CREATE TABLE entry (id INTEGER PRIMARY KEY, upstream TEXT NOT NULL, user TEXT NOT NULL, "
-	"mailbox TEXT NOT NULL, uidvalidity INTEGER NOT NULL, task INTEGER NOT NULL, "
-	"begun INTEGER NOT NULL, ours TEXT NOT NULL, flagged_before TEXT NOT NULL, "
-	"lifted TEXT NOT NULL) STRICT",
+	("CREATE TABLE entry (id INTEGER PRIMARY KEY, upstream TEXT NOT NULL, user TEXT NOT NULL, "
+	 "mailbox TEXT NOT NULL, uidvalidity INTEGER NOT NULL, task INTEGER NOT NULL, "
+	 "begun INTEGER NOT NULL, ours TEXT NOT NULL, flagged_before TEXT NOT NULL, "
+	 "lifted TEXT NOT NULL) STRICT"),
 	"CREATE INDEX entry_maildrop ON entry (upstream, user, mailbox)",
 	"PRAGMA application_id = 1349480551",
 	"PRAGMA user_version = 1",
