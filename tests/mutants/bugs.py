@@ -1,0 +1,123 @@
+"""Deliberate bugs. Each is a few textual changes to the sources, and the tests that must notice it.
+
+A change is (file, text, replacement); the text must stand in the file exactly once, so that a bug that no longer fits the
+sources is seen. Tests are named as the runner of the integration tests names them: module -> regular expression."""
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Bug:
+    name: str
+    what: str
+    changes: tuple
+    tests: dict
+
+
+REMOVAL, COMMIT, REPLAY = "gateway/removal.c", "gateway/commit.c", "gateway/replay.c"
+LINK, MAILDROP, LOCK = "gateway/mailbox_link.c", "gateway/maildrop.c", "gateway/maildrop_lock.c"
+MAILBOX, FETCH = "imapback/mailbox.c", "imapback/fetch.c"
+SESSION, QUIT, RETRIEVE = "pop3front/session.c", "pop3front/session_quit.c", "pop3front/session_retrieve.c"
+
+BUGS = [
+    Bug("plain-expunge", "EXPUNGE instead of UID EXPUNGE", (
+        (MAILBOX, 'return on_set(imap, "EXPUNGE", "UID EXPUNGE ", ranges, count, "", e);',
+         'return on_set(imap, "EXPUNGE", "EXPUNGE", ranges, count * 0, "", e);'),),
+        {"test_deletion": "OthersFlags.test_with_uidplus_only_ours_go"}),
+    Bug("ok-before-expunge", "QUIT is answered before anything is removed", (
+        (QUIT, "	rc = s->backend->commit(",
+         '	session_reply(s, "+OK bye");\n	session_flush(s);\n	rc = s->backend->commit('),
+        (QUIT, "	if (rc == 0 || marked == 0)\n", "	if (s != NULL)\n		return session_end(s, POP3_END_QUIT);\n"
+               "	if (rc == 0 || marked == 0)\n")),
+        {"test_deletion": "Procedure.test_(server_that_removes_only_some|refused_expunge)"}),
+    Bug("ok-whatever-happened", "QUIT is answered +OK although messages are left", (
+        (QUIT, "	if (rc == 0 || marked == 0)\n", "	if (rc == 0 || marked != result->remaining + 1)\n"),),
+        {"test_deletion": "Procedure.test_(server_that_removes_only_some|refused_expunge)"}),
+    Bug("no-verification", "the server's OK to the expunge is believed", (
+        (REMOVAL, "(rc = look_among(r, ours, &look, remaining, e)) != 0)", "(look.found = remaining) == NULL)"),),
+        {"test_deletion": "Procedure.test_server_that_(says_ok_and_removes_nothing|removes_only_some)"}),
+    Bug("sequence-numbers-stored", "STORE without UID", (
+        (MAILBOX, 'return on_set(imap, "STORE", "UID STORE ", ranges, count, after, e);\n}\n\n/* Keywords',
+         'return on_set(imap, "STORE", "STORE ", ranges, count, after, e);\n}\n\n/* Keywords'),),
+        {"test_deletion": "OnRealServers.test_rule_08_numbers_hold"}),
+    Bug("sequence-numbers-fetched", "a message is asked for by its number instead of its UID", (
+        (FETCH, '"UID FETCH %" PRIu32 " (UID BODY.PEEK[])", uid', '"FETCH %" PRIu32 " (UID BODY.PEEK[])", uid'),),
+        {"test_deletion": "LostUpstream.test_rule_34_retr_and_top"}),
+    Bug("across-uidvalidity", "a new connection is used although UIDVALIDITY is another one", (
+        (LINK, "if (link->mailbox.uidvalidity == uidvalidity)", "if (uidvalidity != 0)"),),
+        {"test_deletion": "LostUpstream.test_rule_10"}),
+    Bug("dot-after-a-cut", "a message that was cut ends with the final dot", (
+        (RETRIEVE, "	if (t->started) {\n		snapshot_set_broken",
+         "	if (t->started && number > 0) {\n		transfer_finish(t);\n"
+         "		return session_end(s, POP3_END_CUT);\n	}\n"
+         "	if (t->started) {\n		snapshot_set_broken"),),
+        {"test_hostile_upstream": "test_rule_32_cut_body_has_no_final_dot"}),
+    Bug("message-begun-twice", "a cut message is begun anew behind what the client has of it", (
+        (MAILDROP, "if (!was_lost && !watched.begun && ", "if (!was_lost && "),),
+        {"test_hostile_upstream": "test_rule_32_cut_body_has_no_final_dot"}),
+    Bug("short-message", "a message of fewer octets than announced is complete", (
+        (RETRIEVE, "	if (rc == 0 && (!t.started || t.received != t.announced))\n", "	if (rc == 0 && !t.started)\n"),),
+        {"unit": "test_session_faults"}),
+    Bug("dele-at-once", "DELE removes instead of waiting for QUIT", (
+        ("pop3front/session_transaction.c", '	return session_reply(s, "+OK message marked");',
+         "	if (s->backend->commit(s->maildrop.handle, &s->report->deleted, &s->report->error) != 0)\n"
+         '		return session_reply(s, "-ERR");\n	return session_reply(s, "+OK message marked");'),),
+        {"test_deletion": "test_rule_16"}),
+    Bug("deletion-without-quit", "a client that vanishes has its marked messages removed", (
+        (SESSION, "	case ERR_CLOSED:\n		return session_end(s, POP3_END_CLIENT_CLOSED);\n	default:",
+         "	case ERR_CLOSED:\n		if (s->state == SESSION_TRANSACTION)\n"
+         "			(void) s->backend->commit(s->maildrop.handle, &s->report->deleted, &s->report->error);\n"
+         "		return session_end(s, POP3_END_CLIENT_CLOSED);\n	default:"),),
+        {"test_deletion": "OnRealServers.test_rule_16_no_quit_no_deletion"}),
+    Bug("lifted-flags-lost", "others' \\Deleted, taken off for a moment, is not set again", (
+        (REMOVAL, "	if (r->lifted.count == 0)\n		return 0;",
+         "	uidset_clear(&r->lifted);\n	if (r->lifted.count == 0)\n		return 0;"),),
+        {"test_deletion": "test_without_uidplus_lift|LiftCut|test_lift_refused"}),
+    Bug("lift-not-in-the-journal", "others' \\Deleted is taken off without the journal knowing", (
+        (REMOVAL, "	if (r->journal != NULL &&\n	    (rc = journal_change(r->journal, r->entry, r->task, foreign, e)) != 0)",
+         "	if (r->journal == NULL &&\n	    (rc = journal_change(r->journal, r->entry, r->task, foreign, e)) != 0)"),),
+        {"test_journal": "test_flags_of_others_survive_a_crash"}),
+    Bug("others-expunged", "a bare EXPUNGE although others have flagged messages too", (
+        ("mapping/deletion.c", "	else if (foreign->count == 0)\n", "	else if (foreign->count == 0 || policy == DELETION_LEAVE)\n"),),
+        {"test_deletion": "OthersFlags.test_(without_uidplus_leave|flag_that_comes)"}),
+    Bug("others-flags-taken-back", "a failed deletion takes \\Deleted off what had it before", (
+        (REMOVAL, "uidset_subtract(set, r->flagged_before, &ours)", "uidset_add_set(&ours, set)"),),
+        {"test_deletion": "test_refused_expunge_leaves_flags_of_others"}),
+    Bug("flags-not-taken-back", "messages stay flagged after a failed expunge", (
+        (COMMIT, "		take_back(c, r, &begun);\n	else if", "		strike_out(c, r->entry);\n	else if"),),
+        {"test_deletion": "Procedure.test_refused_expunge_takes_our_flags_back"}),
+    Bug("lock-not-freed", "the maildrop's lock stays when its session has ended", (
+        (LOCK, "	unlink(lock->path);\n	close(lock->file);\n	free(lock);\n", "	free(lock);\n"),),
+        {"test_sessions": "Locks.test_rule_20_lock_ends_with_a_reset_connection|test_rule_07_survivors"}),
+    Bug("lock-not-taken", "two sessions have one maildrop", (
+        (LOCK, "flock(lock->file, LOCK_EX | LOCK_NB)", "flock(lock->file, LOCK_SH | LOCK_NB)"),),
+        {"test_sessions": "Locks.test_rule_20_second_session_is_told_in_use"}),
+    Bug("store-not-checked", "what the server says to STORE does not matter", (
+        (REMOVAL, "	    (rc = mark_batch(r, batch, &change, e)) != 0)\n",
+         "	    mark_batch(r, batch, &change, e) == ERR_CANCELLED)\n"),),
+        {"test_deletion": "Procedure.test_refused_store_means_no_expunge"}),
+    Bug("read-only-not-refused", "DELE is accepted where nothing can be deleted", (
+        (REMOVAL, "	return mailbox->deleted_permanent;\n", "	return mailbox != NULL;\n"),),
+        {"test_deletion": "ReadOnly"}),
+    Bug("first-dot-not-stuffed", "a dot at the very beginning of a message is not doubled", (
+        ("pop3front/dotstuff.c", "if (d->line_start && in[at] == '.') {",
+         "if (d->line_start && in[at] == '.' && (d->in_body || !d->line_empty)) {"),),
+        {"unit": "test_dotstuff", "test_corpus": "test_rule_05_irregular_messages_as_they_are"}),
+    Bug("clean-end-after-a-cut", "TLS is closed in order behind a message that was cut", (
+        ("fiberio/stream.c", "	stream_tls_end(s, false);\n", "	stream_tls_end(s, true);\n"),),
+        {"test_deadlines": "test_rule_32_a_cut_message_ends_in_a_reset"}),
+    Bug("intent-after-store", "the journal is written when the server has been told already", (
+        (COMMIT, "	if ((rc = prepare(c, e)) != 0 || (rc = write_intent(c, ours, &r.entry, e)) != 0)\n		return rc;\n"
+                 "	rc = removal_run(&r, ours, &remaining, e);\n",
+         "	if ((rc = prepare(c, e)) != 0)\n		return rc;\n"
+         "	rc = removal_run(&r, ours, &remaining, e);\n	(void) write_intent(c, ours, &r.entry, e);\n"),),
+        {"test_journal": "test_flagged_messages_of_an_unanswered_quit_go|test_journal_that_cannot_be_written"}),
+    Bug("entry-not-ended", "a finished deletion stays in the journal", (
+        (COMMIT, "		rc = journal_end(c->journal, id, &e);\n", "		rc = (int) (id - id);\n"),),
+        {"test_journal": "test_flags_that_could_not_be_taken_back|test_a_finished_deletion_leaves_no_entry"}),
+    Bug("replay-across-uidvalidity", "the journal is worked off although UIDVALIDITY is another one", (
+        (REPLAY, "	if (p->entry->uidvalidity != p->link->mailbox.uidvalidity) {\n", "	if (p->entry == NULL) {\n"),),
+        {"test_journal": "test_rule_10_not_with_another_uidvalidity"}),
+    Bug("replay-of-what-is-not-flagged", "the journal removes messages whose flag somebody took off", (
+        (REPLAY, "removal_look(&p->removal, &entry->ours, true, &flagged, e)", "uidset_add_set(&flagged, &entry->ours)"),),
+        {"test_journal": "test_who_took_a_flag_off_meanwhile_keeps_the_message"}),
+]
