@@ -117,9 +117,9 @@ class OnRealServers(Case):
                 session.ok("DELE 1")
                 session.ok("DELE 2")
                 end(session)
-                session = gate.login_when_free(user)
-                self.assertEqual(session.stat()[0], 5)
-                session.quit()
+                with gate.login_when_free(user) as session:
+                    self.assertEqual(session.stat()[0], 5)
+                    session.quit()
                 self.assertEqual(self.left(server, user), {uid: set() for uid in range(1, 6)})
                 gate.login_when_free(user).quit()
 

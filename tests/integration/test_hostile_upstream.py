@@ -217,6 +217,13 @@ class Bodies(Hostile):
                     self.assert_incomplete(send_then(start + self.BODY[:kept], end))
         self.assert_healthy()
 
+    def test_rule_32_what_has_begun_is_not_begun_again(self):
+        start = b"* 1 FETCH (UID 10 BODY[] {%d}\r\n" % len(self.BODY)
+        for kept in (1, 100, len(self.BODY) - 1):
+            for end in (close, reset):
+                with self.subTest(kept=kept, end=end.__name__):
+                    self.assert_incomplete(scripted_imap.once(send_then(start + self.BODY[:kept], end)))
+
     def test_rule_32_body_without_the_end_of_its_answer(self):
         for behind in (b"", b")", b")\r\n", b")\r\n* OK still here\r\n", b")\r\n{tag} O"):
             with self.subTest(behind):

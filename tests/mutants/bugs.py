@@ -53,7 +53,7 @@ BUGS = [
         {"test_hostile_upstream": "test_rule_32_cut_body_has_no_final_dot"}),
     Bug("message-begun-twice", "a cut message is begun anew behind what the client has of it", (
         (MAILDROP, "if (!was_lost && !watched.begun && ", "if (!was_lost && "),),
-        {"test_hostile_upstream": "test_rule_32_cut_body_has_no_final_dot"}),
+        {"test_hostile_upstream": "test_rule_32_what_has_begun_is_not_begun_again"}),
     Bug("short-message", "a message of fewer octets than announced is complete", (
         (RETRIEVE, "	if (rc == 0 && (!t.started || t.received != t.announced))\n", "	if (rc == 0 && !t.started)\n"),),
         {"unit": "test_session_faults"}),
@@ -61,7 +61,7 @@ BUGS = [
         ("pop3front/session_transaction.c", '	return session_reply(s, "+OK message marked");',
          "	if (s->backend->commit(s->maildrop.handle, &s->report->deleted, &s->report->error) != 0)\n"
          '		return session_reply(s, "-ERR");\n	return session_reply(s, "+OK message marked");'),),
-        {"test_deletion": "test_rule_16"}),
+        {"test_deletion": "Procedure.test_rule_16"}),
     Bug("deletion-without-quit", "a client that vanishes has its marked messages removed", (
         (SESSION, "	case ERR_CLOSED:\n		return session_end(s, POP3_END_CLIENT_CLOSED);\n	default:",
          "	case ERR_CLOSED:\n		if (s->state == SESSION_TRANSACTION)\n"

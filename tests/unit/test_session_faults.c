@@ -120,6 +120,31 @@ rule_32_cut_messages_have_no_end(void)
 		}
 }
 
+/* The backend says that this was all, and it was not. */
+static void
+rule_33_a_message_shorter_than_announced_has_no_end(void)
+{
+	static const char *const commands[] = { "RETR 1\r\nDELE 1\r\nQUIT\r\n",
+		"TOP 1 9\r\nDELE 1\r\nQUIT\r\n" };
+
+	for (size_t i = 0; i < 2; i++)
+		for (size_t kept = 0; kept < mails[0].len; kept++) {
+			struct talk t;
+
+			talk_begin(&t, mails, 2);
+			t.backend.fails_behind_begin = true;
+			t.backend.fails_behind = kept;
+			talk_say(&t, LOGIN);
+			talk_say(&t, commands[i]);
+			talk_wait(&t);
+			UNIT_CHECK(!ends_with(&t, "\r\n.\r\n"), commands[i]);
+			CU_ASSERT_EQUAL(t.report.end, POP3_END_CUT);
+			CU_ASSERT_EQUAL(t.report.error.code, ERR_PROTOCOL);
+			CU_ASSERT_EQUAL(t.backend.commits, 0);
+			talk_end(&t);
+		}
+}
+
 static void
 rule_32_a_large_message_is_cut_in_the_middle(void)
 {
@@ -478,6 +503,8 @@ main(void)
 		{ "rule_33_a_part_that_is_too_large_is_refused",
 		    rule_33_a_part_that_is_too_large_is_refused },
 		{ "rule_32_cut_messages_have_no_end", rule_32_cut_messages_have_no_end },
+		{ "rule_33_a_message_shorter_than_announced_has_no_end",
+		    rule_33_a_message_shorter_than_announced_has_no_end },
 		{ "rule_32_a_large_message_is_cut_in_the_middle",
 		    rule_32_a_large_message_is_cut_in_the_middle },
 		{ "a_lost_maildrop_ends_a_silent_session", a_lost_maildrop_ends_a_silent_session },
