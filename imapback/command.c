@@ -18,10 +18,7 @@ imap_dead_error(const struct imap *imap, struct error *e)
 static uint64_t
 budget(const struct imap *imap)
 {
-	const struct mailimap_selection_info *info = imap->session->imap_selection_info;
-	uint64_t messages = info == NULL ? 0 : info->sel_exists;
-
-	return IMAP_BUDGET + messages * IMAP_MESSAGE_BUDGET;
+	return IMAP_BUDGET + (uint64_t) imap->exists * IMAP_MESSAGE_BUDGET;
 }
 
 /* Puts the tag, TEXT and END into the parser's stream and sends all that is in it. */

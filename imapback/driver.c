@@ -137,16 +137,15 @@ begin_body(struct imap *imap, const struct guard_event *event)
 	return 0;
 }
 
-/* Keeps a search result. A server may send them in any order. */
-static int
-keep_hit(struct imap *imap, uint64_t uid)
+/* A server may send results in any order, and the same again. */
+int
+imap_keep_hit(struct imap *imap, uint64_t uid)
 {
-	const struct mailimap_selection_info *info = imap->session->imap_selection_info;
 	struct imap_operation *op = &imap->operation;
 	size_t room = op->hit_room == 0 ? 64 : op->hit_room * 2;
 	uint32_t *hits;
 
-	if (uid == 0 || info == NULL || op->hit_count >= (size_t) info->sel_exists + HITS_MORE)
+	if (uid == 0 || op->hit_count >= (size_t) imap->exists + HITS_MORE)
 		return imap_fail(
 		    imap, ERR_PROTOCOL, "a search result with more than the mailbox can hold");
 	if (op->hit_count == op->hit_room) {
@@ -202,7 +201,7 @@ take_event(struct imap *imap, const struct guard_event *event)
 			return imap_fail(imap, rc, "listing: %s", error_name(rc));
 		break;
 	case GUARD_SEARCH_HIT:
-		return keep_hit(imap, event->number);
+		return imap_keep_hit(imap, event->number);
 	case GUARD_REFUSED:
 		return take_refusal(imap);
 	}

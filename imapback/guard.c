@@ -18,7 +18,7 @@ guard_expect(struct guard *g, enum guard_expectation expectation, uint64_t budge
 	g->expectation = expectation;
 	g->budget = budget;
 	g->parsed = 0;
-	g->diverted = g->halted = false;
+	g->diverted = g->searched = g->halted = false;
 	g->answer = (struct guard_answer){ .status = GUARD_NO_ANSWER };
 }
 
@@ -32,6 +32,12 @@ bool
 guard_is_halted(const struct guard *g)
 {
 	return g->halted;
+}
+
+bool
+guard_has_searched(const struct guard *g)
+{
+	return g->searched;
 }
 
 const struct guard_answer *

@@ -104,6 +104,7 @@ struct guard {
 	bool blank;	 /* a blank goes before the next word */
 	bool answering;	 /* the current line is the answer below */
 	bool diverted;	 /* a body has come since guard_expect */
+	bool searched;	 /* so has a SEARCH response */
 	bool halted;	 /* the answer is complete: what follows waits for guard_expect */
 	struct guard_answer answer;
 	char word[GUARD_WORD_MAX]; /* the word that is being read */
@@ -133,6 +134,9 @@ bool guard_is_idle(const struct guard *g);
 
 /* Whether it takes nothing more before guard_expect. */
 bool guard_is_halted(const struct guard *g);
+
+/* Whether a SEARCH response, be it empty, came since guard_expect. */
+bool guard_has_searched(const struct guard *g);
 
 /* The tagged answer that came since guard_expect, or BYE. */
 const struct guard_answer *guard_answer(const struct guard *g);

@@ -72,6 +72,7 @@ static enum guard_action
 begin_search(struct guard *g, char c)
 {
 	begin_number(g);
+	g->searched = true;
 	return begin_data(g, c, SEARCH);
 }
 

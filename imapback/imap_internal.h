@@ -37,6 +37,8 @@ struct imap {
 	size_t in_room, in_at, in_end;
 
 	bool logged_in;
+	uint32_t exists;      /* messages when the mailbox was selected; what the server says
+				 later does not widen what it may send */
 	uint64_t waited;      /* milliseconds for this command, or before login for all of them */
 	uint64_t slow_octets; /* received for this command since the rate was last judged */
 	uint64_t slow_ms;     /* and how long was waited for them */
@@ -61,6 +63,9 @@ bool imap_has_unread(struct imap *imap);
 
 /* Begins to count anew how long the server takes. The commands of a login count as one. */
 void imap_wait_anew(struct imap *imap);
+
+/* Keeps UID as a result of the running command. Returns 0, or the reason of death. */
+int imap_keep_hit(struct imap *imap, uint64_t uid);
 
 /* Frees the input buffer while nothing is in it. */
 void imap_driver_rest(struct imap *imap);

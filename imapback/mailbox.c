@@ -60,6 +60,7 @@ reset_selection(struct imap *imap)
 	if ((session->imap_selection_info = mailimap_selection_info_new()) == NULL)
 		return imap_fail(imap, ERR_NO_MEMORY, "out of memory");
 	session->imap_selection_info->sel_perm = MAILIMAP_MAILBOX_READWRITE;
+	imap->exists = 0;
 	return 0;
 }
 
@@ -82,7 +83,11 @@ imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, struc
 	if (info->sel_uidvalidity == 0)
 		return error_set(e, imap_fail(imap, ERR_PROTOCOL, "no UIDVALIDITY"),
 		    "the server tells no UIDVALIDITY");
-	out->exists = info->sel_exists;
+	/* A maildrop that looks empty for want of a number makes clients forget what they have. */
+	if (!info->sel_has_exists)
+		return error_set(e, imap_fail(imap, ERR_PROTOCOL, "no EXISTS"),
+		    "the server does not tell how many messages there are");
+	out->exists = imap->exists = info->sel_exists;
 	out->uidvalidity = info->sel_uidvalidity;
 	out->uidnext = info->sel_uidnext;
 	out->read_only = info->sel_perm == MAILIMAP_MAILBOX_READONLY;
@@ -240,6 +245,8 @@ search(struct imap *imap, const char *text, struct uidset *found, struct error *
 		rc = imap_dead_error(imap, e);
 	else if (!outcome.ok)
 		rc = imap_refused(imap, &outcome, "SEARCH", RESPONSE_TO_OTHER, e);
+	else if (!guard_has_searched(&imap->guard)) /* it is due, found or not */
+		rc = error_set(e, ERR_TEMPORARY, "the server does not say what it found");
 	else
 		rc = op->hit_count == 0 ? 0 : add_hits(op, found, e);
 	free(op->hits);
@@ -264,11 +271,50 @@ search_among(struct imap *imap, const struct uid_range *ranges, size_t count, co
 	return rc;
 }
 
+static int
+keep_listed(void *ctx, uint32_t uid, uint64_t size, bool deleted)
+{
+	(void) size;
+	(void) deleted;
+	return imap_keep_hit(ctx, uid);
+}
+
+/* Which of RANGES exist, by a command that must answer for each of them. */
+static int
+fetch_uids(struct imap *imap, const struct uid_range *ranges, size_t count, struct uidset *found,
+    struct error *e)
+{
+	struct imap_operation *op = &imap->operation;
+	struct imap_outcome outcome;
+	char *text;
+	int rc;
+
+	text = set_command("UID FETCH ", ranges, count, " (UID RFC822.SIZE)");
+	if (text == NULL)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	*op = (struct imap_operation){ .each = keep_listed, .each_ctx = imap };
+	if (imap_command(imap, text, GUARD_EXPECT_LIST, &outcome) != 0)
+		rc = imap_dead_error(imap, e);
+	else if (!outcome.ok)
+		rc = imap_refused(imap, &outcome, "FETCH", RESPONSE_TO_OTHER, e);
+	else
+		rc = op->hit_count == 0 ? 0 : add_hits(op, found, e);
+	free(op->hits);
+	*op = (struct imap_operation){ 0 };
+	free(text);
+	return rc;
+}
+
 int
 imap_search_uids(struct imap *imap, const struct uid_range *ranges, size_t count,
     struct uidset *found, struct error *e)
 {
-	return search_among(imap, ranges, count, "", found, e);
+	int rc = search_among(imap, ranges, count, "", found, e);
+
+	/* Some servers say nothing where nothing was found. */
+	if (rc == ERR_TEMPORARY && !imap->dead && !guard_has_searched(&imap->guard))
+		rc = fetch_uids(imap, ranges, count, found, e);
+	return rc;
 }
 
 int

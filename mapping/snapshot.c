@@ -73,6 +73,8 @@ snapshot_add(struct snapshot *s, uint32_t uid, uint64_t size, size_t max_message
 		return rc;
 	if (s->count > 0 && s->messages[s->count - 1].uid >= uid)
 		s->ascending = false;
+	if (size > INT64_MAX - s->octets)
+		return ERR_PROTOCOL;
 	s->messages[s->count++] = (struct snapshot_message){ .uid = uid, .size = size };
 	s->octets += size;
 	return 0;

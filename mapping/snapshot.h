@@ -28,7 +28,7 @@ int snapshot_new(uint32_t uidvalidity, const struct uidl_template *uidls, size_t
 void snapshot_free(struct snapshot *s); /* NULL is allowed */
 
 /* Adds a message while listing, in any order. Returns 0, ERR_INVALID (UID 0), ERR_LIMIT (over
- * MAX_MESSAGES) or ERR_NO_MEMORY. */
+ * MAX_MESSAGES), ERR_PROTOCOL (more octets in all than 2^63-1) or ERR_NO_MEMORY. */
 int snapshot_add(struct snapshot *s, uint32_t uid, uint64_t size, size_t max_messages);
 
 /* Ends the listing: messages get their numbers. Returns 0, or ERR_PROTOCOL when a UID came twice.

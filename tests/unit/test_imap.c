@@ -136,6 +136,7 @@ do_bad_login(struct client *c)
 		    "* 3 EXISTS\r\n* OK [UIDVALIDITY 1]\r\n{tag} OK [READ-WRITE]\r\n" \
 	}
 #define LIST "UID FETCH 1:* (UID RFC822.SIZE FLAGS)"
+#define FETCH_UIDS "UID FETCH 1:3,5,4000000000:4294967295 (UID RFC822.SIZE)"
 #define SEARCH "UID SEARCH UID 1:3,5,4000000000:4294967295"
 #define BLOB "AHVzZXIAc2VjcmV0"
 
@@ -281,8 +282,19 @@ static const struct dialogue mailboxes[] = {
 	    do_select_and_search, 0, ALIVE, "2:3 9:9 4000000000:4000000000 " },
 	{ "search for nothing", NULL, { SELECT, { SEARCH, "* SEARCH\r\n{tag} OK x\r\n" } },
 	    do_select_and_search, 0, ALIVE, "" },
-	{ "search without an answer", NULL, { SELECT, { SEARCH, "{tag} OK x\r\n" } },
+	{ "search without an answer", NULL,
+	    { SELECT, { SEARCH, "{tag} OK x\r\n" },
+		{ FETCH_UIDS, "* 1 FETCH (UID 9 RFC822.SIZE 3)\r\n{tag} OK x\r\n" } },
+	    do_select_and_search, 0, ALIVE, "9:9 " },
+	{ "search that is refused, and the messages are gone", NULL,
+	    { SELECT, { SEARCH, "{tag} NO x\r\n" }, { FETCH_UIDS, "{tag} OK x\r\n" } },
 	    do_select_and_search, 0, ALIVE, "" },
+	{ "search without any answer", NULL,
+	    { SELECT, { SEARCH, "{tag} OK x\r\n" }, { FETCH_UIDS, "{tag} NO x\r\n" } },
+	    do_select_and_search, ERR_TEMPORARY, ALIVE, "" },
+	{ "SELECT without EXISTS", NULL,
+	    { { ODD_SELECT, "* OK [UIDVALIDITY 1]\r\n{tag} OK x\r\n" } }, do_select,
+	    ERR_PROTOCOL, DEAD, "" },
 	{ "search that fails", NULL, { SELECT, { SEARCH, "* SEARCH 1 2\r\n{tag} NO x\r\n" } },
 	    do_select_and_search, ERR_TEMPORARY, ALIVE, "" },
 	{ "search that finds UID 0", NULL, { SELECT, { SEARCH, "* SEARCH 1 0\r\n{tag} OK x\r\n" } },

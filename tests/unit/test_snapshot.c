@@ -119,6 +119,8 @@ faults_of_the_listing(void)
 	CU_ASSERT_EQUAL(snapshot_seal(s), ERR_PROTOCOL);
 	CU_ASSERT_EQUAL(snapshot_add(s, 0, 1, 1000), ERR_INVALID);
 	CU_ASSERT_EQUAL(snapshot_add(s, 6, 1, 2), ERR_LIMIT);
+	CU_ASSERT_EQUAL(snapshot_add(s, 7, INT64_MAX, 1000), ERR_PROTOCOL);
+	CU_ASSERT_EQUAL(snapshot_add(s, 7, UINT64_MAX, 1000), ERR_PROTOCOL);
 	snapshot_free(s);
 	snapshot_free(NULL);
 }
