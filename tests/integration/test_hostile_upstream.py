@@ -184,7 +184,7 @@ class Bodies(Hostile):
         self.server.on("fetch body", action)
         session = self.answer_to_retr()
         if session is not None:
-            octets = session.rest()
+            octets = session.rest(until=b"\r\n.\r\n")
             self.assertFalse(octets.endswith(b"\r\n.\r\n") or octets == b".\r\n",
                              f"a cut message looks complete: ...{octets[-60:]!r}")
         self.server.usual()

@@ -79,10 +79,10 @@ class Pop3:
             if not self._more():
                 raise Pop3Error(f"closed inside a multi-line reply: ...{bytes(self._buffer[-200:])!r}")
 
-    def rest(self):
-        """Everything until the server closes; a reset counts as a close."""
+    def rest(self, until=None):
+        """Everything until the server closes, or has just sent UNTIL; a reset counts as a close."""
         try:
-            while self._more():
+            while not (until and self._buffer.endswith(until)) and self._more():
                 pass
         except (ConnectionResetError, ssl.SSLError):
             pass
