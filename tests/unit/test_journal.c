@@ -3,9 +3,36 @@
 #include "gateway/journal.h"
 
 #include <signal.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "journal_rig.h"
+
+/* How often SQLite has paused because others hold the file: it comes here for that. */
+static atomic_uint pauses;
+
+int usleep(useconds_t us);
+
+int
+usleep(useconds_t us)
+{
+	const struct timespec pause = { us / 1000000, (long) (us % 1000000) * 1000 };
+
+	atomic_fetch_add(&pauses, 1);
+	return nanosleep(&pause, NULL);
+}
+
+/* Until a job is at work, and finds the file held. */
+static void
+run_until_held(void)
+{
+	unsigned before = atomic_load(&pauses);
+
+	while (atomic_load(&pauses) == before)
+		uv_run(&loop, UV_RUN_NOWAIT);
+}
 
 /* ---- entries ---- */
 
@@ -333,7 +360,7 @@ cancelled_fibers_leave_their_jobs(void)
 		calls[i].entry.task = i == 2 ? JOURNAL_UNDO : JOURNAL_REMOVE;
 		fibers[i] = spawn(call_main, &calls[i]);
 	}
-	run_a_little();
+	run_until_held();
 	/* The first is at work, the others wait. */
 	for (int i = 0; i < 2; i++) {
 		CU_ASSERT_FALSE(calls[i].done);
@@ -405,7 +432,7 @@ a_job_may_outlive_the_journal(void)
 	c.entry.uidvalidity = 3;
 	set_of(&c.entry.ours, "2");
 	fiber = spawn(call_main, &c);
-	run_a_little();
+	run_until_held();
 	fiber_cancel(fiber);
 	CU_ASSERT_EQUAL(c.rc, ERR_CANCELLED);
 	uidset_clear(&c.entry.ours); /* the job has its own */
@@ -437,6 +464,15 @@ work_as_process(int number, int count)
 	return begin_entry(user, "9", NULL) == 0;
 }
 
+/* Ends a forked process, with nothing left for leak checkers. */
+static void
+leave(bool well)
+{
+	close_journal();
+	uv_library_shutdown();
+	_exit(well ? 0 : 1);
+}
+
 /* From the first moment on: they also make the file together. */
 static void
 processes_share_the_file(void)
@@ -448,7 +484,7 @@ processes_share_the_file(void)
 	fflush(NULL);
 	for (int i = 0; i < PROCESSES; i++) {
 		if ((children[i] = fork()) == 0)
-			_exit(uv_loop_fork(&loop) == 0 && work_as_process(i, 25) ? 0 : 1);
+			leave(uv_loop_fork(&loop) == 0 && work_as_process(i, 25));
 		CU_ASSERT_TRUE_FATAL(children[i] > 0);
 	}
 	for (int i = 0; i < PROCESSES; i++) {
@@ -466,12 +502,57 @@ processes_share_the_file(void)
 	rig_end();
 }
 
+/* Has the old file open while another one is made in its place; TALK tells when. */
+static bool
+hold_on_to_the_old_file(int talk)
+{
+	char octet = 'x';
+
+	return uv_loop_fork(&loop) == 0 && begin_entry("joe", "9", NULL) == 0 &&
+	       begin_entry("joe", "10", NULL) == 0 && write(talk, &octet, 1) == 1 &&
+	       read(talk, &octet, 1) == 1 && begin_entry("joe", "11", NULL) == 0;
+}
+
+static void
+a_process_may_notice_late_that_the_file_was_moved(void)
+{
+	int talk[2], status = -1;
+	char octet;
+	pid_t child;
+
+	rig_begin();
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM, 0, talk), 0);
+	fflush(NULL);
+	if ((child = fork()) == 0)
+		leave(hold_on_to_the_old_file(talk[1]));
+	CU_ASSERT_TRUE_FATAL(child > 0);
+	close(talk[1]);
+	CU_ASSERT_EQUAL(read(talk[0], &octet, 1), 1);
+	CU_ASSERT_EQUAL(rename(in_state("journal.db"), in_state("away")), 0);
+	for (int i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL(begin_entry("jane", "3", NULL), 0);
+		reopen_journal();
+	}
+	CU_ASSERT_EQUAL(write(talk[0], &octet, 1), 1);
+	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+	CU_ASSERT_EQUAL(status, 0);
+	CU_ASSERT_EQUAL(begin_entry("jane", "5", NULL), 0);
+	reopen_journal();
+	CHECK_PENDING("joe", "remove 7 11//");
+	CHECK_PENDING("jane", "remove 7 3// remove 7 3// remove 7 3// remove 7 5//");
+	CU_ASSERT_EQUAL(journal_check(journal, &last), 0);
+	close(talk[0]);
+	rig_end();
+}
+
 int
 main(void)
 {
 	static const struct unit_test tests[] = {
 		{ "entries survive a kill", entries_survive_a_kill },
 		{ "processes share the file", processes_share_the_file },
+		{ "a process may notice late that the file was moved",
+		    a_process_may_notice_late_that_the_file_was_moved },
 		{ "nothing is pending at first", nothing_is_pending_at_first },
 		{ "entries come back whole", entries_come_back_whole },
 		{ "entries survive a close", entries_survive_a_close },

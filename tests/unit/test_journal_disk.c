@@ -15,6 +15,8 @@ static struct {
 	unsigned writes_ok; /* that still succeed before */
 	int sync_errno;
 	unsigned syncs; /* so far */
+	bool stalls;	/* a sync waits for GO, and then works */
+	uv_sem_t stalled, go;
 } disk;
 
 ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at);
@@ -36,6 +38,11 @@ int
 fdatasync(int fd)
 {
 	disk.syncs++;
+	if (disk.stalls) {
+		disk.stalls = false;
+		uv_sem_post(&disk.stalled);
+		uv_sem_wait(&disk.go);
+	}
 	if (disk.sync_errno != 0) {
 		errno = disk.sync_errno;
 		return -1;
@@ -123,9 +130,13 @@ the_limit_of_file_sizes_is_told(void)
 static void
 a_broken_disk_is_told(void)
 {
+	unsigned before;
 	int64_t id;
 
 	rig_begin();
+	CHECK_PENDING("jane", "");
+	reopen_journal();
+	before = open_descriptors();
 	CU_ASSERT_EQUAL(begin_entry("jane", "1", &id), 0);
 	disk.sync_errno = EIO;
 	CU_ASSERT_EQUAL(begin_entry("joe", "3", NULL), ERR_TEMPORARY);
@@ -136,9 +147,46 @@ a_broken_disk_is_told(void)
 	disk.write_errno = EIO;
 	CU_ASSERT_EQUAL(begin_entry("joe", "3", NULL), ERR_TEMPORARY);
 	CU_ASSERT_TRUE(says("journal.db", strerror(EIO)));
+	CU_ASSERT_EQUAL(open_descriptors(), before); /* nothing of it is kept */
 	disk.write_errno = 0;
 	CU_ASSERT_EQUAL(change_entry(id, JOURNAL_UNDO, "5"), 0);
 	CHECK_PENDING("jane", "undo 7 1//5");
+	rig_end();
+}
+
+/* Who stands behind a disk that does not answer is not held for long; the pool's other threads are
+ * free meanwhile. */
+static void
+a_stalled_disk_holds_one_alone(void)
+{
+	struct call first = call_of(BEGIN, "jane"), next[8];
+
+	rig_begin();
+	CU_ASSERT_EQUAL(begin_entry("joe", "1", NULL), 0);
+	uv_sem_init(&disk.stalled, 0);
+	uv_sem_init(&disk.go, 0);
+	disk.stalls = true;
+	first.entry.uidvalidity = 1;
+	spawn(call_main, &first);
+	while (uv_sem_trywait(&disk.stalled) != 0)
+		uv_run(&loop, UV_RUN_NOWAIT);
+	for (int i = 0; i < 8; i++) {
+		next[i] = call_of(PENDING, "joe");
+		spawn(call_main, &next[i]);
+	}
+	while (fiber_count(runtime) > 1)
+		uv_run(&loop, UV_RUN_ONCE);
+	for (int i = 0; i < 8; i++) {
+		CU_ASSERT_EQUAL(next[i].rc, ERR_TEMPORARY);
+		CU_ASSERT_PTR_NOT_NULL(strstr(next[i].e.text, "journal.db"));
+	}
+	CU_ASSERT_FALSE(first.done);
+	uv_sem_post(&disk.go);
+	run_all();
+	CU_ASSERT_EQUAL(first.rc, 0);
+	CHECK_PENDING("joe", "remove 7 1//");
+	uv_sem_destroy(&disk.stalled);
+	uv_sem_destroy(&disk.go);
 	rig_end();
 }
 
@@ -224,6 +272,7 @@ main(void)
 		{ "a disk that is full at first is told", a_disk_that_is_full_at_first_is_told },
 		{ "the limit of file sizes is told", the_limit_of_file_sizes_is_told },
 		{ "a broken disk is told", a_broken_disk_is_told },
+		{ "a stalled disk holds one alone", a_stalled_disk_holds_one_alone },
 		{ "what must last is synced", what_must_last_is_synced },
 		{ "the files stay small", the_files_stay_small },
 		{ "a check leaves nothing open", a_check_leaves_nothing_open },

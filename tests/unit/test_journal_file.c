@@ -141,6 +141,14 @@ another_program(void)
 	sqlite3_close(db);
 }
 
+/* The same, counting versions as we do. */
+static void
+another_program_with_versions(void)
+{
+	another_program();
+	run_sql("PRAGMA user_version = 1");
+}
+
 static void
 a_newer_version(void)
 {
@@ -191,6 +199,8 @@ static const struct {
 	{ "a table less", a_table_less, "move it away" },
 	{ "a column less", a_column_less, "move it away" },
 	{ "another program's", another_program, "another program's database; move it away" },
+	{ "another program's with versions", another_program_with_versions,
+	    "another program's database; move it away" },
 	{ "a newer version", a_newer_version, "newer popgate" },
 	{ "a huge file", a_huge_file, "too large; move it away" },
 	{ "a symbolic link", a_symbolic_link, "no plain file; move it away" },
