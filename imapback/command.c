@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/reserve.h"
 #include "base/text.h"
 #include "imapback/imap_internal.h"
 
@@ -97,6 +98,8 @@ imap_take_answer(struct imap *imap, struct imap_outcome *outcome)
 	struct mailimap_response *response;
 	int rc;
 
+	if (memory_reserve(RESERVE_OCTETS) != 0)
+		return imap_fail(imap, ERR_NO_MEMORY, "out of memory");
 	rc = mailimap_parse_response(imap->session, &response);
 	if (rc == MAILIMAP_NO_ERROR)
 		mailimap_response_free(response);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/reserve.h"
 #include "base/text.h"
 #include "fiberio/fiber.h"
 #include "imapback/imap_internal.h"
@@ -230,6 +231,11 @@ driver_read(mailstream_low *low, void *buf, size_t room)
 			imap_fail(imap, ERR_PROTOCOL, "the answer to the command is no answer");
 		else
 			refill(imap);
+	}
+	/* libetpan 1.9.4 was seen to crash, and to forget what it holds, when it gets no memory. */
+	if (memory_reserve(RESERVE_OCTETS) != 0) {
+		imap_fail(imap, ERR_NO_MEMORY, "out of memory");
+		return -1;
 	}
 	return (ssize_t) written;
 }
