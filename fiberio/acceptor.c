@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "fiberio/watch.h"
 
 enum {
 	BACKLOG = 1024,
@@ -32,7 +33,8 @@ on_rested(uv_timer_t *rest)
 {
 	struct acceptor *a = rest->data;
 
-	uv_poll_start(&a->poll, UV_READABLE, on_connections);
+	if (watch_start(&a->poll, a->fd, UV_READABLE, on_connections) != 0)
+		uv_timer_start(rest, on_rested, REST_MS, 0);
 }
 
 /* Whether accept4 failed in a way that concerns one connection only (accept(2), "Error handling").
@@ -167,7 +169,7 @@ acceptor_open(struct fiber_runtime *runtime, const char *address, acceptor_fn *a
 	a->open_handles = 2;
 	a->accepted = accepted;
 	a->arg = arg;
-	uv_poll_start(&a->poll, UV_READABLE, on_connections);
+	on_rested(&a->rest);
 	*out = a;
 	return 0;
 }

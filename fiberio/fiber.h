@@ -66,6 +66,11 @@ int fiber_park(uint64_t deadline);
  * from other threads. */
 void fiber_wake(struct fiber *fiber);
 
+/* Starts the threads of libuv's pool, which would else start at the first use, when it is too late to
+ * fail: libuv calls abort(3) where a thread cannot be made. Once, at the program's start. Returns 0 or
+ * ERR_NO_MEMORY. */
+int fiber_start_threads(struct fiber_runtime *runtime);
+
 /* Runs WORK(JOB) on libuv's thread pool; suspends until it is done. On 0 the job has run and is the
  * caller's again. On ERR_CANCELLED the job is still running or was never begun: it belongs to the
  * pool, which calls DISCARD(JOB) on the loop's thread when it is done with it. So JOB must not live

@@ -35,6 +35,32 @@ on_done(uv_work_t *request, int status)
 		fiber_resume(waiting, 0);
 }
 
+static void
+on_nothing(uv_work_t *request)
+{
+	(void) request;
+}
+
+static void
+on_threads_started(uv_work_t *request, int status)
+{
+	(void) status;
+	free(request);
+}
+
+int
+fiber_start_threads(struct fiber_runtime *runtime)
+{
+	uv_work_t *request;
+
+	if ((request = malloc(sizeof(*request))) == NULL)
+		return ERR_NO_MEMORY;
+	if (uv_queue_work(fiber_loop(runtime), request, on_nothing, on_threads_started) == 0)
+		return 0;
+	free(request);
+	return ERR_NO_MEMORY;
+}
+
 int
 fiber_offload(void (*work)(void *job), void (*discard)(void *job), void *job)
 {

@@ -17,34 +17,37 @@
 
 #include "fiberio/fiber_internal.h"
 #include "fiberio/stream_internal.h"
+#include "fiberio/watch.h"
 
 static void on_ready(uv_poll_t *poll, int status, int events);
 
 static int
 watch(struct stream *s, int events)
 {
-	int rc;
+	int rc = 0;
 
 	if (s->watching == events)
 		return 0;
-	rc = events == 0 ? uv_poll_stop(&s->poll) : uv_poll_start(&s->poll, events, on_ready);
-	if (rc != 0)
-		return ERR_CLOSED; /* the kernel will not watch this descriptor */
+	if (events == 0)
+		uv_poll_stop(&s->poll);
+	else if ((rc = watch_start(&s->poll, s->fd, events, on_ready)) != 0)
+		events = 0;
 	s->watching = events;
-	return 0;
+	return rc;
 }
 
 static void
 on_ready(uv_poll_t *poll, int status, int events)
 {
 	struct stream *s = poll->data;
+	int rc;
 
 	if (status < 0)
 		s->watching = 0; /* libuv has stopped the handle; the next system call tells why */
 	if (s->waiting != NULL && (status < 0 || (events & s->wanted) != 0))
 		fiber_resume(s->waiting, 0);
-	else if (status >= 0)
-		watch(s, s->watching & ~events);
+	else if (status >= 0 && (rc = watch(s, s->watching & ~events)) != 0 && s->waiting != NULL)
+		fiber_resume(s->waiting, rc);
 }
 
 int

@@ -241,6 +241,7 @@ worker_start(struct worker *worker, struct error *e)
 	if (state_directory_prepare(worker->config->state_directory, e) != 0)
 		return EX_CANTCREAT;
 	if (fiber_runtime_new(&worker->loop, &worker->fibers) != 0 ||
+	    fiber_start_threads(worker->fibers) != 0 ||
 	    census_new(&worker->config->limits, &worker->census) != 0 ||
 	    start_journal(worker) != 0 || start_handles(worker) != 0) {
 		error_set(e, ERR_NO_MEMORY, "no memory to start");
