@@ -6,6 +6,7 @@
 #include "gateway/census.h"
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -124,14 +125,18 @@ count_up(struct census *census, const void *key, size_t len, size_t limit)
 }
 
 static void
-count_down(struct census *census, const void *key, size_t len)
+take_one(struct census *census, struct counter *counter)
 {
-	struct counter *counter = counter_find(census, key, len);
-
 	if (counter == NULL || --counter->count > 0)
 		return;
 	HASH_DEL(census->counters, counter);
 	free(counter);
+}
+
+static void
+count_down(struct census *census, const void *key, size_t len)
+{
+	take_one(census, counter_find(census, key, len));
 }
 
 enum { ADDRESS_KEY_MAX = 9 }; /* kind and an IPv6 /64 */
@@ -187,6 +192,12 @@ census_leave(struct census *census, const struct sockaddr_storage *peer)
 	count_down(census, key, len);
 }
 
+static unsigned char
+fold_case(char c)
+{
+	return (unsigned char) (c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
 /* An allocated key of USER at UPSTREAM; NUL ends the first so that no two pairs share a key. */
 static unsigned char *
 user_key(const char *upstream, const char *user, size_t *len)
@@ -201,9 +212,24 @@ user_key(const char *upstream, const char *user, size_t *len)
 	memcpy(key + 1, upstream, upstream_len);
 	at = key + 1 + upstream_len;
 	for (size_t i = 0; i < user_len; i++)
-		at[i] = (unsigned char) (user[i] >= 'A' && user[i] <= 'Z' ? user[i] + ('a' - 'A')
-									  : user[i]);
+		at[i] = fold_case(user[i]);
 	return key;
+}
+
+/* Whether COUNTER has the key that user_key would make. */
+static bool
+is_counter_of(const struct counter *counter, const char *upstream, const char *user)
+{
+	size_t upstream_len = strlen(upstream) + 1, user_len = strlen(user);
+	const unsigned char *at = counter->key + 1 + upstream_len;
+
+	if (counter->len != 1 + upstream_len + user_len || counter->key[0] != COUNTER_USER ||
+	    memcmp(counter->key + 1, upstream, upstream_len) != 0)
+		return false;
+	for (size_t i = 0; i < user_len; i++)
+		if (at[i] != fold_case(user[i]))
+			return false;
+	return true;
 }
 
 int
@@ -223,14 +249,23 @@ census_enter_user(struct census *census, const char *upstream, const char *user)
 void
 census_leave_user(struct census *census, const char *upstream, const char *user)
 {
+	struct counter *counter, *next;
 	unsigned char *key;
 	size_t len;
 
-	/* Without memory the counter stays too high by one: it errs on the strict side. */
-	if ((key = user_key(upstream, user, &len)) == NULL)
+	if ((key = user_key(upstream, user, &len)) != NULL) {
+		count_down(census, key, len);
+		free(key);
 		return;
-	count_down(census, key, len);
-	free(key);
+	}
+	/* A place that is not given back would be lost to that user for good. */
+	HASH_ITER(hh, census->counters, counter, next)
+	{
+		if (is_counter_of(counter, upstream, user)) {
+			take_one(census, counter);
+			return;
+		}
+	}
 }
 
 size_t
