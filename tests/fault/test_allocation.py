@@ -61,6 +61,7 @@ class Session:
 
     def __init__(self, gate, mailbox, tls=False):
         self.gate, self.mailbox, self.tls = gate, mailbox, tls
+        self.marked, self.quit = [], None
 
     def connect(self):
         if self.tls:
@@ -82,6 +83,9 @@ class Session:
     def settle(self):
         """After the gateway is through with the session."""
         self.mailbox.check_untouched()
+
+    def recover(self):
+        """When nothing fails any more: puts right what the session left, if it may leave anything."""
 
 
 class Listing(Session):
@@ -145,6 +149,16 @@ class Deleting(Session):
             if uid not in self.marked and after[uid] != before[uid]:
                 raise AssertionError(f"flags of {uid} were {before[uid]} and are {after[uid]}")
 
+    def recover(self):
+        """The next login finishes a deletion or takes its flags back, all of it (the journal)."""
+        with self.connect() as client:
+            if not (self.login(client) and client.ok("QUIT")):
+                raise AssertionError("no login after a failed deletion")
+        before, after = self.mailbox.flags, self.mailbox.imap.flags()
+        gone = set(before) - set(after)
+        if not gone <= set(self.marked) or any(after[uid] != before[uid] for uid in after):
+            raise AssertionError(f"{before} became {after}, {self.marked} were marked, QUIT: {self.quit!r}")
+
 
 class Hunt:
     """Runs a kind of session again and again while an allocation fails, another one each time."""
@@ -157,6 +171,9 @@ class Hunt:
     def clean(self):
         """A session in which nothing fails comes to its end; returns how many allocations it had."""
         self.control.clear()
+        self.session.recover()
+        self.rest()
+        self.session.mailbox.refill()
         self.control.arm()
         if not self.session.run():
             raise AssertionError(f"a session without failures failed; the log ends:\n{self.gate.log()[-3000:]}")
@@ -164,7 +181,6 @@ class Hunt:
         count = self.control["allocations"]
         self.control.clear()
         self.session.settle()
-        self.session.mailbox.refill()
         return count
 
     def rest(self):
@@ -194,6 +210,8 @@ class Hunt:
 
     def fail(self, number):
         """A session in which allocation NUMBER fails. Returns whether there was one of that number."""
+        self.session.recover()
+        self.rest()
         self.session.mailbox.refill()
         self.control.allocation(number, self.times)
         self.session.run()

@@ -3,11 +3,14 @@
  * glibc's own functions (strdup, getaddrinfo, fopen, ...) call the malloc that is found first,
  * which is this one. */
 #include <errno.h>
+#include <link.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,6 +24,20 @@ void *__libc_calloc(size_t count, size_t octets);
 void *__libc_realloc(void *block, size_t octets);
 void *__libc_memalign(size_t alignment, size_t octets);
 void __libc_free(void *block);
+
+/* What a large block that was just freed can serve without asking the system. The tested program
+ * relies on it for libraries that do not survive without (base/reserve.h), so theirs do not fail as
+ * long as it lasts. Ends when the process waits. */
+enum { LARGE = 98304, OVERHEAD = 32 };
+static _Atomic int64_t reserve;
+
+/* Where the code of these libraries is, and of the program. */
+struct object {
+	uint64_t begin, end;
+	bool is_fragile;
+};
+static struct object objects[8];
+static size_t object_count;
 
 /* Whether this thread is looking for callers; whatever that allocates is not counted. */
 static _Thread_local bool unwinding __attribute__((tls_model("initial-exec")));
@@ -59,6 +76,47 @@ callers(uint64_t *frames, uint64_t room)
 	_Unwind_Backtrace(take_frame, &walk);
 	unwinding = false;
 	return walk.count;
+}
+
+static int
+note_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	bool is_fragile = strstr(info->dlpi_name, "/libetpan") != NULL ||
+			  strstr(info->dlpi_name, "/libuv") != NULL;
+
+	(void) size;
+	(void) arg;
+	for (int i = 0; i < info->dlpi_phnum && (is_fragile || info->dlpi_name[0] == '\0'); i++) {
+		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+		uint64_t begin = info->dlpi_addr + part->p_vaddr;
+
+		if (part->p_type != PT_LOAD || (part->p_flags & PF_X) == 0)
+			continue;
+		if (object_count < sizeof(objects) / sizeof(objects[0]))
+			objects[object_count++] =
+			    (struct object){ begin, begin + part->p_memsz, is_fragile };
+	}
+	return 0;
+}
+
+__attribute__((constructor)) static void
+find_objects(void)
+{
+	dl_iterate_phdr(note_object, NULL);
+}
+
+/* Whether the nearest caller that is the program's or a fragile library's is the latter. */
+static bool
+is_fragile_caller(void)
+{
+	uint64_t frames[FRAMES];
+	uint64_t count = callers(frames, FRAMES);
+
+	for (uint64_t i = 0; i < count; i++)
+		for (size_t k = 0; k < object_count; k++)
+			if (frames[i] >= objects[k].begin && frames[i] < objects[k].end)
+				return objects[k].is_fragile;
+	return false;
 }
 
 /* ---- what is allocated ---- */
@@ -142,6 +200,8 @@ note_gone(void *block)
 {
 	if (block == NULL || control == NULL || unwinding)
 		return;
+	if (malloc_usable_size(block) >= LARGE)
+		reserve = (int64_t) malloc_usable_size(block);
 	control->live--;
 	control->live_octets -= (int64_t) malloc_usable_size(block);
 	if (control->trace != 0)
@@ -159,11 +219,13 @@ is_meant(void)
 }
 
 int
-allocation_fails(void)
+allocation_fails(size_t octets)
 {
 	uint64_t number;
 
 	if (control == NULL || unwinding || control->armed == 0 || !is_meant())
+		return 0;
+	if (reserve > 0 && (reserve -= (int64_t) octets + OVERHEAD) >= 0 && is_fragile_caller())
 		return 0;
 	number = ++control->allocations;
 	if (control->fail_from == 0 || number < control->fail_from ||
@@ -180,7 +242,7 @@ malloc(size_t octets)
 {
 	void *block;
 
-	if (allocation_fails())
+	if (allocation_fails(octets))
 		return NULL;
 	block = __libc_malloc(octets);
 	note_new(block);
@@ -192,7 +254,7 @@ calloc(size_t count, size_t octets)
 {
 	void *block;
 
-	if (allocation_fails())
+	if (allocation_fails(count * octets))
 		return NULL;
 	block = __libc_calloc(count, octets);
 	note_new(block);
@@ -204,7 +266,7 @@ realloc(void *old, size_t octets)
 {
 	void *block;
 
-	if (allocation_fails())
+	if (allocation_fails(octets))
 		return NULL;
 	note_gone(old);
 	block = __libc_realloc(old, octets);
@@ -230,7 +292,7 @@ memalign(size_t alignment, size_t octets)
 {
 	void *block;
 
-	if (allocation_fails())
+	if (allocation_fails(octets))
 		return NULL;
 	block = __libc_memalign(alignment, octets);
 	note_new(block);
@@ -258,7 +320,7 @@ posix_memalign(void **out, size_t alignment, size_t octets)
 void *
 mmap(void *address, size_t octets, int protection, int flags, int fd, off_t offset)
 {
-	if (allocation_fails())
+	if (allocation_fails(octets))
 		return MAP_FAILED;
 	return (void *) syscall(SYS_mmap, address, octets, protection, flags, fd, offset);
 }
@@ -266,7 +328,23 @@ mmap(void *address, size_t octets, int protection, int flags, int fd, off_t offs
 int
 mprotect(void *address, size_t octets, int protection)
 {
-	if (allocation_fails())
+	if (allocation_fails(octets))
 		return -1;
 	return (int) syscall(SYS_mprotect, address, octets, protection);
+}
+
+/* ---- waiting ---- */
+
+int
+epoll_pwait(int epoll, struct epoll_event *events, int room, int timeout, const sigset_t *signals)
+{
+	reserve = 0;
+	return (int) syscall(
+	    SYS_epoll_pwait, epoll, events, room, timeout, signals, (size_t) (NSIG / 8));
+}
+
+int
+epoll_wait(int epoll, struct epoll_event *events, int room, int timeout)
+{
+	return epoll_pwait(epoll, events, room, timeout, NULL);
 }

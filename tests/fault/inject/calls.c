@@ -173,12 +173,19 @@ close(int fd)
 	return (int) syscall(SYS_close, fd);
 }
 
+/* Changing what is waited for needs no memory, and never fails; nor does the kernel begin to look
+ * for memory where it knows the descriptor already. */
 int
 epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
-	if (operation != EPOLL_CTL_DEL && call_fails(CALL_EPOLL_CTL, kind_of(fd)))
-		return -1;
-	return (int) syscall(SYS_epoll_ctl, epoll, operation, fd, event);
+	int saved, rc = (int) syscall(SYS_epoll_ctl, epoll, operation, fd, event);
+
+	if (rc != 0 || operation != EPOLL_CTL_ADD || !call_fails(CALL_EPOLL_CTL, kind_of(fd)))
+		return rc;
+	saved = errno;
+	syscall(SYS_epoll_ctl, epoll, EPOLL_CTL_DEL, fd, NULL);
+	errno = saved;
+	return -1;
 }
 
 /* ---- octets ---- */

@@ -4,6 +4,7 @@
  * All words are 64 bits wide. The test writes the rules while "armed" is 0; the library counts. */
 #pragma once
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -42,7 +43,7 @@ enum call {
 	CALL_TRUNCATE,	/* ftruncate */
 	CALL_SEND,	/* send, sendto, sendmsg */
 	CALL_RECV,	/* recv, recvfrom, recvmsg */
-	CALL_EPOLL_CTL, /* epoll_ctl, adding and changing */
+	CALL_EPOLL_CTL, /* epoll_ctl, adding */
 	CALL_RANDOM,	/* getrandom, getentropy */
 	CALLS,
 };
@@ -91,5 +92,5 @@ extern struct control *control __attribute__((visibility("hidden")));
  * sets errno. */
 __attribute__((visibility("hidden"))) int call_fails(enum call call, unsigned kind);
 
-/* Whether an allocation shall fail now; sets errno. */
-__attribute__((visibility("hidden"))) int allocation_fails(void);
+/* Whether an allocation of OCTETS shall fail now; sets errno. */
+__attribute__((visibility("hidden"))) int allocation_fails(size_t octets);
