@@ -113,10 +113,10 @@ class OnRealServers(Case):
                 "CR without LF": lambda session: (session.send(b"QUIT\r"), session.half_close())}
         for name, end in ends.items():
             with self.subTest(end=name):
-                session = gate.login_when_free(user)
-                session.ok("DELE 1")
-                session.ok("DELE 2")
-                end(session)
+                with gate.login_when_free(user) as session:
+                    session.ok("DELE 1")
+                    session.ok("DELE 2")
+                    end(session)
                 with gate.login_when_free(user) as session:
                     self.assertEqual(session.stat()[0], 5)
                     session.quit()
