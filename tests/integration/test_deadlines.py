@@ -465,6 +465,16 @@ class Aborts(Deadlines):
                         result = self.end_of(gate, tls, f"user {i} {tls}")
                         self.assertIsInstance(result, OSError, result)
 
+    def test_rule_32_no_close_notify_behind_a_cut_message(self):
+        """Of a small message nothing waits in buffers that a reset would throw away together with a close_notify."""
+        server = self.server([LARGE])
+        gate = self.gate_to(server)
+        for size in (2000, 40000, 100000):
+            server.on("fetch body", send_then(b"* 1 FETCH (UID 10 BODY[] {%d}\r\n" % size + LARGE[:size - 20]))
+            with self.subTest(size=size):
+                result = self.end_of(gate, True, f"user {size}")
+                self.assertIsInstance(result, OSError, result)
+
     def test_a_session_that_is_cut_is_a_reset_for_the_client(self):
         """drain_timeout in the middle of a message."""
         for tls in (False, True):

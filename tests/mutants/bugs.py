@@ -104,7 +104,7 @@ BUGS = [
         {"unit": "test_dotstuff", "test_corpus": "test_rule_05_irregular_messages_as_they_are"}),
     Bug("clean-end-after-a-cut", "TLS is closed in order behind a message that was cut", (
         ("fiberio/stream.c", "	stream_tls_end(s, false);\n", "	stream_tls_end(s, true);\n"),),
-        {"test_deadlines": "test_rule_32_a_cut_message_ends_in_a_reset"}),
+        {"test_deadlines": "test_rule_32_no_close_notify_behind_a_cut_message"}),
     Bug("intent-after-store", "the journal is written when the server has been told already", (
         (COMMIT, "	if ((rc = prepare(c, e)) != 0 || (rc = write_intent(c, ours, &r.entry, e)) != 0)\n		return rc;\n"
                  "	rc = removal_run(&r, ours, &remaining, e);\n",
