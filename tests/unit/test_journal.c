@@ -473,7 +473,45 @@ leave(bool well)
 	_exit(well ? 0 : 1);
 }
 
-/* From the first moment on: they also make the file together. */
+/* Waits until START is closed, as all do, and then needs the file that is not there yet. */
+static bool
+make_the_file(int number, int start)
+{
+	char octet;
+
+	return read(start, &octet, 1) == 0 && uv_loop_fork(&loop) == 0 &&
+	       work_as_process(number, 0);
+}
+
+static void
+processes_make_the_file_together(void)
+{
+	enum { PROCESSES = 6, ROUNDS = 10 };
+	pid_t children[PROCESSES];
+	int start[2], status;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		rig_begin();
+		CU_ASSERT_EQUAL_FATAL(pipe(start), 0);
+		fflush(NULL);
+		for (int i = 0; i < PROCESSES; i++) {
+			if ((children[i] = fork()) == 0) {
+				close(start[1]);
+				leave(make_the_file(i, start[0]));
+			}
+			CU_ASSERT_TRUE_FATAL(children[i] > 0);
+		}
+		close(start[0]);
+		close(start[1]);
+		for (int i = 0; i < PROCESSES; i++) {
+			CU_ASSERT_EQUAL(waitpid(children[i], &status, 0), children[i]);
+			CU_ASSERT_EQUAL(status, 0);
+		}
+		CHECK_PENDING("user0", "remove 7 9//");
+		rig_end();
+	}
+}
+
 static void
 processes_share_the_file(void)
 {
@@ -551,6 +589,7 @@ main(void)
 	static const struct unit_test tests[] = {
 		{ "entries survive a kill", entries_survive_a_kill },
 		{ "processes share the file", processes_share_the_file },
+		{ "processes make the file together", processes_make_the_file_together },
 		{ "a process may notice late that the file was moved",
 		    a_process_may_notice_late_that_the_file_was_moved },
 		{ "nothing is pending at first", nothing_is_pending_at_first },
