@@ -1,4 +1,5 @@
-/* state_directory.h - the folder of what outlives a session: maildrop locks. */
+/* state_directory.h - the folder of what outlives a session: maildrop locks, and the journal
+ * of deletions. */
 #pragma once
 #include "base/error.h"
 
