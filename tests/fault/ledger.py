@@ -39,7 +39,8 @@ class Message:
 
     def __init__(self, name, octets, uid, flags):
         self.name = name
-        self.digest = digest(octets)  # of what a POP3 client has to get
+        self.octets = octets          # what a POP3 client has to get
+        self.digest = digest(octets)
         self.uid = uid
         self.flags = set(flags)       # set by others than the gateway
         self.uidl = None              # as first shown
@@ -55,7 +56,7 @@ class Session:
         self.ledger = ledger
         self.shown = {}       # number -> Message
         self.received = set() # numbers of which RETR brought everything
-        self.cut = set()      # numbers of which it began to, and did not
+        self.cut = set()      # numbers of which an answer began to come, and did not come to its end
         self.marks = set()    # numbers
         self.quit_sent = False
         self.answer = None    # to QUIT
@@ -77,10 +78,11 @@ class Session:
                 ledger.complain("I5", f"{message} was {message.uidl} and is {uidls[number]}")
 
     def retrieved(self, number, octets):
-        """RETR brought OCTETS and the final dot; None: it began and did not come to its end."""
+        """RETR brought OCTETS and the final dot; None: it, or TOP, was answered +OK, and what follows is not here yet."""
         if octets is None:
             self.cut.add(number)
             return
+        self.cut.discard(number)
         self.received.add(number)
         if number in self.shown and digest(octets) != self.shown[number].digest:
             self.ledger.complain("I7", f"{self.shown[number]} came as complete with other octets, {len(octets)} of them: "
@@ -88,6 +90,7 @@ class Session:
 
     def topped(self, number, octets, whole):
         """TOP brought OCTETS and the final dot, where WHOLE is right."""
+        self.cut.discard(number)
         if octets != whole:
             self.ledger.complain("I7", f"TOP of {self.shown.get(number)} came as complete with {len(octets)} octets of "
                                        f"{len(whole)}: ...{octets[-60:]!r}")
@@ -95,7 +98,7 @@ class Session:
     def marked(self, number):
         """DELE was answered +OK."""
         self.marks.add(number)
-        if number in self.cut and number not in self.received:
+        if number in self.cut:
             self.ledger.complain("I7", f"{self.shown[number]} was cut and can be deleted all the same")
 
     def unmarked(self):
@@ -128,19 +131,24 @@ class Ledger:
         self.mailbox, self.user, self.password = mailbox, user, password
         self.lifts, self.marks_stay = lifts, marks_stay
         self.run = None
-        self.uidvalidity = mailbox.uidvalidity()
+        self.name = "INBOX"
+        self.uidvalidity = self.look_at_uidvalidity()
         self.messages = {}     # name -> Message, all that should be or have been there in this run
         self.sessions = []
         self.violations = []
 
     # what happens in the mailbox by other hands
 
-    def arrange(self, run, plan):
+    def arrange(self, run, plan, body=None):
         """Begins the run named RUN. The mailbox gets a message for each member of PLAN, which is its flags; messages
-        that are there already are used again."""
+        that are there already are used again. BODY: what new ones have below their header."""
         self.run = run
         self.sessions, known = [], self.messages
         there = sorted(self.look().items(), key=lambda item: item[1][0])
+        if len(there) > len(plan):
+            self.mailbox.store([uid for _, (uid, _) in there], "FLAGS", "")
+            self.mailbox.expunge([uid for _, (uid, _) in there[len(plan):]])
+            there = sorted(self.look().items(), key=lambda item: item[1][0])
         self.messages = {}
         for (name, (uid, flags)), wanted in zip(there, plan):
             message = known[name]
@@ -148,10 +156,8 @@ class Ledger:
             message.flags = set(wanted.split())
             if flags != message.flags:
                 self.mailbox.store([uid], "FLAGS", wanted)
-        if len(there) > len(plan):
-            self.mailbox.expunge([uid for _, (uid, _) in there[len(plan):]])
         for flags in plan[len(there):]:
-            self.deliver(flags)
+            self.deliver(flags, body)
         found = self.look()
         for name, message in self.messages.items():
             uid, flags = found[name]
@@ -166,15 +172,30 @@ class Ledger:
         head = f"Message-ID: {name}\r\nFrom: fault@example.org\r\nSubject: {Ledger._count}\r\n\r\n".encode()
         octets = head + (b"text of the message\r\n.. dots\r\n.\r\nend\r\n" if body is None else body)
         self.mailbox.connection.literal = octets
-        self.mailbox._did(self.mailbox.connection._simple_command("APPEND", "INBOX", f"({flags})"))
+        self.mailbox._did(self.mailbox.connection._simple_command("APPEND", self.name, f"({flags})"))
         message = self.messages[name] = Message(name, octets, None, flags.split())
-        message.octets = octets
         return message
 
     def others_flag(self, message, flags):
         """Another client sets FLAGS on MESSAGE."""
         self.mailbox.store([message.uid], "+FLAGS", flags)
         message.flags |= set(flags.split())
+
+    def others_remove(self, message):
+        """Another client removes MESSAGE: it has never been there."""
+        self.mailbox.flag_deleted([message.uid])
+        self.mailbox._did(self.mailbox.connection.uid("EXPUNGE", str(message.uid)))  # needs UIDPLUS
+        del self.messages[message.name]
+
+    def make_mailbox(self, name):
+        """The maildrop is the mailbox NAME from now on, which is made anew. Messages and sessions are forgotten."""
+        self.mailbox.select("INBOX")
+        self.mailbox.connection.delete(name)  # may not have been there
+        self.mailbox.create(name)
+        self.mailbox.select(name)
+        self.name = name
+        self.messages, self.sessions = {}, []
+        self.uidvalidity = self.look_at_uidvalidity()
 
     # what POP3 clients see and do
 
@@ -208,6 +229,10 @@ class Ledger:
             found[name] = int(re.search(rb"UID (\d+)", text)[1]), flags
         return found
 
+    def look_at_uidvalidity(self):
+        data = self.mailbox._did(self.mailbox.connection.status(self.name, "(UIDVALIDITY)"))
+        return int(re.search(rb"UIDVALIDITY (\d+)", data[0])[1])
+
     def complain(self, invariant, details):
         self.violations.append(Violation(self.run, invariant, f"{self.user}: {details}"))
 
@@ -233,7 +258,7 @@ class Ledger:
             self._judge_flags(message, flags, name in allowed, settled)
         for name in set(found) - set(self.messages):
             self.complain("I5", f"{name} came from nowhere")
-        if self.mailbox.uidvalidity() != self.uidvalidity:
+        if self.look_at_uidvalidity() != self.uidvalidity:
             self.complain("I5", "UIDVALIDITY has changed")
         return found
 

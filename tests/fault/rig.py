@@ -1,7 +1,9 @@
 """What the fault tests stand on: gateways behind cutting proxies, each with a user and a ledger, and runs in parallel."""
 import concurrent.futures
+import contextlib
 import os
 import queue
+import ssl
 import sys
 import tempfile
 
@@ -13,7 +15,7 @@ from cutting_proxy import CuttingProxy  # noqa: E402
 from ledger import Ledger  # noqa: E402
 import tally  # noqa: E402
 
-from harness.pop3 import Pop3, Pop3Error, unstuff  # noqa: E402
+from harness.pop3 import Pop3, Pop3Error, tls_context, unstuff  # noqa: E402
 from harness.popgate import Popgate, binary, environment  # noqa: E402
 from harness.process import Process  # noqa: E402
 
@@ -21,7 +23,7 @@ LONG = os.environ.get("POPGATE_TEST_LONG") == "1"
 JOBS = int(os.environ.get("POPGATE_FAULT_JOBS") or 6)
 
 # Long enough for a server on a busy machine, short enough to be waited for a few hundred times.
-SILENCE = "700ms"
+SILENCE = "400ms"
 
 _kept = None  # the folder of logs of runs that went wrong
 
@@ -52,6 +54,19 @@ class Rig:
 
     def client(self, tls=None):
         return Client(self, tls)
+
+    def context(self):
+        return StrictTls(tls_context(self.gate.certificate.ca))
+
+
+class StrictTls:
+    """A TLS context whose sockets tell the end that close_notify announced (b"") from any other (an exception)."""
+
+    def __init__(self, context):
+        self._context = context
+
+    def wrap_socket(self, sock, server_hostname):
+        return self._context.wrap_socket(sock, server_hostname=server_hostname, suppress_ragged_eofs=False)
 
 
 def keep(text):
@@ -86,6 +101,8 @@ class Client:
         self.ledger = rig.ledger
         self.session = rig.ledger.session()
         address = rig.gate.pop3s if tls == "pop3s" else rig.gate.pop3
+        self.end = None      # the error that ended the connection
+        self.refusal = None  # the last -ERR to RETR or TOP
         self.pop3 = Pop3(address, tls=rig.context() if tls == "pop3s" else None)
         if tls == "stls":
             self.pop3.stls(rig.context())
@@ -105,18 +122,63 @@ class Client:
 
     def retr(self, number):
         """The content when all of it came; None when it was refused or cut."""
+        return self.octets_of(number, "RETR")
+
+    def top(self, number, lines, whole):
+        """The same for TOP, of which WHOLE has to come."""
+        return self.octets_of(number, "TOP", lines, whole)
+
+    def octets_of(self, number, command, lines=0, whole=None, ask=True):
+        if ask:
+            self.send(f"{command} {number}" + (f" {lines}" if command == "TOP" else ""))
         try:
-            if not self.pop3.command(f"RETR {number}").startswith(b"+OK"):
+            self.refusal = self.pop3.status()
+            if not self.refusal.startswith(b"+OK"):
                 return None
-        except (OSError, Pop3Error):
-            return None
-        self.session.retrieved(number, None)
-        try:
+            self.refusal = None
+            self.session.retrieved(number, None)
             octets = unstuff(self.pop3.raw_multi())
-        except (OSError, Pop3Error):
+        except (OSError, Pop3Error) as error:
+            self.end = error
             return None
-        self.session.retrieved(number, octets)
+        if command == "TOP":
+            self.session.topped(number, octets, whole)
+        else:
+            self.session.retrieved(number, octets)
         return octets
+
+    def send(self, line):
+        """LINE and CRLF. That nobody listens shows when the answer is read."""
+        with contextlib.suppress(OSError):
+            self.pop3.send(line.encode() + b"\r\n")
+
+    def try_dele(self, number, ask=True):
+        """Whether DELE was answered +OK."""
+        if ask:
+            self.send(f"DELE {number}")
+        try:
+            done = self.pop3.status().startswith(b"+OK")
+        except (OSError, Pop3Error):
+            return False
+        if done:
+            self.session.marked(number)
+        return done
+
+    def how_it_ended(self):
+        """What the end of the connection was: "reset", "cut" (TLS without close_notify) or "clean". What came before is
+        thrown away."""
+        try:
+            if isinstance(self.end, OSError):
+                raise self.end  # seen already
+            while self.pop3._more():
+                pass
+        except ConnectionError:
+            return "reset"
+        except ssl.SSLEOFError:
+            return "cut"
+        except OSError as error:
+            return str(error)
+        return "clean"
 
     def dele(self, *numbers):
         for number in numbers:
