@@ -115,6 +115,11 @@ class Session:
 
     async def run(self):
         """Returns how it ended."""
+        end = await self._run()
+        self.ledger.note(f"session ended: {end}")
+        return end
+
+    async def _run(self):
         try:
             await self._connect()
             began = await self._log_in()
@@ -186,6 +191,7 @@ class Session:
         if not self._judge(b"PASS", reply, (b"[IN-USE]",)):
             raise _Refused("in use" if b"IN-USE" in reply else "login failed")
         self.kit.counts["logins"] += 1
+        self.ledger.note("session logged in")
         return began
 
     def _first_after_crash(self):
@@ -208,6 +214,7 @@ class Session:
             raise Wrong("answer", "LIST failed")
         sizes = {place: int(text) for place, text in (await self._pairs()).items()}
         self.numbers = self.ledger.listed(uidls, sizes, began)
+        self.ledger.note(f"listed are {sorted(self.numbers.values())}")
 
     def _some_place(self):
         """A message that is not marked; 0 without any."""
@@ -282,6 +289,7 @@ class Session:
             reply = await self._ask(b"T")
         else:
             reply = await self._ask(b"QUIT")
+        self.ledger.note(f"QUIT is answered {reply.decode()}")
         if reply.startswith(b"+OK"):
             self.ledger.quit_answered_ok(marked)
             self.kit.counts["messages removed"] += len(marked)

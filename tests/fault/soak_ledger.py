@@ -3,8 +3,10 @@
 The ledger knows every message from its delivery on, by a size that no other message of the user has. Sessions tell it
 what they listed, marked, sent and were answered; a direct IMAP connection tells it what is there. It judges by the
 invariants I1 to I6 of docs/behaviour.md; I7 is a matter of the sessions, which know every message's octets."""
+import collections
 import random
 import re
+import time
 
 # Every so-manieth message of a user is never marked by a session; another client plays with its flags.
 PROTECTED = 10
@@ -52,10 +54,17 @@ class Ledger:
         self.active = 0           # sessions
         self.begun = 0            # sessions, in all
         self.reserved = False     # for another client: no session shall begin
+        self._history = collections.deque(maxlen=40)  # what to tell when something is wrong
         self.epoch = -1           # how often the gateway had been killed when somebody last tried to log in
 
+    def note(self, text):
+        self._history.append((time.time(), text))
+
     def complain(self, invariant, text):
-        self._complain(invariant, f"{self.user}: {text}")
+        history = "".join(f"\n    {time.strftime('%H:%M:%S', time.gmtime(when))}.{int(when % 1 * 1000):03d} {what}"
+                          for when, what in self._history)
+        self._history.clear()
+        self._complain(invariant, f"{self.user}: {text}{history}")
 
     def expected(self):
         """About so many messages are there."""
@@ -99,6 +108,7 @@ class Ledger:
         return known
 
     def quit_sent(self, marked):
+        self.note(f"QUIT is sent, marked are {sorted(marked)}")
         self.may_be_gone |= marked
 
     def quit_answered_ok(self, marked):
@@ -106,10 +116,15 @@ class Ledger:
 
     # the direct look
 
-    def check(self, found, uidvalidity, must_be_gone, settled):
-        """FOUND: number -> (UID, flags), as IMAP shows it; MUST_BE_GONE as it was before looking. SETTLED: nothing is
-        under way, so that all flags must be right."""
-        for number in set(self.delivered) - set(found) - self.may_be_gone:
+    def before_look(self):
+        """What check needs to know of the time before the look."""
+        return set(self.delivered), set(self.must_be_gone)
+
+    def check(self, found, uidvalidity, before, settled):
+        """FOUND: number -> (UID, flags), as IMAP shows it; BEFORE: of before_look. SETTLED: nothing is under way, so
+        that all flags must be right."""
+        delivered, must_be_gone = before
+        for number in delivered - set(found) - self.may_be_gone:
             self.complain("I4" if is_protected(number) else "I1", f"message {number} is gone")
         for number in must_be_gone & set(found):
             self.complain("I2", f"message {number} is there after +OK to QUIT")
