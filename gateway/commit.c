@@ -102,7 +102,10 @@ leave_for_later(const struct commit *c, const struct removal *r, const struct ui
 
 	if (c->journal == NULL)
 		return;
-	if (journal_begin(c->journal, &c->maildrop, &entry, &id, &e) == 0)
+	/* The old entry may come back after a loss of power, and must not say then that this QUIT
+	 * got no answer. */
+	if (journal_change(c->journal, r->entry, JOURNAL_UNDO, &r->lifted, &e) == 0 &&
+	    journal_begin(c->journal, &c->maildrop, &entry, &id, &e) == 0)
 		strike_out(c, r->entry);
 	else
 		log_error(c->link->log, LOG_LEVEL_ERROR, c->link->session_id,

@@ -31,23 +31,26 @@ take_back(struct replay *p, const struct uidset *flagged, struct error *e)
 	return rc;
 }
 
-/* Removes FLAGGED: the client said QUIT and was never answered. */
+/* Removes FOUND, which are flagged: the client said QUIT and was never answered. What others had
+ * flagged before is left alone: nobody knows whether we came to flag it, too. */
 static int
-finish(struct replay *p, const struct uidset *flagged, struct error *e)
+finish(struct replay *p, const struct uidset *found, struct error *e)
 {
-	struct uidset remaining = { 0 };
+	struct uidset flagged = { 0 }, remaining = { 0 };
 	int rc = 0;
 
-	if (flagged->count > 0 && p->link->upstream->delete != DELETION_MARK)
-		rc = removal_run(&p->removal, flagged, &remaining, e);
+	if (uidset_subtract(found, &p->entry->flagged_before, &flagged) != 0)
+		rc = error_set(e, ERR_NO_MEMORY, "no memory for a set of messages");
+	else if (flagged.count > 0 && p->link->upstream->delete != DELETION_MARK)
+		rc = removal_run(&p->removal, &flagged, &remaining, e);
+	if (rc == 0)
+		log_replay(p,
+		    flagged.count > 0 ? "an interrupted deletion was finished"
+				      : "an interrupted deletion was dropped: nothing is flagged",
+		    uidset_size(&flagged), uidset_size(&p->entry->ours));
+	uidset_clear(&flagged);
 	uidset_clear(&remaining);
-	if (rc != 0)
-		return rc;
-	log_replay(p,
-	    flagged->count > 0 ? "an interrupted deletion was finished"
-			       : "an interrupted deletion was dropped: nothing is flagged",
-	    uidset_size(flagged), uidset_size(&p->entry->ours));
-	return 0;
+	return rc;
 }
 
 /* Finishing failed while the connection works: as if the client had been told so. */

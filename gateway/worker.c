@@ -281,6 +281,7 @@ worker_run(struct config *config, const char *config_file, struct log *log)
 	setenv(
 	    "UV_THREADPOOL_SIZE", "8", 0); /* look-ups of names are slow, and there may be many */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, not the end */
 	if ((worker = calloc(1, sizeof(*worker))) == NULL || uv_loop_init(&worker->loop) != 0) {
 		free(worker);
 		return EX_OSERR;
