@@ -34,7 +34,8 @@ struct imap_options {
 	const char *verify_name; /* the name the certificate must bear; NULL: host */
 	uint64_t connect_ms;	 /* to connect, look-up included */
 	uint64_t tls_ms;	 /* for the handshake */
-	uint64_t command_ms;	 /* without any octet from the server while a command runs */
+	uint64_t command_ms;	 /* without any octet from the server while a command runs, and for
+				    a login in all; see judge_rate for a server that drips */
 };
 
 enum imap_capability { /* bits of imap_capabilities */
