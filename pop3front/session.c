@@ -120,11 +120,16 @@ wait_for_input(struct session *s, uint64_t deadline)
 		return session_fail(s, POP3_END_INTERNAL, rc);
 	if (s->state == SESSION_TRANSACTION && s->keepalive_at < until)
 		until = s->keepalive_at;
+	/* To whom nothing can be written any more, nothing is answered: what has come counts, nothing is waited for. */
+	if (s->client_gone)
+		until = deadline = fiber_now();
 	switch (rc = stream_read(s->client, at, room, &got, until)) {
 	case 0:
 		line_buffer_filled(&s->input, got);
 		return SESSION_GOES_ON;
 	case ERR_TIMEOUT:
+		if (s->client_gone)
+			return session_end(s, POP3_END_CLIENT_CLOSED);
 		/* RFC 1939 section 3: who was silent for too long gets no answer, and nothing is removed. */
 		return until < deadline ? keep_alive(s) : session_end(s, POP3_END_IDLE);
 	case ERR_INTERRUPTED:

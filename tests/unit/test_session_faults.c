@@ -442,6 +442,42 @@ rule_37_a_running_command_is_finished(void)
 	free((char *) large.text);
 }
 
+/* Writing fails, but the connection does not end: there is nothing to wait for. */
+static void
+a_client_that_cannot_be_written_to_is_not_waited_for(void)
+{
+	struct talk t;
+
+	talk_begin(&t, mails, 2);
+	talk_say(&t, LOGIN);
+	shutdown(t.client, SHUT_RD);
+	talk_say(&t, "DELE 1\r\n");
+	CU_ASSERT_PTR_NULL(t.stream);
+	CU_ASSERT_EQUAL(t.report.end, POP3_END_CLIENT_CLOSED);
+	CU_ASSERT_EQUAL(t.backend.commits, 0);
+	talk_end(&t);
+}
+
+static void
+rule_15_what_came_before_writing_failed_counts(void)
+{
+	enum { NOOPS = 300 }; /* more than is read at a time */
+	static char said[NOOPS * 6 + 16];
+	struct talk t;
+
+	for (size_t i = 0; i < NOOPS; i++)
+		memcpy(said + 6 * i, "NOOP\r\n", 6);
+	memcpy(said + 6 * NOOPS, "DELE 1\r\nQUIT\r\n", 15);
+	talk_begin(&t, mails, 2);
+	talk_say(&t, LOGIN);
+	shutdown(t.client, SHUT_RD);
+	talk_say(&t, said);
+	CU_ASSERT_PTR_NULL(t.stream);
+	CU_ASSERT_EQUAL(t.report.end, POP3_END_QUIT);
+	CU_ASSERT_EQUAL(t.backend.commits, 1);
+	talk_end(&t);
+}
+
 static void
 a_cancelled_session_unwinds_at_once(void)
 {
@@ -522,6 +558,10 @@ main(void)
 		{ "rule_17_the_maildrop_is_kept_alive", rule_17_the_maildrop_is_kept_alive },
 		{ "rule_37_idle_sessions_are_told", rule_37_idle_sessions_are_told },
 		{ "rule_37_a_running_command_is_finished", rule_37_a_running_command_is_finished },
+		{ "a_client_that_cannot_be_written_to_is_not_waited_for",
+		    a_client_that_cannot_be_written_to_is_not_waited_for },
+		{ "rule_15_what_came_before_writing_failed_counts",
+		    rule_15_what_came_before_writing_failed_counts },
 		{ "a_cancelled_session_unwinds_at_once", a_cancelled_session_unwinds_at_once },
 		{ "a_cancelled_transfer_has_no_end", a_cancelled_transfer_has_no_end },
 	};
