@@ -5,6 +5,7 @@
  * never larger than the sessions. */
 #include "gateway/census.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -42,11 +43,14 @@ int
 census_new(const struct census_limits *limits, struct census **out)
 {
 	struct census *census;
+	ssize_t got;
 
 	if ((census = calloc(1, sizeof(*census))) == NULL)
 		return ERR_NO_MEMORY;
-	if (getrandom(&census->hash_key, sizeof(census->hash_key), 0) !=
-	    (ssize_t) sizeof(census->hash_key)) {
+	do
+		got = getrandom(&census->hash_key, sizeof(census->hash_key), 0);
+	while (got < 0 && errno == EINTR); /* early at boot */
+	if (got != (ssize_t) sizeof(census->hash_key)) {
 		free(census);
 		return ERR_NO_MEMORY;
 	}

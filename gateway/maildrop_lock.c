@@ -70,7 +70,9 @@ try_lock(struct maildrop_lock *lock)
 {
 	int saved;
 
-	lock->file = open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	do
+		lock->file = open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	while (lock->file < 0 && errno == EINTR); /* some network file systems */
 	if (lock->file < 0)
 		return ATTEMPT_FAILED;
 	if (flock(lock->file, LOCK_EX | LOCK_NB) == 0) {
