@@ -93,10 +93,9 @@ class Control:
         for call in CALLS:
             for field in RULE:
                 self._put(self._rule(call, field), 0)
-        self.place("")
 
     def place(self, text):
-        """Files whose name contains TEXT are of the kind PLACE."""
+        """Files whose name contains TEXT are of the kind PLACE, from their opening on."""
         struct.pack_into(f"{PATH_ROOM}s", self.memory, PATH_AT, text.encode())
 
     def allocation(self, number, times=1, threads=ALL_THREADS):
@@ -184,13 +183,16 @@ def nearest_symbol(path, place):
 class Gateway(Popgate):
     """The gateway with the library. All calls succeed until the control says otherwise."""
 
-    def __init__(self, upstream, environ=None, **settings):
+    def __init__(self, upstream, place="journal.db", prepare=None, **settings):
+        """PREPARE(control) is called before the gateway starts."""
         self.control = Control()
-        self.environ = environ or {}
+        self.control.place(place)
+        if prepare:
+            prepare(self.control)
         super().__init__({"host": "127.0.0.1", **upstream}, **settings)
 
     def start(self):
-        env = dict(environment(), LD_PRELOAD=library(), POPGATE_INJECT_CONTROL=self.control.path, **self.environ)
+        env = dict(environment(), LD_PRELOAD=library(), POPGATE_INJECT_CONTROL=self.control.path)
         self.process = Process([debug_binary(), "serve", "--config", self.config], env=env)
         for address in (self.pop3, self.pop3s):
             self.process.wait_connect(address).close()

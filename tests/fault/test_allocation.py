@@ -1,195 +1,28 @@
 """Allocations fail: the n-th one alone, or all from the n-th on, for n = 1, 2, 3, ... through whole sessions.
 
 Nobody crashes, nobody lies, nothing is lost, nothing leaks, and the next session is served as if nothing had happened.
-Short runs look at a sample of the n; with POPGATE_TEST_LONG=1 at each."""
+Short runs look at every third n; with POPGATE_TEST_LONG=1 at each."""
 import contextlib
-import re
 import unittest
 
-from inject import FOREVER, LONG, Cut, Gateway, Patient, wait_until
+from inject import FOREVER, LONG, Gateway, wait_until
+from truthful import Deleting, Listing, Mailbox, Reading, Rounds
 
-from harness import certificates, corpus, octets, servers
+import tally
+from harness import certificates, servers
 
-SMALL = corpus.message("small", b"one\r\n.two\r\n..three\r\n")
-LARGE = corpus.message("large", b"".join(b"line %d of a long text, and . here\r\n" % i for i in range(6000)))
-MESSAGES = [SMALL, LARGE, corpus.message("third", b"3\r\n"), corpus.message("fourth", b"4\r\n")]
-
-STEPS = 60    # values of n in a short run
-AGAIN = 4     # times that a growth of memory is looked at again before it is called a leak
-
-# Where a library ends the process when it gets no memory, and why we cannot keep it from that. Function -> reason.
-KNOWN_TO_ABORT = {}
+TLS_STEPS = 80    # values of n in a short run with TLS, which allocates much
+AGAIN = 4         # times that a growth of memory is looked at again before it is called a leak
 
 
-class Mailbox:
-    """What a mailbox of MESSAGES should look like, and does. The connection stays open."""
-
-    def __init__(self, server, extra=0):
-        self.server = server
-        self.user = server.user()
-        server.fill(self.user, MESSAGES)
-        self.imap = server.imap(self.user)
-        self.extra = extra
-        self.bodies = None
-        self.learn()
-
-    def learn(self):
-        self.uids = self.imap.uids()
-        self.flags = self.imap.flags()
-
-    def refill(self):
-        """Puts new messages in the place of removed ones: at the end."""
-        missing = len(MESSAGES) - len(self.imap.uids())
-        if missing:
-            self.imap.append(MESSAGES[-1:] * missing)
-        self.learn()
-
-    def check_untouched(self):
-        if self.imap.flags() != self.flags:
-            raise AssertionError(f"the mailbox was {self.flags} and is {self.imap.flags()}")
-
-
-def complete(what, want, got):
-    """GOT, a complete answer, is WANT (None: there was none)."""
-    difference = "" if got is None else octets.describe_difference(want, got)
-    if difference:
-        raise AssertionError(f"{what} is shown as complete, but {difference}")
-
-
-class Session:
-    """One session with a gateway, and what must hold of it at any moment. True: it came to its end as wanted."""
-
-    def __init__(self, gate, mailbox, tls=False):
-        self.gate, self.mailbox, self.tls = gate, mailbox, tls
-        self.marked, self.quit = [], None
-
-    def connect(self):
-        if self.tls:
-            return Patient(self.gate.pop3s, ca=self.gate.certificate.ca)
-        return Patient(self.gate.pop3)
-
-    def login(self, client):
-        return client.ok(f"USER {self.mailbox.user}") and client.ok("PASS secret")
-
-    def run(self):
-        self.mailbox.learn()
-        try:
-            with self.connect() as client:
-                done = self.login(client) and self.talk(client)
-        except Cut:
-            done = False
-        return done
-
-    def settle(self):
-        """After the gateway is through with the session."""
-        self.mailbox.check_untouched()
-
-    def recover(self):
-        """When nothing fails any more: puts right what the session left, if it may leave anything."""
-
-
-class Listing(Session):
-    """Login, STAT, LIST, UIDL."""
-
-    def talk(self, client):
-        sizes = [len(octets.expected(m)) for m in MESSAGES]
-        stat = client.ask("STAT")
-        if stat.startswith(b"+OK") and stat.split()[1:3] != [b"%d" % len(sizes), b"%d" % sum(sizes)]:
-            raise AssertionError(f"STAT: {stat!r}")
-        listing = client.multi("LIST")
-        complete("LIST", b"".join(b"%d %d\r\n" % pair for pair in enumerate(sizes, 1)), listing)
-        unique = client.multi("UIDL")
-        if unique is not None and len({line.split()[1] for line in unique.splitlines()}) != len(sizes):
-            raise AssertionError(f"UIDL: {unique!r}")
-        return stat.startswith(b"+OK") and None not in (listing, unique) and client.ok("QUIT")
-
-
-class Reading(Session):
-    """RETR of a small and a large message, TOP of the large one."""
-
-    def talk(self, client):
-        small, large = client.multi("RETR 1"), client.multi("RETR 2")
-        complete("RETR 1", octets.expected(SMALL), small)
-        complete("RETR 2", octets.expected(LARGE), large)
-        tops = []
-        for lines in (0, 300):
-            tops.append(client.multi(f"TOP 2 {lines}"))
-            complete(f"TOP 2 {lines}", octets.top(octets.expected(LARGE), lines), tops[-1])
-        return None not in (small, large, *tops) and client.ok("QUIT")
-
-
-class Deleting(Session):
-    """DELE of two messages, QUIT."""
-
-    def talk(self, client):
-        self.marked = []
-        self.quit = None
-        for number in (3, 4):
-            if client.ok(f"DELE {number}"):
-                self.marked.append(self.mailbox.uids[number - 1])
-        self.quit = b""
-        self.quit = client.ask("QUIT")
-        return len(self.marked) == 2 and self.quit.startswith(b"+OK")
-
-    def run(self):
-        self.marked, self.quit = [], None
-        return super().run()
-
-    def settle(self):
-        before, after = self.mailbox.flags, self.mailbox.imap.flags()
-        gone = set(before) - set(after)
-        if not gone <= set(self.marked if self.quit is not None else ()):
-            raise AssertionError(f"{gone} are gone, {self.marked} were marked, QUIT: {self.quit!r}")
-        if self.quit and self.quit.startswith(b"+OK") and gone != set(self.marked):
-            raise AssertionError(f"{self.quit!r}, but of {self.marked} only {gone} are gone")
-        match = re.match(rb"-ERR \[SYS/TEMP\] (\d+) of (\d+) messages not removed", self.quit or b"")
-        if match and (int(match[2]) != len(self.marked) or int(match[1]) < len(self.marked) - len(gone)):
-            raise AssertionError(f"{self.quit!r}, but of {self.marked} {gone} are gone")
-        for uid in after:
-            if uid not in self.marked and after[uid] != before[uid]:
-                raise AssertionError(f"flags of {uid} were {before[uid]} and are {after[uid]}")
-
-    def recover(self):
-        """The next login finishes a deletion or takes its flags back, all of it (the journal)."""
-        with self.connect() as client:
-            if not (self.login(client) and client.ok("QUIT")):
-                raise AssertionError("no login after a failed deletion")
-        before, after = self.mailbox.flags, self.mailbox.imap.flags()
-        gone = set(before) - set(after)
-        if not gone <= set(self.marked) or any(after[uid] != before[uid] for uid in after):
-            raise AssertionError(f"{before} became {after}, {self.marked} were marked, QUIT: {self.quit!r}")
-
-
-class Hunt:
+class Hunt(Rounds):
     """Runs a kind of session again and again while an allocation fails, another one each time."""
 
     def __init__(self, gate, session, times):
-        self.gate, self.session, self.times = gate, session, times
-        self.control = gate.control
-        self.reached = self.survived = self.aborted = 0
-
-    def clean(self):
-        """A session in which nothing fails comes to its end; returns how many allocations it had."""
-        self.control.clear()
-        self.session.recover()
-        self.rest()
-        self.session.mailbox.refill()
-        self.control.arm()
-        if not self.session.run():
-            raise AssertionError(f"a session without failures failed; the log ends:\n{self.gate.log()[-3000:]}")
-        self.rest()
-        count = self.control["allocations"]
-        self.control.clear()
-        self.session.settle()
-        return count
-
-    def rest(self):
-        """Until the gateway has closed what it opened for the session."""
-        def over():
-            self.gate.assert_alive()
-            return self.gate.descriptors() <= self.descriptors
-        wait_until(over, lambda: f"the end of a session: {self.gate.descriptors()} descriptors instead of "
-                                 f"{self.descriptors}\n{self.gate.log()[-3000:]}")
+        super().__init__(gate, session)
+        self.times = times
+        self.reached = 0
+        self.frames = []
 
     def live(self):
         """Blocks that are allocated, as soon as there are no more than before."""
@@ -199,7 +32,6 @@ class Hunt:
 
     def begin(self):
         """Fills the caches that fill once, and learns what is normal."""
-        self.descriptors = self.gate.descriptors()
         self.base = 0
         for _ in range(4):
             count = self.clean()
@@ -210,16 +42,11 @@ class Hunt:
 
     def fail(self, number):
         """A session in which allocation NUMBER fails. Returns whether there was one of that number."""
-        self.session.recover()
-        self.rest()
-        self.session.mailbox.refill()
+        self.prepare()
         self.control.allocation(number, self.times)
-        self.session.run()
-        self.rest()
-        reached = self.control.failed() > 0
-        self.control.clear()
-        self.session.settle()
-        return reached
+        self.failing()
+        self.frames = self.control.frames()
+        return self.control.failed() > 0
 
     def leaks(self, number):
         """Whether memory grows each time that allocation NUMBER fails; what grows once is a cache."""
@@ -244,14 +71,11 @@ class Hunt:
             text += f"\n  {size} octets, allocation {order}:\n    " + "\n    ".join(names.describe(frames))
         return text
 
-    def where(self):
-        return "\n    ".join(self.gate.addresses().describe(self.control.frames()))
-
     def step(self, number):
         if not self.fail(number):
             return False
         self.reached += 1
-        frames = self.control.frames()
+        frames = self.frames
         self.clean()
         if self.live() > self.base and self.leaks(number):
             names = "\n    ".join(self.gate.addresses().describe(frames))
@@ -262,7 +86,7 @@ class Hunt:
 
     def run(self):
         count = self.begin()
-        stride = 1 if LONG else max(1, count // STEPS)
+        stride = 1 if LONG else max(3, count // TLS_STEPS)
         number = 1
         while self.step(number):
             number += stride
@@ -276,10 +100,12 @@ class AllocationFailure(unittest.TestCase):
             settings.update(host="localhost", tls="implicit", ca_file=certificates.good().ca)
         gate = Gateway(settings)
         self.addCleanup(gate.stop)
-        hunt = Hunt(gate, kind(gate, Mailbox(server), tls), times)
-        count = hunt.run()
+        mailbox = Mailbox(server)
+        self.addCleanup(mailbox.imap.close)
+        hunt = Hunt(gate, kind(gate, mailbox, tls), times)
+        hunt.run()
+        tally.add(runs=hunt.reached, faults=hunt.reached)
         self.assertGreater(hunt.reached, 10)
-        print(f"      {hunt.reached} of {count} allocations failed", flush=True)
 
     def test_login_and_listing_with_one_failure(self):
         self.hunt(Listing, servers.dovecot(), 1)
@@ -287,11 +113,23 @@ class AllocationFailure(unittest.TestCase):
     def test_login_and_listing_with_failures_from_then_on(self):
         self.hunt(Listing, servers.dovecot(), FOREVER)
 
+    def test_login_to_a_host_that_is_looked_up_with_one_failure(self):
+        self.hunt(Listing, servers.dovecot(), 1, host="localhost")
+
+    def test_login_to_a_host_that_is_looked_up_with_failures_from_then_on(self):
+        self.hunt(Listing, servers.dovecot(), FOREVER, host="localhost")
+
     def test_reading_with_one_failure(self):
         self.hunt(Reading, servers.dovecot(), 1)
 
     def test_reading_with_failures_from_then_on(self):
         self.hunt(Reading, servers.dovecot(), FOREVER)
+
+    def test_reading_with_tls_on_both_legs_with_one_failure(self):
+        self.hunt(Reading, servers.dovecot(), 1, tls=True)
+
+    def test_reading_with_tls_on_both_legs_with_failures_from_then_on(self):
+        self.hunt(Reading, servers.dovecot(), FOREVER, tls=True)
 
     def test_deletion_with_one_failure(self):
         self.hunt(Deleting, servers.dovecot(), 1)
