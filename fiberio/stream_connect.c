@@ -168,8 +168,8 @@ attempt(const struct addrinfo *address, uint64_t deadline, struct stream **out, 
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	}
 	if (connect(fd, address->ai_addr, address->ai_addrlen) != 0)
-		failure = errno == EINPROGRESS || errno == EINTR ? finish_connecting(s, deadline)
-								 : errno;
+		failure =
+		    errno == EINPROGRESS || errno == EINTR ? finish_connecting(s, deadline) : errno;
 	if (failure == 0) {
 		*out = s;
 		return 0;
