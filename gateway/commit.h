@@ -1,5 +1,5 @@
 /* commit.h - QUIT's UPDATE state, carried out on the IMAP connection (RFC 1939 section 6;
- * docs/behaviour.md, "Deletion").
+ * docs/behaviour.md, "How messages are deleted").
  *
  * What is to be removed is written to the journal before the server hears of it, and struck out
  * when it is known what came of it. Whatever fails, no message goes that DELE did not mark, nobody

@@ -69,6 +69,8 @@ connect_again(struct mailbox_link *link, struct error *e)
 	uint32_t uidvalidity = link->mailbox.uidvalidity;
 	int rc;
 
+	if (link->is_another)
+		return error_set(e, ERR_CLOSED, "UIDVALIDITY has changed");
 	if (link->credentials.password == NULL)
 		return error_set(e, ERR_CLOSED, "the connection is lost, and reconnect = no");
 	if ((rc = FAILPOINT_ERROR("reconnect.before", e)) != 0 ||
@@ -79,8 +81,8 @@ connect_again(struct mailbox_link *link, struct error *e)
 		return rc;
 	if (link->mailbox.uidvalidity == uidvalidity)
 		return 0;
-	/* So that no later attempt takes the new mailbox for the old one. */
-	credentials_clear(&link->credentials);
+	/* No later attempt may take the new mailbox for the old one. */
+	link->is_another = true;
 	return error_set(e, ERR_CLOSED, "UIDVALIDITY has changed from %u to %u",
 	    (unsigned) uidvalidity, (unsigned) link->mailbox.uidvalidity);
 }

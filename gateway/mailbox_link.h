@@ -17,6 +17,7 @@ struct mailbox_link {
 	const char *session_id;
 	struct imap *imap;		/* NULL: lost */
 	struct imap_mailbox mailbox;	/* as the last SELECT told */
+	bool is_another;		/* UIDVALIDITY has changed: UIDs mean nothing any more */
 	struct credentials credentials; /* our own copy, where the upstream wants reconnects */
 };
 

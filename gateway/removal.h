@@ -1,5 +1,5 @@
 /* removal.h - making marked messages go, and finding out whether they went (docs/behaviour.md,
- * "Deletion").
+ * "How messages are deleted").
  *
  * The decisions are mapping/deletion.h's; here they are carried out, by UID and in commands of
  * bounded length, on a connection that may be lost at any step. What was begun is kept in struct

@@ -45,8 +45,9 @@ finish(struct replay *p, const struct uidset *found, struct error *e)
 		rc = removal_run(&p->removal, &flagged, &remaining, e);
 	if (rc == 0)
 		log_replay(p,
-		    flagged.count > 0 ? "an interrupted deletion was finished"
-				      : "an interrupted deletion was dropped: nothing is flagged",
+		    flagged.count > 0
+			? "an interrupted deletion was finished"
+			: "an interrupted deletion was dropped: nothing is flagged any more",
 		    uidset_size(&flagged), uidset_size(&p->entry->ours));
 	uidset_clear(&flagged);
 	uidset_clear(&remaining);
@@ -58,7 +59,10 @@ static int
 give_up(struct replay *p, const struct uidset *flagged, struct error *e)
 {
 	log_error(p->link->log, LOG_LEVEL_WARNING, p->link->session_id,
-	    "an interrupted deletion cannot be finished; its flags are taken back", e, NULL);
+	    p->removal.left
+		? "an interrupted deletion cannot be finished; its flags stay"
+		: "an interrupted deletion cannot be finished; its flags are taken back",
+	    e, NULL);
 	return p->removal.left ? 0 : removal_undo(&p->removal, flagged, e);
 }
 
@@ -70,10 +74,6 @@ work_off(struct replay *p, struct error *e)
 	struct uidset flagged = { 0 };
 	int rc;
 
-	if (uidset_add_set(&p->removal.lifted, &entry->lifted) != 0)
-		return error_set(e, ERR_NO_MEMORY, "no memory for a set of messages");
-	if ((rc = removal_restore_lifted(&p->removal, e)) != 0)
-		goto out;
 	if ((rc = removal_look(&p->removal, &entry->ours, true, &flagged, e)) != 0)
 		goto out;
 	if (entry->task == JOURNAL_UNDO) {
@@ -88,6 +88,15 @@ out:
 	return rc;
 }
 
+/* Flags of others come first, whatever may be done about ours. */
+static int
+restore_lifted(struct replay *p, struct error *e)
+{
+	if (uidset_add_set(&p->removal.lifted, &p->entry->lifted) != 0)
+		return error_set(e, ERR_NO_MEMORY, "no memory for a set of messages");
+	return removal_restore_lifted(&p->removal, e);
+}
+
 /* One entry. What the server refuses for good is not tried at every login. */
 static int
 replay_entry(struct replay *p, bool *changed, struct error *e)
@@ -97,6 +106,8 @@ replay_entry(struct replay *p, bool *changed, struct error *e)
 	if (p->entry->uidvalidity != p->link->mailbox.uidvalidity) {
 		log_replay(p, "an interrupted deletion was dropped: UIDVALIDITY has changed", 0,
 		    uidset_size(&p->entry->ours));
+	} else if ((rc = restore_lifted(p, e)) != 0) {
+		*changed = true;
 	} else if (!removal_possible(p->link->upstream, &p->link->mailbox) ||
 		   p->link->upstream->delete == DELETION_KEEP) {
 		log_replay(p, "an interrupted deletion was dropped: nothing may be deleted here", 0,
@@ -120,7 +131,8 @@ static void
 log_trouble(const struct mailbox_link *link, const struct error *e)
 {
 	log_error(link->log, LOG_LEVEL_ERROR, link->session_id,
-	    "the journal of deletions cannot be used: QUIT will remove nothing", e, NULL);
+	    "the journal of deletions cannot be read as a whole: what is unfinished stays", e,
+	    NULL);
 }
 
 int

@@ -1,4 +1,5 @@
-/* replay.h - what earlier sessions of a maildrop left unfinished (docs/behaviour.md, "Deletion").
+/* replay.h - what earlier sessions of a maildrop left unfinished (docs/behaviour.md, "How messages
+ * are deleted").
  *
  * popgate may have died between the first flag of a QUIT and its answer, or lost the server when it
  * wanted to take flags back. The journal tells; the next session, which has the maildrop's lock,

@@ -75,7 +75,8 @@ static const struct setting_choice presets[] = {
 
 const struct setting settings[] = {
 	/* name, default, help, choices, min, max, where, type */
-	{ "state_directory", "/var/lib/popgate", "where maildrop locks are kept", NULL, 0, 0,
+	{ "state_directory", "/var/lib/popgate",
+	    "where maildrop locks and the journal of deletions are kept", NULL, 0, 0,
 	    GLOBAL(SETTING_PATH, state_directory) },
 	{ "log", "stderr", "where log lines go", log_destinations, 0, 0,
 	    GLOBAL(SETTING_CHOICE, log.destination) },
@@ -138,8 +139,9 @@ const struct setting settings[] = {
 	    UPSTREAM(SETTING_DURATION, imap.connect_ms) },
 	{ "tls_timeout", "10s", "for the TLS handshake", NULL, 100 * MS, HOUR,
 	    UPSTREAM(SETTING_DURATION, imap.tls_ms) },
-	{ "command_timeout", "60s", "without any octet from the server while a command runs", NULL,
-	    100 * MS, HOUR, UPSTREAM(SETTING_DURATION, imap.command_ms) },
+	{ "command_timeout", "60s",
+	    "without any octet from the server while a command runs, or with less than 1 KiB/s",
+	    NULL, 100 * MS, HOUR, UPSTREAM(SETTING_DURATION, imap.command_ms) },
 	{ "keepalive_interval", "25m", "between two NOOPs while the client is silent", NULL,
 	    100 * MS, DAY, UPSTREAM(SETTING_DURATION, keepalive_ms) },
 	{ "reconnect", "yes",

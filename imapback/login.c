@@ -190,6 +190,21 @@ is_clean(const char *text, size_t len)
 	       memchr(text, '\n', len) == NULL;
 }
 
+/* Gmail has no response code for an account with more connections than it allows. Taken for
+ * rejected credentials, that makes clients forget passwords. */
+static int
+login_refused(struct imap *imap, const struct imap_outcome *outcome, struct error *e)
+{
+	int rc = imap_refused(imap, outcome, "login", RESPONSE_TO_LOGIN, e);
+
+	if (rc != ERR_AUTH ||
+	    strcasestr(outcome->text, "too many simultaneous connections") == NULL)
+		return rc;
+	if (e != NULL)
+		e->code = ERR_TEMPORARY;
+	return ERR_TEMPORARY;
+}
+
 int
 imap_login(struct imap *imap, const struct credentials *c, struct error *e)
 {
@@ -216,7 +231,7 @@ imap_login(struct imap *imap, const struct credentials *c, struct error *e)
 		return rc;
 	}
 	if (!outcome.ok)
-		return imap_refused(imap, &outcome, "login", RESPONSE_TO_LOGIN, e);
+		return login_refused(imap, &outcome, e);
 	imap->session->imap_state = MAILIMAP_STATE_AUTHENTICATED;
 	imap->logged_in = true;
 	return imap_learn_capabilities(imap, e);

@@ -65,6 +65,7 @@ class Outcomes(Hostile):
         (answer(b"NO"), "AUTH"), (answer(b"NO [AUTHENTICATIONFAILED]"), "AUTH"),
         (answer(b"NO [AUTHORIZATIONFAILED]"), "AUTH"), (answer(b"NO [EXPIRED]"), "AUTH"),
         (answer(b"NO [PRIVACYREQUIRED]"), "AUTH"), (answer(b"NO [INUSE]"), "IN-USE"),
+        (b"{tag} NO [ALERT] Too many simultaneous connections. (Failure)\r\n", "SYS/TEMP"),
         (answer(b"no [authenticationfailed]"), "AUTH"), (answer(b"BAD"), "SYS/TEMP|SYS/PERM")]
 
     def test_rule_35_authenticate(self):
