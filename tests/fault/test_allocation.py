@@ -2,17 +2,15 @@
 
 Nobody crashes, nobody lies, nothing is lost, nothing leaks, and the next session is served as if nothing had happened.
 Short runs look at a sample of n where a session allocates much, as with TLS; with POPGATE_TEST_LONG=1 at each."""
-import contextlib
 import unittest
 
-from inject import FOREVER, LONG, Gateway, wait_until
+from inject import FOREVER, LONG, Gateway
 from truthful import Deleting, Listing, Mailbox, Reading, Rounds
 
 import tally
 from harness import certificates, servers
 
 STEPS = 60    # values of n in a short run, at least
-AGAIN = 4     # times that a growth of memory is looked at again before it is called a leak
 
 
 class Hunt(Rounds):
@@ -24,15 +22,8 @@ class Hunt(Rounds):
         self.reached = 0
         self.frames = []
 
-    def live(self):
-        """Blocks that are allocated, as soon as there are no more than before."""
-        with contextlib.suppress(AssertionError):
-            wait_until(lambda: self.control["live"] <= self.base, "", timeout=1)
-        return self.control["live"]
-
     def begin(self):
         """Fills the caches that fill once, and learns what is normal."""
-        self.base = 0
         for _ in range(4):
             count = self.clean()
         self.base = self.control["live"]
@@ -47,17 +38,6 @@ class Hunt(Rounds):
         self.failing()
         self.frames = self.control.frames()
         return self.control.failed() > 0
-
-    def leaks(self, number):
-        """Whether memory grows each time that allocation NUMBER fails; what grows once is a cache."""
-        for _ in range(AGAIN):
-            before = self.live()
-            self.base = before
-            self.fail(number)
-            self.clean()
-            if self.live() <= before:
-                return False
-        return True
 
     def explain_leak(self, number):
         self.control.trace(True)
@@ -77,11 +57,10 @@ class Hunt(Rounds):
         self.reached += 1
         frames = self.frames
         self.clean()
-        if self.live() > self.base and self.leaks(number):
+        if self.live() > self.base and self.leaks(lambda: self.fail(number)):
             names = "\n    ".join(self.gate.addresses().describe(frames))
             raise AssertionError(f"memory leaks when allocation {number} fails:\n    {names}\nleft behind:"
                                  f"{self.explain_leak(number)}")
-        self.base = max(self.base, self.control["live"])
         return True
 
     def run(self):

@@ -1,6 +1,7 @@
 """System calls fail: descriptors, socket memory, the disk, connections, interrupts.
 
 What the client sees is the truth, the gateway lives on, nothing stays behind, and the next session is served."""
+import collections
 import unittest
 from errno import (EADDRNOTAVAIL, EAGAIN, ECONNABORTED, ECONNREFUSED, ECONNRESET, EINTR, EIO, EMFILE, ENETDOWN,
                    ENETUNREACH, ENFILE, ENOBUFS, ENOMEM, ENOSPC, ENOSYS, EPIPE, EPROTO, EROFS, ETIMEDOUT, errorcode)
@@ -13,6 +14,10 @@ from harness import certificates, servers
 
 STORM = 300      # calls in a row that say "not now"
 EX_OSERR = 71
+
+
+# What came of a session: calls that failed, answers to PASS and QUIT, messages marked, whether the mailbox is as it was.
+Seen = collections.namedtuple("Seen", "failed answer quit marked untouched")
 
 
 class Case(unittest.TestCase):
@@ -39,21 +44,32 @@ class Case(unittest.TestCase):
         self.addCleanup(mailbox.imap.close)
         self.control = self.gate.control
         self.rounds = Rounds(self.gate, Everything(self.gate, mailbox, self.tls))
-        self.session = self.rounds.session
-        self.rounds.clean()
+        for _ in range(3):
+            self.rounds.clean()
+        self.rounds.base = self.control["live"]
 
     def tearDown(self):
         self.rounds.clean()
 
     def faulty(self, call, error, number=1, times=FOREVER, kinds=0):
         """A session in which calls fail. Returns whether it came to its end as if nothing had happened."""
+        done, failed = self.once(call, error, number, times, kinds)
+        session = self.rounds.session
+        self.seen = Seen(failed, session.answer, session.quit, len(session.marked), session.mailbox.is_untouched())
+        if self.rounds.live() > self.rounds.base:
+            self.assertFalse(self.rounds.leaks(lambda: self.once(call, error, number, times, kinds)),
+                             f"memory leaks when {call} number {number} fails with {errorcode[error]}")
+        return done
+
+    def once(self, call, error, number, times, kinds):
         self.rounds.prepare()
         self.control.clear()
         self.control.call(call, error, number, times, kinds)
         self.control.arm()
         done = self.rounds.failing()
-        tally.add(runs=1, faults=self.control.failed(call))
-        return done
+        failed = self.control.failed(call)
+        tally.add(runs=1, faults=failed)
+        return done, failed
 
     def each_time(self, call, error, kinds=0):
         """Sessions in which the first, the second, ... of the calls fails once, until there are no more of them.
@@ -61,7 +77,7 @@ class Case(unittest.TestCase):
         number = 1
         while True:
             done = self.faulty(call, error, number, 1, kinds)
-            if self.control.failed(call) == 0:
+            if self.seen.failed == 0:
                 break
             yield number, done
             number += self.stride
@@ -70,14 +86,14 @@ class Case(unittest.TestCase):
     def assert_invisible(self, call, error, **how):
         with self.subTest(call=call, error=errorcode[error], **how):
             self.assertTrue(self.faulty(call, error, **how), self.gate.log()[-2000:])
-            self.assertGreater(self.control.failed(call), 0)
+            self.assertGreater(self.seen.failed, 0)
 
     def assert_login_fails(self, call, error, **how):
         with self.subTest(call=call, error=errorcode[error], **how):
             self.assertFalse(self.faulty(call, error, **how))
-            self.assertGreater(self.control.failed(call), 0)
-            self.assertTrue(self.session.answer.startswith(b"-ERR [SYS/TEMP]"), self.session.answer)
-            self.session.mailbox.check_untouched()
+            self.assertGreater(self.seen.failed, 0)
+            self.assertTrue(self.seen.answer.startswith(b"-ERR [SYS/TEMP]"), self.seen.answer)
+            self.assertTrue(self.seen.untouched)
             self.rounds.clean()
 
 
@@ -126,8 +142,8 @@ class Resources(Case):
             for kinds in (CLIENT, UPSTREAM):
                 with self.subTest(error=errorcode[error], kinds=kinds):
                     self.assertFalse(self.faulty("epoll_ctl", error, kinds=kinds))
-                    self.assertGreater(self.control.failed("epoll_ctl"), 0)
-                    self.session.mailbox.check_untouched()
+                    self.assertGreater(self.seen.failed, 0)
+                    self.assertTrue(self.seen.untouched)
                     for _ in self.each_time("epoll_ctl", error, kinds):
                         self.rounds.clean()
 
@@ -171,10 +187,10 @@ class Journal(Case):
                 with self.subTest(call=call, error=errorcode[error]):
                     start = len(self.gate.log())
                     self.assertFalse(self.faulty(call, error, kinds=PLACE))
-                    self.assertGreater(self.control.failed(call), 0)
-                    self.assertEqual(len(self.session.marked), 2)
-                    self.assertEqual(self.session.quit, b"-ERR [SYS/TEMP] 2 of 2 messages not removed")
-                    self.session.mailbox.check_untouched()
+                    self.assertGreater(self.seen.failed, 0)
+                    self.assertEqual(self.seen.marked, 2)
+                    self.assertEqual(self.seen.quit, b"-ERR [SYS/TEMP] 2 of 2 messages not removed")
+                    self.assertTrue(self.seen.untouched)
                     self.gate.wait_log("journal", start=start)
                     self.rounds.clean()
 
@@ -182,7 +198,7 @@ class Journal(Case):
         for call, error in (("open", EMFILE), ("read", EIO), ("write", ENOSPC), ("sync", EIO), ("truncate", EIO)):
             with self.subTest(call=call, error=errorcode[error]):
                 number = 1
-                while self.faulty(call, error, number, 1, PLACE) is not None and self.control.failed(call) > 0:
+                while self.faulty(call, error, number, 1, PLACE) is not None and self.seen.failed > 0:
                     number += 1
                     self.rounds.clean()
 
@@ -190,7 +206,7 @@ class Journal(Case):
         for call, error in (("write", ENOSPC), ("sync", EIO)):
             with self.subTest(call=call, error=errorcode[error]):
                 number = 1
-                while self.faulty(call, error, number, FOREVER, PLACE) is not None and self.control.failed(call) > 0:
+                while self.faulty(call, error, number, FOREVER, PLACE) is not None and self.seen.failed > 0:
                     number += 1
                     self.rounds.clean()
                 self.assertGreater(number, 1)

@@ -1,4 +1,5 @@
 """Sessions in which anything may fail, and what must hold of them: nobody is told what is not so."""
+import contextlib
 import re
 
 from inject import Cut, Patient, wait_until
@@ -8,6 +9,8 @@ from harness import corpus, octets
 SMALL = corpus.message("small", b"one\r\n.two\r\n..three\r\n")
 LARGE = corpus.message("large", b"".join(b"line %d of a long text, and . here\r\n" % i for i in range(6000)))
 MESSAGES = [SMALL, LARGE, corpus.message("third", b"3\r\n"), corpus.message("fourth", b"4\r\n")]
+
+AGAIN = 4   # times that a growth of memory is looked at again before it is called a leak
 
 
 class Mailbox:
@@ -32,6 +35,9 @@ class Mailbox:
         if missing:
             self.imap.append(MESSAGES[-1:] * missing)
         self.learn()
+
+    def is_untouched(self):
+        return self.imap.flags() == self.flags
 
     def check_untouched(self):
         if self.imap.flags() != self.flags:
@@ -171,6 +177,7 @@ class Rounds:
     def __init__(self, gate, session):
         self.gate, self.session, self.control = gate, session, gate.control
         self.descriptors = gate.descriptors()
+        self.base = 0  # blocks that are allocated between sessions
 
     def rest(self):
         """Until the gateway has closed what it opened for the session."""
@@ -194,6 +201,22 @@ class Rounds:
         self.control.clear()
         self.session.settle()
         return count
+
+    def live(self):
+        """Blocks that are allocated, as soon as there are no more than before."""
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: self.control["live"] <= self.base, "", timeout=1)
+        return self.control["live"]
+
+    def leaks(self, fail):
+        """Whether memory grows each time that FAIL() runs a session with failures; what grows once is a cache."""
+        for _ in range(AGAIN):
+            before = self.base = self.live()
+            fail()
+            self.clean()
+            if self.live() <= before:
+                return False
+        return True
 
     def prepare(self):
         """A full mailbox, and nothing that an earlier session left."""
