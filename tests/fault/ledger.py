@@ -132,6 +132,7 @@ class Ledger:
         self.lifts, self.marks_stay = lifts, marks_stay
         self.run = None
         self.name = "INBOX"
+        self.trash = None      # a Mailbox where what is removed has to be found
         self.uidvalidity = self.look_at_uidvalidity()
         self.messages = {}     # name -> Message, all that should be or have been there in this run
         self.sessions = []
@@ -212,9 +213,9 @@ class Ledger:
 
     # what became of it
 
-    def look(self):
-        """Name -> (UID, flags) of what is there now."""
-        mailbox = self.mailbox
+    def look(self, mailbox=None):
+        """Name -> (UID, flags) of what is there now, or in another MAILBOX."""
+        mailbox = mailbox or self.mailbox
         mailbox._did(mailbox.connection.noop())
         if not mailbox.uids():
             return {}
@@ -240,15 +241,21 @@ class Ledger:
         """What may be gone: marked in a session whose QUIT was sent whole, answered or not."""
         return set().union(*(session.marked_messages() for session in self.sessions if session.quit_sent))
 
-    def judge(self, settled=False):
-        """Compares what is there with what may be. SETTLED: a later session has looked after what was interrupted."""
+    def judge(self, settled=False, before=None):
+        """Compares what is there with what may be, and returns what is there. SETTLED: a later session has looked after
+        what was interrupted; it must not have removed what the client had been told was not: BEFORE is what was there
+        then."""
         found = self.look()
+        if before is not None:
+            self._judge_answers(set(before) - set(found))
         allowed = self.allowed()
         said_gone = set().union(*(session.marked_messages() for session in self.sessions if session.said_gone()))
         for name, message in self.messages.items():
             if name not in found:
                 if name not in allowed:
                     self.complain("I4" if DELETED in message.flags else "I1", f"{message} is gone")
+                elif self.trash is not None and name not in self.look(self.trash):
+                    self.complain("I1", f"{message} is neither here nor in the trash mailbox")
                 continue
             uid, flags = found[name]
             if uid != message.uid:
@@ -261,6 +268,13 @@ class Ledger:
         if self.look_at_uidvalidity() != self.uidvalidity:
             self.complain("I5", "UIDVALIDITY has changed")
         return found
+
+    def _judge_answers(self, gone):
+        """GONE: the names of what a later session has removed."""
+        unanswered = set().union(*(session.marked_messages() for session in self.sessions
+                                   if session.quit_sent and session.answer is None))
+        for name in gone - unanswered:
+            self.complain("rule 14", f"{self.messages[name]} was removed by a session after the one that was answered")
 
     def _judge_flags(self, message, flags, ours, settled):
         gained, lost = flags - message.flags, message.flags - flags

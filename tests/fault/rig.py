@@ -55,6 +55,13 @@ class Rig:
     def client(self, tls=None):
         return Client(self, tls)
 
+    def restart(self, environ=None):
+        """Another process with the same state directory."""
+        if self.gate.process.alive():
+            self.gate.stop()
+        self.gate.environ = environ or {}
+        self.gate.start()
+
     def context(self):
         return StrictTls(tls_context(self.gate.certificate.ca))
 
