@@ -8,6 +8,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 # AddressSanitizer keeps freed memory in a quarantine of 8 MiB (see harness/popgate.py) and shadows all of it.
 GROWTH_KB = 16 << 10
 GROWTH_KB_ASAN = 64 << 10
+# valgrind keeps 20 MB of freed blocks, shadows all memory, and holds what it has translated.
+GROWTH_KB_VALGRIND = 48 << 10
 
 
 class Vitals:
@@ -15,6 +17,9 @@ class Vitals:
 
     def __init__(self, pid, path):
         self.pid = pid
+        if os.environ.get("POPGATE_VALGRIND_REPORTS"):
+            self.growth_kb = GROWTH_KB_VALGRIND
+            return
         with open(path, "rb") as program:
             self.growth_kb = GROWTH_KB_ASAN if b"__asan_init" in program.read() else GROWTH_KB
 
