@@ -90,6 +90,8 @@ class Popgate:
         self.plain_certificate = plain_certificate
         self.settings = {"state_directory": os.path.join(self.dir, "state"), **SETTINGS, **settings}
         self.upstream = {**UPSTREAM, **upstream}
+        if "POPGATE_VALGRIND_REPORTS" in os.environ:
+            self.upstream["tls_timeout"] = "15s"  # a handshake takes valgrind a second by itself
         os.mkdir(os.path.join(self.dir, "state"), 0o700)
         self.pop3 = (ports.HOST, ports.free_port())
         self.pop3s = (ports.HOST, ports.free_port())
