@@ -9,14 +9,14 @@ import unittest
 
 import rig as rigs
 import tally
-from cutting_proxy import AGAIN, DEAD, DIRECTIONS, FAULTS, RECOVER, TO_SERVER
+from cutting_proxy import AGAIN, DEAD, DIRECTIONS, FAULTS, RECOVER
 
 from harness import servers
 
-# Flags of the messages. 1, 3 and 7 are deleted (POP3 does not see 2, which others have flagged); 5 is flagged by others
-# while the session lasts.
-PLAN = ("", "\\Deleted", "\\Seen", "\\Flagged", "", "\\Seen \\Deleted", "\\Answered", "")
-DELETED_BY_US = (1, 2, 5)  # numbers in POP3
+# Flags of the messages. POP3 does not see those that others have flagged \Deleted; the first, the fourth and the seventh
+# are deleted, and the fifth is flagged by others while the session lasts.
+PLAN = ("", "\\Flagged", "\\Deleted", "\\Seen", "", "\\Seen \\Deleted", "\\Answered", "")
+DELETED_BY_US = (1, 3, 5)  # numbers in POP3
 FLAGGED_LATER = 4          # index into PLAN
 
 STRIDE = 7
@@ -30,7 +30,7 @@ def talk(rig, name, others=True):
     ledger.arrange(name, PLAN if others else [flags.replace("\\Deleted", "").strip() for flags in PLAN])
     client = rig.client()
     client.login()
-    numbers = DELETED_BY_US if others else (1, 3, 7)
+    numbers = DELETED_BY_US
     client.retr(numbers[0])
     if others:
         ledger.others_flag(list(ledger.messages.values())[FLAGGED_LATER], "\\Deleted")

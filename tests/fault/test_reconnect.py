@@ -4,7 +4,7 @@ import unittest
 
 import rig as rigs
 import tally
-from cutting_proxy import CLOSE, DEAD, FAULTS, RECOVER, RESET, STALL, TO_SERVER
+from cutting_proxy import DEAD, FAULTS, RECOVER, RESET, TO_SERVER
 
 from harness import octets, servers
 
