@@ -22,8 +22,9 @@ from harness.process import Process  # noqa: E402
 LONG = os.environ.get("POPGATE_TEST_LONG") == "1"
 JOBS = int(os.environ.get("POPGATE_FAULT_JOBS") or 6)
 
-# Long enough for a server on a busy machine, short enough to be waited for a few hundred times.
-SILENCE = "400ms"
+# How long popgate waits for the server: usually so long that no busy machine comes near it. Where silence is the fault, so
+# short that it can be waited for a few hundred times; then anything may time out, also what has not been disturbed.
+PATIENT, IMPATIENT = "60s", "400ms"
 
 _kept = None  # the folder of logs of runs that went wrong
 
@@ -39,21 +40,40 @@ class Rig:
         self.proxy = CuttingProxy(server_port or server.imap_port)
         lifts = upstream.get("without_uidplus") == "lift"
         self.ledger = Ledger(server.imap(self.user), self.user, lifts=lifts, marks_stay=marks_stay)
-        timeouts = {"host": "127.0.0.1", "command_timeout": SILENCE, "connect_timeout": "2s", "tls_timeout": "2s"}
-        self.gate = Gateway({**timeouts, **upstream, "port": self.proxy.port}, environ=environ, **(settings or {}))
+        self._upstream = {"host": "127.0.0.1", "command_timeout": PATIENT, "connect_timeout": "30s", "tls_timeout": "30s",
+                          **upstream, "port": self.proxy.port}
+        self._settings = settings or {}
+        self.gate = Gateway(self._upstream, environ=environ, **self._settings)
+        self._impatient = None
+
+    def impatient(self, command_timeout=IMPATIENT):
+        """A second gateway on the same state directory, which does not wait long for the server."""
+        if self._impatient is None:
+            upstream = {**self._upstream, "command_timeout": command_timeout}
+            self._impatient = Gateway(upstream, **{**self._settings,
+                                                   "state_directory": self.gate.settings["state_directory"]})
+        return self._impatient
 
     def stop(self):
         try:
             self.ledger.mailbox.close()
-            if self.gate.process.alive():
-                self.gate.stop()
-            else:
-                self.gate.check_sanitizers()
+            for gate in filter(None, (self.gate, self._impatient)):
+                if gate.process.alive():
+                    gate.stop()
+                else:
+                    gate.check_sanitizers()
         finally:
             self.proxy.stop()
 
-    def client(self, tls=None):
-        return Client(self, tls)
+    def logs(self):
+        return [(gate, gate.log()) for gate in filter(None, (self.gate, self._impatient))]
+
+    def assert_alive(self):
+        for gate in filter(None, (self.gate, self._impatient)):
+            gate.assert_alive()
+
+    def client(self, tls=None, gate=None):
+        return Client(self, tls, gate or self.gate)
 
     def restart(self, environ=None):
         """Another process with the same state directory."""
@@ -74,6 +94,16 @@ class StrictTls:
 
     def wrap_socket(self, sock, server_hostname):
         return self._context.wrap_socket(sock, server_hostname=server_hostname, suppress_ragged_eofs=False)
+
+
+def insist(attempt):
+    """What ATTEMPT() gives, for all that comes before the fault where the gateway is impatient: it may time out."""
+    for _ in range(50):
+        try:
+            return attempt()
+        except (OSError, Pop3Error) as error:
+            last = error
+    raise last
 
 
 def keep(text):
@@ -103,11 +133,11 @@ class Gateway(Popgate):
 class Client:
     """A POP3 client that tells the ledger what it sees and does."""
 
-    def __init__(self, rig, tls=None):
+    def __init__(self, rig, tls, gate):
         self.rig = rig
         self.ledger = rig.ledger
         self.session = rig.ledger.session()
-        address = rig.gate.pop3s if tls == "pop3s" else rig.gate.pop3
+        address = gate.pop3s if tls == "pop3s" else gate.pop3
         self.end = None      # the error that ended the connection
         self.refusal = None  # the last -ERR to RETR or TOP
         self.pop3 = Pop3(address, tls=rig.context() if tls == "pop3s" else None)
@@ -227,19 +257,20 @@ class Pool:
         failure; its text has them."""
         def guarded(case):
             rig = self._free.get()
-            start = len(rig.gate.log())
+            before = dict(rig.logs())
             error = None
             try:
                 rig.ledger.violations.clear()
                 one(rig, case)
-                rig.gate.assert_alive()
+                rig.assert_alive()
             except Exception as raised:  # whatever it was, the other runs go on
                 error = f"{rig.ledger.run}: {type(raised).__name__}: {raised}"
             finally:
                 rig.proxy.recover()
             bad = [str(violation) for violation in rig.ledger.violations] + ([error] if error else [])
             if bad:
-                bad.append("log: " + keep(rig.gate.log()[start:]))
+                text = "\n".join(log.removeprefix(before.get(gate, "")) for gate, log in rig.logs())
+                bad.append("log: " + keep(text))
             self._free.put(rig)
             return bad
         with concurrent.futures.ThreadPoolExecutor(len(self.rigs)) as executor:

@@ -83,7 +83,18 @@ class Points:
         return rig
 
     def actions(self, point):
-        self.pool.run(ACTIONS, functools.partial(self.one, point))
+        self.pool.run(ACTIONS, functools.partial(self.try_one, point))
+
+    def try_one(self, point, rig, action):
+        """With so little patience anything may time out before the point is reached."""
+        for _ in range(10 if action == DELAY else 1):
+            try:
+                return self.one(point, rig, action)
+            except NotReached as error:
+                last = error
+                rig.restart()
+                rig.ledger.reopen(rig.gate)  # so that the journal has nothing left for the next try
+        raise last
 
     def one(self, point, rig, action):
         ledger = rig.ledger
@@ -106,6 +117,8 @@ class Points:
         else:
             self.judge_answers(ledger, point, action, talk)
         rig.gate.assert_alive()
+        if action == DELAY:
+            rig.restart()
         start = len(rig.gate.log())
         ledger.reopen(rig.gate)
         ledger.judge(settled=True, before=before)
@@ -193,6 +206,10 @@ class Talk:
         ledger.others_flag([message for message in session.shown.values() if message.name not in marked][-1], "\\Deleted")
 
 
+class NotReached(AssertionError):
+    pass
+
+
 class Reached:
     """Starts popgate with a fail point, lets it go on when it was stopped, and sees whether the point was reached."""
 
@@ -208,6 +225,7 @@ class Reached:
         if rig.gate.process.alive():
             rig.gate.stop()
         rig.gate.environ = {"POPGATE_FAILPOINTS": text, "POPGATE_FAILPOINT_LOG": self.path}
+        self._patience("400ms" if action == DELAY else rigs.PATIENT)
         self._before = rig.gate.process
         if action == STOP:
             self._thread.start()
@@ -217,6 +235,10 @@ class Reached:
             if action != KILL:
                 raise
         rig.gate.environ = {}
+
+    def _patience(self, command_timeout):
+        self.rig.gate.upstream["command_timeout"] = command_timeout
+        self.rig.gate.write_config()
 
     def _wake(self):
         while not self._over.is_set():
@@ -237,8 +259,9 @@ class Reached:
         self._over.set()
         if self.action == STOP:
             self._thread.join()
+        self._patience(rigs.PATIENT)  # from the next start on
         if self.point.name not in self.names():
-            raise AssertionError(f"{self.point} was not reached:\n{self.rig.gate.log()[-3000:]}")
+            raise NotReached(f"{self.point} was not reached:\n{self.rig.gate.log()[-3000:]}")
         if self.action == KILL:
             self.status = self.rig.gate.process.wait()
 

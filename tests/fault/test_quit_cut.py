@@ -9,7 +9,7 @@ import unittest
 
 import rig as rigs
 import tally
-from cutting_proxy import AGAIN, DEAD, DIRECTIONS, FAULTS, RECOVER
+from cutting_proxy import AGAIN, DEAD, DIRECTIONS, FAULTS, RECOVER, STALL
 
 from harness import servers
 
@@ -24,11 +24,11 @@ STRIDE = 7
 ANSWER = re.compile(rb"\+OK.*|-ERR \[SYS/TEMP\] (\d+) of (\d+) messages not removed.*|-ERR \[SYS/TEMP\] .*")
 
 
-def talk(rig, name, others=True):
+def talk(rig, name, others=True, gate=None):
     """A session up to just before its QUIT."""
     ledger = rig.ledger
     ledger.arrange(name, PLAN if others else [flags.replace("\\Deleted", "").strip() for flags in PLAN])
-    client = rig.client()
+    client = rig.client(gate=gate)
     client.login()
     numbers = DELETED_BY_US
     client.retr(numbers[0])
@@ -95,7 +95,11 @@ class Cuts:
         self.pool.run(places, functools.partial(self.one, direction, fault, then))
 
     def one(self, direction, fault, then, rig, place):
-        client = talk(rig, f"{type(self).__name__}: {fault} after octet {place} {direction}, then {then}", self.others)
+        name = f"{type(self).__name__}: {fault} after octet {place} {direction}, then {then}"
+        if fault == STALL:
+            client = rigs.insist(lambda: talk(rig, name, self.others, rig.impatient()))
+        else:
+            client = talk(rig, name, self.others)
         before = rig.proxy.fired
         rig.proxy.arm(direction, place, fault, then)
         answer = client.quit()

@@ -93,9 +93,9 @@ class Cuts:
         cls.pool.stop()
 
     @classmethod
-    def begin(cls, rig, name):
+    def begin(cls, rig, name, gate=None):
         rig.ledger.arrange(name, PLAN, cls.body)
-        client = rig.client(cls.client_tls)
+        client = rig.client(cls.client_tls, gate)
         client.login()
         return client
 
@@ -130,7 +130,11 @@ class Cuts:
 
     def one(self, command, direction, fault, then, rig, place):
         ledger = rig.ledger
-        client = self.begin(rig, f"{type(self).__name__} {command}: {fault} after octet {place} {direction}, then {then}")
+        name = f"{type(self).__name__} {command}: {fault} after octet {place} {direction}, then {then}"
+        if fault == STALL:
+            client = rigs.insist(lambda: self.begin(rig, name, rig.impatient()))
+        else:
+            client = self.begin(rig, name)
         before = rig.proxy.fired
         pipelined = place % 2 == 1
         rig.proxy.arm(direction, place, fault, then)
