@@ -1,14 +1,21 @@
 /* replay.c - see replay.h. */
 #include "gateway/replay.h"
 
+#include <time.h>
+
 #include "base/failpoint.h"
 #include "gateway/removal.h"
+
+/* What a killed process had sent may still be on its way: the kernel goes on for as long as TCP
+ * does not give up (tcp_retries2 in tcp(7): 15 minutes). */
+enum { SETTLED_SECONDS = 15 * 60 };
 
 struct replay {
 	struct journal *journal;
 	struct mailbox_link *link;
 	const struct journal_entry *entry;
 	struct removal removal;
+	bool kept; /* the entry is for later sessions, too */
 };
 
 static void
@@ -31,6 +38,37 @@ take_back(struct replay *p, const struct uidset *flagged, struct error *e)
 	return rc;
 }
 
+/* Whether flags of the entry may still come. A clock that was set back makes no entry young for
+ * ever. */
+static bool
+is_young(const struct journal_entry *entry)
+{
+	int64_t age = (int64_t) time(NULL) - entry->begun;
+
+	return age > -SETTLED_SECONDS && age < SETTLED_SECONDS;
+}
+
+/* What came of an unanswered QUIT, of which FLAGGED were just removed. Messages that are there and
+ * not flagged may be flagged yet, so the entry stays for a while. */
+static int
+conclude(struct replay *p, const struct uidset *flagged, struct error *e)
+{
+	struct uidset untouched = { 0 };
+	int rc = 0;
+
+	if (is_young(p->entry))
+		rc = removal_look(&p->removal, &p->entry->ours, false, &untouched, e);
+	p->kept = untouched.count > 0;
+	uidset_clear(&untouched);
+	if (rc == 0)
+		log_replay(p,
+		    flagged->count > 0 ? "an interrupted deletion was finished"
+		    : p->kept ? "an interrupted deletion was dropped for now: nothing is flagged"
+			      : "an interrupted deletion was dropped: nothing is flagged",
+		    uidset_size(flagged), uidset_size(&p->entry->ours));
+	return rc;
+}
+
 /* Removes FOUND, which are flagged: the client said QUIT and was never answered. What others had
  * flagged before is left alone: nobody knows whether we came to flag it, too. */
 static int
@@ -44,11 +82,7 @@ finish(struct replay *p, const struct uidset *found, struct error *e)
 	else if (flagged.count > 0 && p->link->upstream->delete != DELETION_MARK)
 		rc = removal_run(&p->removal, &flagged, &remaining, e);
 	if (rc == 0)
-		log_replay(p,
-		    flagged.count > 0
-			? "an interrupted deletion was finished"
-			: "an interrupted deletion was dropped: nothing is flagged any more",
-		    uidset_size(&flagged), uidset_size(&p->entry->ours));
+		rc = conclude(p, &flagged, e);
 	uidset_clear(&flagged);
 	uidset_clear(&remaining);
 	return rc;
@@ -124,6 +158,8 @@ replay_entry(struct replay *p, bool *changed, struct error *e)
 			? "an interrupted deletion was given up; messages may be left flagged"
 			: "an interrupted deletion is left to a later session",
 		    e, NULL);
+	if (rc == 0 && p->kept)
+		return 0;
 	return rc == 0 || rc == ERR_PERMANENT ? journal_end(p->journal, p->entry->id, e) : 0;
 }
 

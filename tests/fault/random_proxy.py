@@ -80,7 +80,7 @@ class _Connection:
             if left is not None and left <= len(data):
                 self.left[direction] = None
                 writer.write(data[:left])
-                await self._fault(reader, writer, data[left:])
+                await self._fault(writer, data[left:])
                 continue
             if left is not None:
                 self.left[direction] = left - len(data)
@@ -100,7 +100,7 @@ class _Connection:
         else:
             self.left[DOWN] = random.randint(0, 120)
 
-    async def _fault(self, reader, writer, rest):
+    async def _fault(self, writer, rest):
         self.proxy.faults[self.kind] += 1
         if self.kind == "reset":
             self.end()
@@ -114,24 +114,14 @@ class _Connection:
             self.stalled = True  # until the gateway has had enough
             return
         if self.kind == "pause":
-            for _ in range(random.randint(5, 150)):
-                await asyncio.sleep(0.02)
-                self._end_with(reader)
+            await asyncio.sleep(random.uniform(0.1, 3))
         else:
             for octet in rest[:200]:
                 writer.write(bytes((octet,)))
                 await asyncio.sleep(0.001)
-                self._end_with(reader)
             rest = rest[200:]
         writer.write(rest)
         await writer.drain()
-
-    @staticmethod
-    def _end_with(reader):
-        """What one side sent is not delivered when that side is gone: a STORE of a gateway that has been killed must not
-        come after the next session has looked what that gateway left behind."""
-        if reader.at_eof() or reader.exception() is not None:
-            raise _Over
 
     @staticmethod
     def _finish(writer):

@@ -10,6 +10,10 @@ from truthful import Deleting, Listing, Mailbox, Reading, Rounds
 import tally
 from harness import certificates, servers
 
+# glibc 2.36: getaddrinfo keeps what it knows of the machine's own addresses (check_pf.c), anew whenever a look-up
+# failed half-way. Nobody else can let go of it.
+KEPT_BY_LIBC = ("check_pf.c",)
+
 STEPS = 60    # values of n in a short run, at least
 
 
@@ -48,7 +52,9 @@ class Hunt(Rounds):
         names = self.gate.addresses()
         text = ""
         for size, order, frames in self.control.records():
-            text += f"\n  {size} octets, allocation {order}:\n    " + "\n    ".join(names.describe(frames))
+            callers = names.describe(frames)
+            if not any(kept in caller for caller in callers for kept in KEPT_BY_LIBC):
+                text += f"\n  {size} octets, allocation {order}:\n    " + "\n    ".join(callers)
         return text
 
     def step(self, number):
@@ -59,8 +65,9 @@ class Hunt(Rounds):
         self.clean()
         if self.live() > self.base and self.leaks(lambda: self.fail(number)):
             names = "\n    ".join(self.gate.addresses().describe(frames))
-            raise AssertionError(f"memory leaks when allocation {number} fails:\n    {names}\nleft behind:"
-                                 f"{self.explain_leak(number)}")
+            left = self.explain_leak(number)
+            if left:
+                raise AssertionError(f"memory leaks when allocation {number} fails:\n    {names}\nleft behind:{left}")
         return True
 
     def run(self):

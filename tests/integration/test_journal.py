@@ -38,6 +38,12 @@ class Journal(Case):
         finally:
             database.close()
 
+    def make_old(self, gate):
+        database = sqlite3.connect(self.path(gate))
+        with database:
+            self.assertEqual(database.execute("UPDATE entry SET begun = begun - 3600").rowcount, 1)
+        database.close()
+
     @staticmethod
     def path(gate):
         return os.path.join(gate.state_directory, "journal.db")
@@ -62,11 +68,34 @@ class Journal(Case):
 
     def test_nothing_flagged_is_nothing_to_finish(self):
         gate = self.crash("quit.after_intent=kill")
+        self.make_old(gate)
         session = gate.login("someone")
         gate.wait_log("interrupted deletion was dropped: nothing is flagged")
         self.assertEqual(session.stat()[0], 5)
         session.quit()
         self.assertEqual((self.server.uids(), self.deleted()), (UIDS, set()))
+        self.assertEqual(self.entries(gate), 0)
+
+    def test_flags_that_come_late_are_finished_all_the_same(self):
+        gate = self.crash("quit.after_intent=kill")
+        gate.login("someone").quit()
+        gate.wait_log("interrupted deletion was dropped for now")
+        for uid in (1, 2):  # what the killed process had sent arrives
+            self.server.message(uid).flags.add("\\Deleted")
+        gate.login_when_free("someone").quit()
+        gate.wait_log("interrupted deletion was finished")
+        self.assertEqual((self.server.uids(), self.deleted()), ([3, 4, 5], set()))
+        self.assertEqual(self.entries(gate), 0)
+
+    def test_flags_that_come_in_two_parts_are_finished_in_two(self):
+        gate = self.crash("store.after=kill")
+        self.server.message(2).flags.clear()
+        gate.login("someone").quit()
+        self.assertEqual(self.server.uids(), [2, 3, 4, 5])
+        self.assertEqual(self.entries(gate), 1)
+        self.server.message(2).flags.add("\\Deleted")
+        gate.login_when_free("someone").quit()
+        self.assertEqual((self.server.uids(), self.deleted()), ([3, 4, 5], set()))
         self.assertEqual(self.entries(gate), 0)
 
     def test_who_took_a_flag_off_meanwhile_keeps_the_message(self):
