@@ -27,8 +27,12 @@ def digest(octets):
 
 
 class Violation:
-    def __init__(self, run, invariant, details):
+    """MAY_BE_LATE: it can come of a STORE that the server carried out only after its connection had been lost, while others
+    were at work already. That is chance; a fault of the gateway shows again when the run is repeated."""
+
+    def __init__(self, run, invariant, details, may_be_late=False):
         self.run, self.invariant, self.details = run, invariant, details
+        self.may_be_late = may_be_late
 
     def __str__(self):
         return f"{self.invariant} violated ({INVARIANTS.get(self.invariant, 'see below')})\n  run: {self.run}\n  {self.details}"
@@ -234,8 +238,8 @@ class Ledger:
         data = self.mailbox._did(self.mailbox.connection.status(self.name, "(UIDVALIDITY)"))
         return int(re.search(rb"UIDVALIDITY (\d+)", data[0])[1])
 
-    def complain(self, invariant, details):
-        self.violations.append(Violation(self.run, invariant, f"{self.user}: {details}"))
+    def complain(self, invariant, details, may_be_late=False):
+        self.violations.append(Violation(self.run, invariant, f"{self.user}: {details}", may_be_late))
 
     def allowed(self):
         """What may be gone: marked in a session whose QUIT was sent whole, answered or not."""
@@ -283,11 +287,12 @@ class Ledger:
         if self.lifts and not settled:
             lost -= {DELETED}
         if lost & {DELETED}:
-            self.complain("I4", f"{message} is not flagged any more: {sorted(flags)}")
+            self.complain("I4", f"{message} is not flagged any more: {sorted(flags)}", may_be_late=self.lifts)
         elif lost:
             self.complain("I3", f"{message} has lost {sorted(lost)}")
         if gained and ours:
-            self.complain("journal", f"{message} is still flagged after the next session: {sorted(gained)}")
+            self.complain("journal", f"{message} is still flagged after the next session: {sorted(gained)}",
+                          may_be_late=True)
         elif gained:
             self.complain("I3", f"{message} has got {sorted(gained)}")
 

@@ -1,6 +1,7 @@
 """What the fault tests stand on: gateways behind cutting proxies, each with a user and a ledger, and runs in parallel."""
 import concurrent.futures
 import contextlib
+import glob
 import os
 import queue
 import ssl
@@ -74,6 +75,13 @@ class Rig:
 
     def client(self, tls=None, gate=None):
         return Client(self, tls, gate or self.gate)
+
+    def forget(self):
+        """Ends the gateway; the next one begins with an empty journal, which says nothing about messages of earlier runs."""
+        if self.gate.process.alive():
+            self.gate.stop()
+        for path in glob.glob(os.path.join(self.gate.settings["state_directory"], "journal.db*")):
+            os.unlink(path)
 
     def restart(self, environ=None):
         """Another process with the same state directory."""

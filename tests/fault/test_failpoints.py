@@ -92,14 +92,13 @@ class Points:
                 return self.one(point, rig, action)
             except NotReached as error:
                 last = error
-                rig.restart()
-                rig.ledger.reopen(rig.gate)  # so that the journal has nothing left for the next try
         raise last
 
     def one(self, point, rig, action):
         ledger = rig.ledger
         plan = PLAN if self.others else [flags.replace("\\Deleted", "").strip() for flags in PLAN]
         ledger.arrange(f"{type(self).__name__}: {action} at {point.name}@{point.at}, {point.scenario}", plan)
+        rig.forget()
         if point.scenario in (REPLAY, UNDO):
             self.interrupted(rig, point.scenario)
         reached = Reached(rig, point, action)
