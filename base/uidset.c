@@ -84,12 +84,31 @@ uidset_add(struct uidset *set, uint32_t uid)
 static void
 append_joining(struct uidset *set, struct uid_range range)
 {
-	struct uid_range *last = set->ranges + set->count - 1;
+	struct uid_range *last = set->count == 0 ? NULL : &set->ranges[set->count - 1];
 
-	if (set->count == 0 || (uint64_t) last->last + 1 < range.first)
+	if (last == NULL || (uint64_t) last->last + 1 < range.first)
 		set->ranges[set->count++] = range;
 	else if (range.last > last->last)
 		last->last = range.last;
+}
+
+/* OTHER begins behind the end of SET. */
+static int
+append_set(struct uidset *set, const struct uidset *other)
+{
+	size_t room = set->count + other->count;
+	struct uid_range *ranges;
+
+	if (room > set->room) {
+		room += room / 2;
+		if ((ranges = realloc(set->ranges, room * sizeof(*ranges))) == NULL)
+			return ERR_NO_MEMORY;
+		set->ranges = ranges;
+		set->room = room;
+	}
+	for (size_t i = 0; i < other->count; i++)
+		append_joining(set, other->ranges[i]);
+	return 0;
 }
 
 int
@@ -100,6 +119,8 @@ uidset_add_set(struct uidset *set, const struct uidset *other)
 
 	if (other->count == 0)
 		return 0;
+	if (set->count > 0 && set->ranges[set->count - 1].last < other->ranges[0].first)
+		return append_set(set, other);
 	if ((sum.ranges = malloc(room * sizeof(*sum.ranges))) == NULL)
 		return ERR_NO_MEMORY;
 	while (i < set->count || j < other->count) {

@@ -1,6 +1,7 @@
 /* commit.c - see commit.h. */
 #include "gateway/commit.h"
 
+#include <stdio.h>
 #include <time.h>
 
 #include "base/failpoint.h"
@@ -10,7 +11,10 @@
 static void
 mark_seen(const struct commit *c, const struct uidset *ours)
 {
+	static const struct uidset none = { 0 };
 	struct mailbox_link *link = c->link;
+	bool stays =
+	    link->upstream->delete == DELETION_KEEP || link->upstream->delete == DELETION_MARK;
 	struct uidset retrieved = { 0 }, seen = { 0 };
 	struct error e = { 0 };
 	size_t at = 0, count;
@@ -19,7 +23,7 @@ mark_seen(const struct commit *c, const struct uidset *ours)
 	if (link->upstream->mark_seen != MARK_SEEN_RETR || !link->mailbox.seen_permanent)
 		return;
 	if ((rc = snapshot_retrieved_uids(c->snapshot, &retrieved)) == 0)
-		rc = uidset_subtract(&retrieved, ours, &seen);
+		rc = uidset_subtract(&retrieved, stays ? &none : ours, &seen);
 	if (rc == 0 && seen.count > 0)
 		rc = mailbox_link_restore(link, &e);
 	for (; rc == 0 && at < seen.count; at += count) {
@@ -47,24 +51,38 @@ prepare(const struct commit *c, struct error *e)
 	return 0;
 }
 
-/* Before the server hears of OURS. */
-static int
-write_intent(const struct commit *c, const struct uidset *ours, int64_t *id, struct error *e)
+/* An entry for the journal. UIDs are those of the session's snapshot, and so is their UIDVALIDITY,
+ * whatever a new connection has selected meanwhile. */
+static struct journal_entry
+make_entry(const struct commit *c, enum journal_task task, const char *how)
 {
-	const struct journal_entry entry = {
-		.uidvalidity = c->link->mailbox.uidvalidity,
-		.task = JOURNAL_REMOVE,
+	struct journal_entry entry = {
+		.uidvalidity = snapshot_uidvalidity(c->snapshot),
+		.task = task,
 		.begun = (int64_t) time(NULL),
-		.ours = *ours,
 		.flagged_before = *c->flagged_before,
 	};
+
+	snprintf(entry.how, sizeof(entry.how), "%s", how);
+	return entry;
+}
+
+/* Before the server hears of OURS. */
+static int
+write_intent(const struct commit *c, const struct uidset *ours, const char *how, int64_t *id,
+    struct error *e)
+{
+	struct journal_entry entry = make_entry(c, JOURNAL_REMOVE, how);
 	int rc;
 
+	entry.ours = *ours;
 	if ((rc = FAILPOINT_ERROR("quit.before_intent", e)) != 0)
 		return rc;
 	if (c->journal != NULL &&
-	    (rc = journal_begin(c->journal, &c->maildrop, &entry, id, e)) != 0)
-		return error_prefix(e, "journal");
+	    (rc = journal_begin(c->journal, &c->maildrop, &entry, id, e)) != 0) {
+		error_prefix(e, "journal");
+		return rc;
+	}
 	return FAILPOINT_ERROR("quit.after_intent", e);
 }
 
@@ -84,38 +102,46 @@ strike_out(const struct commit *c, int64_t id)
 		    "a finished deletion could not be struck out of the journal", &e, NULL);
 }
 
-/* The client is told that its messages were not removed, and our marks could not be taken back: a
- * later session has to. */
-static void
-leave_for_later(const struct commit *c, const struct removal *r, const struct uidset *begun)
+/* The client will be told that its messages were not removed: from here on nobody may finish. False
+ * where the journal could not be told. */
+static bool
+note_undo(const struct commit *c, struct removal *r)
 {
-	const struct journal_entry entry = {
-		.uidvalidity = c->link->mailbox.uidvalidity,
-		.task = JOURNAL_UNDO,
-		.begun = (int64_t) time(NULL),
-		.ours = *begun,
-		.flagged_before = *c->flagged_before,
-		.lifted = r->lifted,
-	};
+	struct error e = { 0 };
+
+	if (c->journal == NULL)
+		return false;
+	for (int attempt = 0; attempt < 2; attempt++) {
+		if (journal_change(c->journal, r->entry, JOURNAL_UNDO, &r->lifted, &e) == 0) {
+			r->task = JOURNAL_UNDO;
+			return true;
+		}
+	}
+	log_error(c->link->log, LOG_LEVEL_ERROR, c->link->session_id,
+	    "the journal does not know that a deletion has failed", &e, NULL);
+	return false;
+}
+
+/* BEGUN is less than the entry says, and is what the next session shall take back. */
+static void
+leave_for_later(
+    const struct commit *c, const struct removal *r, const struct uidset *begun, const char *how)
+{
+	struct journal_entry entry = make_entry(c, JOURNAL_UNDO, how);
 	struct error e = { 0 };
 	int64_t id;
 
-	if (c->journal == NULL)
-		return;
-	/* The old entry may come back after a loss of power, and must not say then that this QUIT
-	 * got no answer. */
-	if (journal_change(c->journal, r->entry, JOURNAL_UNDO, &r->lifted, &e) == 0 &&
-	    journal_begin(c->journal, &c->maildrop, &entry, &id, &e) == 0)
+	entry.ours = *begun;
+	entry.lifted = r->lifted;
+	if (journal_begin(c->journal, &c->maildrop, &entry, &id, &e) == 0)
 		strike_out(c, r->entry);
-	else
-		log_error(c->link->log, LOG_LEVEL_ERROR, c->link->session_id,
-		    "flags of a failed deletion are left behind", &e, NULL);
 }
 
 /* Takes our marks off BEGUN, or leaves that to the next session. */
 static void
-take_back(const struct commit *c, struct removal *r, const struct uidset *begun)
+take_back(const struct commit *c, struct removal *r, const struct uidset *begun, const char *how)
 {
+	bool noted = note_undo(c, r);
 	struct error e = { 0 };
 	int rc;
 
@@ -129,30 +155,35 @@ take_back(const struct commit *c, struct removal *r, const struct uidset *begun)
 		strike_out(c, r->entry);
 		return;
 	}
-	log_error(c->link->log, LOG_LEVEL_WARNING, c->link->session_id,
-	    "flags of a failed deletion are left for the next session to take back", &e,
-	    LOG_FIELDS(LOG_NUMBER("messages", uidset_size(begun))));
-	leave_for_later(c, r, begun);
+	log_error(c->link->log, noted ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, c->link->session_id,
+	    noted ? "flags of a failed deletion are left for the next session to take back"
+		  : "flags of a failed deletion are left behind",
+	    &e, LOG_FIELDS(LOG_NUMBER("messages", uidset_size(begun))));
+	if (noted)
+		leave_for_later(c, r, begun, how);
 }
 
 /* The removal ended with RC. What was begun and did not come to its end is taken back as far as
  * possible. */
 static void
-settle(const struct commit *c, struct removal *r, int rc, const struct uidset *remaining)
+settle(const struct commit *c, struct removal *r, int rc, const struct uidset *remaining,
+    const char *how)
 {
 	struct uidset begun = { 0 };
-	int failed = 0;
 
 	/* Nobody got an answer, and no call here would succeed: the next session finishes. */
 	if (rc == ERR_CANCELLED)
 		return;
-	if (rc == ERR_INCOMPLETE && !r->left)
-		failed = uidset_intersect(&r->touched, remaining, &begun);
-	else if (rc != 0 && !r->left)
-		failed = uidset_add_set(&begun, &r->touched);
-	if (failed == 0 && (begun.count > 0 || r->lifted.count > 0))
-		take_back(c, r, &begun);
-	else if (failed == 0)
+	/* Without memory for less, all that was touched. */
+	if (rc != 0 && !r->left &&
+	    (rc != ERR_INCOMPLETE || uidset_intersect(&r->touched, remaining, &begun) != 0)) {
+		uidset_clear(&begun);
+		begun = r->touched;
+		r->touched = (struct uidset){ 0 };
+	}
+	if (begun.count > 0 || r->lifted.count > 0)
+		take_back(c, r, &begun, how);
+	else
 		strike_out(c, r->entry);
 	uidset_clear(&begun);
 }
@@ -168,14 +199,19 @@ remove_marked(const struct commit *c, const struct uidset *ours, struct deletion
 		.task = JOURNAL_REMOVE,
 	};
 	struct uidset remaining = { 0 };
+	char how[JOURNAL_HOW_MAX];
 	int rc;
 
-	if ((rc = prepare(c, e)) != 0 || (rc = write_intent(c, ours, &r.entry, e)) != 0)
+	if ((rc = prepare(c, e)) != 0)
+		return rc;
+	removal_describe(c->link->upstream, imap_capabilities(c->link->imap), how);
+	r.keyword = removal_keyword(how);
+	if ((rc = write_intent(c, ours, how, &r.entry, e)) != 0)
 		return rc;
 	rc = removal_run(&r, ours, &remaining, e);
 	if (rc == 0 || rc == ERR_INCOMPLETE)
 		result->remaining = uidset_size(&remaining);
-	settle(c, &r, rc, &remaining);
+	settle(c, &r, rc, &remaining, how);
 	uidset_clear(&remaining);
 	removal_clear(&r);
 	return rc;

@@ -207,6 +207,13 @@ resolve_uidl(struct upstream *u, const struct setting_lines *lines, struct confi
 	return 0;
 }
 
+/* RFC 3501 section 5.1: the one name that has no case. */
+static bool
+is_inbox(const char *mailbox)
+{
+	return strcasecmp(mailbox, "INBOX") == 0;
+}
+
 /* What the settings about deletion say about each other. */
 static void
 check_deletion(
@@ -214,7 +221,8 @@ check_deletion(
 {
 	const char *keyword = u->mark_keyword;
 
-	if (strcmp(u->mailbox, u->trash_mailbox) == 0)
+	if (strcmp(u->mailbox, u->trash_mailbox) == 0 ||
+	    (is_inbox(u->mailbox) && is_inbox(u->trash_mailbox)))
 		config_report_add(report, CONFIG_FAULT,
 		    line_of(lines, SETTING_UPSTREAM, "trash_mailbox"),
 		    "trash_mailbox: must be another mailbox than \"%s\"", u->mailbox);

@@ -135,9 +135,6 @@ job_set_key(struct job *job, const struct journal_key *key)
 	job->mailbox = strdup(key->mailbox);
 	if (job->upstream == NULL || job->user == NULL || job->mailbox == NULL)
 		return ERR_NO_MEMORY;
-	for (char *c = job->user; *c != '\0'; c++)
-		if (*c >= 'A' && *c <= 'Z')
-			*c = (char) (*c + ('a' - 'A'));
 	return 0;
 }
 
@@ -174,11 +171,13 @@ job_run(struct job **job, struct error *e)
 	struct journal *journal = (*job)->journal;
 	int rc;
 
-	if ((rc = take_turn(journal, e)) != 0)
+	if ((rc = take_turn(journal, e)) == ERR_CANCELLED)
+		return error_set(e, rc, "the session is ended");
+	if (rc != 0)
 		return rc;
 	if ((rc = fiber_offload(job_work, job_discard, *job)) == ERR_CANCELLED) {
 		*job = NULL;
-		return rc;
+		return error_set(e, rc, "the session is ended");
 	}
 	pass_turn(journal);
 	if (rc != 0)
@@ -241,6 +240,7 @@ copy_entry(struct job *job, const struct journal_entry *entry)
 	job->entry.uidvalidity = entry->uidvalidity;
 	job->entry.task = entry->task;
 	job->entry.begun = entry->begun;
+	memcpy(job->entry.how, entry->how, sizeof(job->entry.how));
 	if (uidset_add_set(&job->entry.ours, &entry->ours) != 0 ||
 	    uidset_add_set(&job->entry.lifted, &entry->lifted) != 0)
 		return ERR_NO_MEMORY;

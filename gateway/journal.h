@@ -18,7 +18,8 @@
 
 struct journal; /* one per process; used from one loop's thread */
 
-/* Which maildrop. ASCII letters of the user's name count without their case, as for its lock. */
+/* Which maildrop. Names count as they are: a lock may be held too often, but what was meant for one
+ * user's mailbox must never be done to another's. */
 struct journal_key {
 	const char *upstream;
 	const char *user;
@@ -27,14 +28,18 @@ struct journal_key {
 
 enum journal_task {
 	JOURNAL_REMOVE, /* the client's QUIT was not answered: finish */
-	JOURNAL_UNDO,	/* it was answered by -ERR: take our flags back */
+	JOURNAL_UNDO,	/* it was answered by -ERR, or cannot be finished: take our flags back */
+	JOURNAL_LATE,	/* is over; flags that come late are taken back, for a while */
 };
+
+enum { JOURNAL_HOW_MAX = 80 }; /* octets, with NUL */
 
 struct journal_entry {
 	int64_t id; /* never used twice, in whichever file */
 	uint32_t uidvalidity;
 	enum journal_task task;
 	int64_t begun;		      /* seconds since the epoch */
+	char how[JOURNAL_HOW_MAX];    /* what is done to the messages, see removal.h */
 	struct uidset ours;	      /* messages that the QUIT was to remove */
 	struct uidset flagged_before; /* of these, those that others had flagged \Deleted before */
 	struct uidset lifted; /* messages of others whose \Deleted was taken off: to be put back */

@@ -35,14 +35,16 @@ enum statement { INSERT, UPDATE, DELETE, SELECT, STATEMENTS };
 /* An entry's number is at least the microsecond in which it was made: a new file must not give a
  * number again that somebody still holds who wants to end an entry of the old one. */
 static const char *const statement_texts[STATEMENTS] = {
-	[INSERT] = ("INSERT INTO entry (id, upstream, user, mailbox, uidvalidity, task, begun, "
-		    "ours, flagged_before, lifted) "
-		    "VALUES (max(?1, (SELECT coalesce(max(id), 0) + 1 FROM entry)), "
-		    "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
+	[INSERT] =
+	    ("INSERT INTO entry (id, upstream, user, mailbox, uidvalidity, task, begun, how, "
+	     "ours, flagged_before, lifted) "
+	     "VALUES (max(?1, (SELECT coalesce(max(id), 0) + 1 FROM entry)), "
+	     "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"),
 	[UPDATE] = "UPDATE entry SET task = ?2, lifted = ?3 WHERE id = ?1",
 	[DELETE] = "DELETE FROM entry WHERE id = ?1",
-	[SELECT] = ("SELECT id, uidvalidity, task, begun, ours, flagged_before, lifted FROM entry "
-		    "WHERE upstream = ?1 AND user = ?2 AND mailbox = ?3 ORDER BY id LIMIT ?4"),
+	[SELECT] =
+	    ("SELECT id, uidvalidity, task, begun, how, ours, flagged_before, lifted FROM entry "
+	     "WHERE upstream = ?1 AND user = ?2 AND mailbox = ?3 ORDER BY id LIMIT ?4"),
 };
 
 /* In this order: auto_vacuum only takes in a file that is still empty. */
@@ -52,7 +54,8 @@ static const char *const schema[] = {
 	"BEGIN IMMEDIATE",
 	("CREATE TABLE entry (id INTEGER PRIMARY KEY, upstream TEXT NOT NULL, user TEXT NOT NULL, "
 	 "mailbox TEXT NOT NULL, uidvalidity INTEGER NOT NULL, task INTEGER NOT NULL, "
-	 "begun INTEGER NOT NULL, ours TEXT NOT NULL, flagged_before TEXT NOT NULL, "
+	 "begun INTEGER NOT NULL, how TEXT NOT NULL, ours TEXT NOT NULL, flagged_before TEXT NOT "
+	 "NULL, "
 	 "lifted TEXT NOT NULL) STRICT"),
 	"CREATE INDEX entry_maildrop ON entry (upstream, user, mailbox)",
 	"PRAGMA application_id = 1349480551",
@@ -398,8 +401,9 @@ insert_row(struct journal_file *file, const struct journal_key *key,
 	sqlite3_bind_int64(statement, 5, entry->uidvalidity);
 	sqlite3_bind_int64(statement, 6, entry->task);
 	sqlite3_bind_int64(statement, 7, entry->begun);
+	bind_text(statement, 8, entry->how);
 	for (int i = 0; i < 3; i++)
-		bind_text(statement, 8 + i, sets[i]);
+		bind_text(statement, 9 + i, sets[i]);
 	rc = change(file, INSERT, e);
 	rest(file, INSERT);
 	return rc;
@@ -499,9 +503,9 @@ read_row(sqlite3_stmt *statement, struct journal_entry *out, struct error *e)
 	if (!column_number(statement, 0, &row.id) ||
 	    !column_number(statement, 1, &row.uidvalidity) ||
 	    !column_number(statement, 2, &row.task) || !column_number(statement, 3, &row.begun) ||
-	    !column_text(statement, 4, &row.ours) ||
-	    !column_text(statement, 5, &row.flagged_before) ||
-	    !column_text(statement, 6, &row.lifted))
+	    !column_text(statement, 4, &row.how) || !column_text(statement, 5, &row.ours) ||
+	    !column_text(statement, 6, &row.flagged_before) ||
+	    !column_text(statement, 7, &row.lifted))
 		return error_set(e, ERR_INVALID, "a column has the wrong type");
 	return journal_row_decode(&row, out, e);
 }

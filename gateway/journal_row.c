@@ -2,6 +2,7 @@
 #include "gateway/journal_row.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/uidset_text.h"
 
@@ -21,7 +22,7 @@ decode_numbers(const struct journal_row *row, struct journal_entry *out, struct 
 		return error_set(e, ERR_INVALID, "its number is not positive");
 	if (row->uidvalidity < 1 || row->uidvalidity > UINT32_MAX)
 		return error_set(e, ERR_INVALID, "its UIDVALIDITY is none");
-	if (row->task != JOURNAL_REMOVE && row->task != JOURNAL_UNDO)
+	if (row->task != JOURNAL_REMOVE && row->task != JOURNAL_UNDO && row->task != JOURNAL_LATE)
 		return error_set(e, ERR_INVALID, "its task is unknown");
 	if (row->begun < 0)
 		return error_set(e, ERR_INVALID, "its time is negative");
@@ -29,6 +30,19 @@ decode_numbers(const struct journal_row *row, struct journal_entry *out, struct 
 	out->uidvalidity = (uint32_t) row->uidvalidity;
 	out->task = (enum journal_task) row->task;
 	out->begun = row->begun;
+	return 0;
+}
+
+static int
+decode_how(const struct journal_row *row, struct journal_entry *out, struct error *e)
+{
+	const struct journal_text *how = &row->how;
+
+	if (how->len == 0 || how->len >= sizeof(out->how) ||
+	    memchr(how->text, '\0', how->len) != NULL)
+		return error_set(e, ERR_INVALID, "how its messages go is unknown");
+	memcpy(out->how, how->text, how->len);
+	out->how[how->len] = '\0';
 	return 0;
 }
 
@@ -66,7 +80,8 @@ journal_row_decode(const struct journal_row *row, struct journal_entry *out, str
 {
 	int rc;
 
-	if ((rc = decode_numbers(row, out, e)) != 0 || (rc = decode_sets(row, out, e)) != 0)
+	if ((rc = decode_numbers(row, out, e)) != 0 || (rc = decode_how(row, out, e)) != 0 ||
+	    (rc = decode_sets(row, out, e)) != 0)
 		journal_entry_clear(out);
 	return rc;
 }

@@ -18,6 +18,7 @@ struct journal_row {
 	int64_t uidvalidity;
 	int64_t task;
 	int64_t begun;
+	struct journal_text how;
 	struct journal_text ours; /* these three as in base/uidset_text.h */
 	struct journal_text flagged_before;
 	struct journal_text lifted;

@@ -10,8 +10,6 @@ keep_credentials(struct mailbox_link *link, const struct credentials *c, struct 
 {
 	int rc;
 
-	if (!link->upstream->reconnect)
-		return 0;
 	rc = credentials_set_user(&link->credentials, c->user, strlen(c->user));
 	if (rc == 0)
 		rc = credentials_set_password(&link->credentials, c->password, c->password_len);
@@ -62,29 +60,44 @@ mailbox_link_is_lost(const struct mailbox_link *link)
 	return link->imap == NULL || imap_is_dead(link->imap);
 }
 
+/* Selects again; what is there is believed only when it is the same mailbox still (RFC 3501 section
+ * 2.3.1.1). */
+static int
+select_again(struct mailbox_link *link, struct error *e)
+{
+	struct imap_mailbox mailbox = { 0 };
+	int rc;
+
+	if ((rc = imap_select(link->imap, link->upstream->mailbox, &mailbox, e)) != 0)
+		return error_prefix(e, "mailbox \"%s\"", link->upstream->mailbox);
+	if (mailbox.uidvalidity != link->mailbox.uidvalidity) {
+		link->hopeless = "UIDVALIDITY has changed";
+		return error_set(e, ERR_CLOSED, "UIDVALIDITY has changed from %u to %u",
+		    (unsigned) link->mailbox.uidvalidity, (unsigned) mailbox.uidvalidity);
+	}
+	link->mailbox = mailbox;
+	return FAILPOINT_ERROR("reconnect.after_select", e);
+}
+
 /* A new connection with the same mailbox behind it. */
 static int
 connect_again(struct mailbox_link *link, struct error *e)
 {
-	uint32_t uidvalidity = link->mailbox.uidvalidity;
 	int rc;
 
-	if (link->is_another)
-		return error_set(e, ERR_CLOSED, "UIDVALIDITY has changed");
+	if (link->hopeless != NULL)
+		return error_set(e, ERR_CLOSED, "%s", link->hopeless);
 	if (link->credentials.password == NULL)
 		return error_set(e, ERR_CLOSED, "the connection is lost, and reconnect = no");
-	if ((rc = FAILPOINT_ERROR("reconnect.before", e)) != 0 ||
-	    (rc = connect_and_login(link, &link->credentials, e)) != 0 ||
-	    (rc = FAILPOINT_ERROR("reconnect.after_login", e)) != 0 ||
-	    (rc = mailbox_link_select(link, e)) != 0 ||
-	    (rc = FAILPOINT_ERROR("reconnect.after_select", e)) != 0)
+	if ((rc = FAILPOINT_ERROR("reconnect.before", e)) != 0)
 		return rc;
-	if (link->mailbox.uidvalidity == uidvalidity)
-		return 0;
-	/* No later attempt may take the new mailbox for the old one. */
-	link->is_another = true;
-	return error_set(e, ERR_CLOSED, "UIDVALIDITY has changed from %u to %u",
-	    (unsigned) uidvalidity, (unsigned) link->mailbox.uidvalidity);
+	rc = connect_and_login(link, &link->credentials, e);
+	/* Each further try would count against the user at servers that lock accounts. */
+	if (rc == ERR_AUTH || rc == ERR_AUTH_DENIED || rc == ERR_AUTH_EXPIRED)
+		link->hopeless = "the server rejects the credentials by now";
+	if (rc != 0 || (rc = FAILPOINT_ERROR("reconnect.after_login", e)) != 0)
+		return rc;
+	return select_again(link, e);
 }
 
 int
@@ -109,6 +122,13 @@ mailbox_link_restore(struct mailbox_link *link, struct error *e)
 		rc = ERR_CLOSED;
 	e->code = rc;
 	return rc;
+}
+
+void
+mailbox_link_opened(struct mailbox_link *link)
+{
+	if (!link->upstream->reconnect)
+		credentials_forget_password(&link->credentials);
 }
 
 void

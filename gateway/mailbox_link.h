@@ -15,14 +15,14 @@ struct mailbox_link {
 	const struct upstream *upstream;
 	struct log *log; /* NULL: nothing is logged */
 	const char *session_id;
-	struct imap *imap;		/* NULL: lost */
-	struct imap_mailbox mailbox;	/* as the last SELECT told */
-	bool is_another;		/* UIDVALIDITY has changed: UIDs mean nothing any more */
+	struct imap *imap;	     /* NULL: lost */
+	struct imap_mailbox mailbox; /* as the last SELECT told */
+	const char *hopeless;	     /* why no new connection is worth trying; NULL: one may be */
 	struct credentials credentials; /* our own copy, where the upstream wants reconnects */
 };
 
 /* Connects, introduces ourselves where that is wanted, logs in. LINK is zeroed but for upstream,
- * log and session_id, which must outlive it. C is copied where it will be needed again. Suspends.
+ * log and session_id, which must outlive it. C is copied. Suspends.
  * Errors as imap_open and imap_login; the link is to be closed all the same. */
 int mailbox_link_open(struct mailbox_link *link, const struct credentials *c, struct error *e);
 
@@ -36,6 +36,10 @@ bool mailbox_link_is_lost(const struct mailbox_link *link);
  * 0: the mailbox is selected, and UIDs mean what they meant. ERR_CLOSED: it cannot be had again, or
  * UIDVALIDITY has changed; ERR_CANCELLED; ERR_NO_MEMORY. Suspends. E must not be NULL. */
 int mailbox_link_restore(struct mailbox_link *link, struct error *e);
+
+/* The maildrop is open: forgets the password where the upstream does not want reconnects. Until
+ * then a lost connection is made anew in any case. */
+void mailbox_link_opened(struct mailbox_link *link);
 
 /* Logs out where that is possible, closes, cleanses the password. Suspends for a moment. */
 void mailbox_link_close(struct mailbox_link *link);

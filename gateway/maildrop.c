@@ -18,7 +18,9 @@ struct maildrop {
 	struct mailbox_link link;
 	struct snapshot *snapshot;
 	struct uidset
-	    flagged_before;   /* messages shown although somebody had flagged them \Deleted */
+	    flagged_before; /* messages shown although somebody had flagged them \Deleted */
+	uint32_t *flagged;  /* the same while listing, in the order of the server */
+	size_t flagged_count, flagged_room;
 	struct uidset hidden; /* bear the keyword of delete = mark; only while listing */
 	char name[];	      /* of the user, as logged in */
 };
@@ -30,6 +32,7 @@ maildrop_free(struct maildrop *m)
 	snapshot_free(m->snapshot);
 	uidset_clear(&m->flagged_before);
 	uidset_clear(&m->hidden);
+	free(m->flagged);
 	maildrop_lock_release(m->lock);
 	if (m->user != NULL)
 		census_leave_user(m->context->census, m->context->upstream->name, m->user);
@@ -77,6 +80,47 @@ enter_census(struct maildrop *m, const char *user, struct error *e)
 	return error_set(e, ERR_NO_MEMORY, "out of memory");
 }
 
+/* A server may list in any order, and a set is built quickly only in one. */
+static int
+note_flagged(struct maildrop *m, uint32_t uid)
+{
+	if (m->flagged_count == m->flagged_room) {
+		size_t room = m->flagged_room == 0 ? 64 : 2 * m->flagged_room;
+		uint32_t *more = realloc(m->flagged, room * sizeof(*more));
+
+		if (more == NULL)
+			return ERR_NO_MEMORY;
+		m->flagged = more;
+		m->flagged_room = room;
+	}
+	m->flagged[m->flagged_count++] = uid;
+	return 0;
+}
+
+static int
+compare_uids(const void *a, const void *b)
+{
+	uint32_t left = *(const uint32_t *) a, right = *(const uint32_t *) b;
+
+	return (left > right) - (left < right);
+}
+
+/* The listing is complete. */
+static int
+collect_flagged(struct maildrop *m)
+{
+	int rc = 0;
+
+	if (m->flagged_count > 0)
+		qsort(m->flagged, m->flagged_count, sizeof(*m->flagged), compare_uids);
+	for (size_t i = 0; i < m->flagged_count && rc == 0; i++)
+		rc = uidset_add(&m->flagged_before, m->flagged[i]);
+	free(m->flagged);
+	m->flagged = NULL;
+	m->flagged_count = m->flagged_room = 0;
+	return rc;
+}
+
 static int
 add_listed(void *ctx, uint32_t uid, uint64_t size, bool deleted)
 {
@@ -86,7 +130,7 @@ add_listed(void *ctx, uint32_t uid, uint64_t size, bool deleted)
 
 	if ((deleted && upstream->deleted == DELETED_HIDE) || uidset_contains(&m->hidden, uid))
 		return 0;
-	if (deleted && (rc = uidset_add(&m->flagged_before, uid)) != 0)
+	if (deleted && (rc = note_flagged(m, uid)) != 0)
 		return rc;
 	return snapshot_add(m->snapshot, uid, size, (size_t) upstream->max_messages);
 }
@@ -113,6 +157,9 @@ list(struct maildrop *m, struct error *e)
 	if ((rc = imap_list(m->link.imap, add_listed, m, e)) != 0)
 		return error_prefix(e, "listing of \"%s\"", upstream->mailbox);
 	uidset_clear(&m->hidden);
+	if (collect_flagged(m) != 0)
+		return error_set(
+		    e, ERR_NO_MEMORY, "no memory for the messages that others flagged");
 	if ((rc = snapshot_seal(m->snapshot)) != 0)
 		return error_set(e, ERR_PROTOCOL, "the server gave the same UID to two messages");
 	return 0;
@@ -182,6 +229,7 @@ maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 	    (rc = enter_census(m, c->user, e)) != 0 || (rc = take_lock(m, e)) != 0 ||
 	    (rc = select_and_list(m, e)) != 0)
 		goto fail;
+	mailbox_link_opened(&m->link);
 	out->handle = m;
 	out->snapshot = m->snapshot;
 	out->may_delete = removal_possible(upstream, &m->link.mailbox);
@@ -304,9 +352,11 @@ maildrop_keepalive(void *handle, struct error *e)
 	if (mailbox_link_is_lost(&m->link))
 		return 0;
 	rc = imap_noop(m->link.imap, e);
-	if (rc == 0 || rc == ERR_CANCELLED || !mailbox_link_is_lost(&m->link) ||
-	    !m->context->upstream->reconnect)
+	if (rc == ERR_CANCELLED ||
+	    (mailbox_link_is_lost(&m->link) && !m->context->upstream->reconnect))
 		return rc;
+	if (!mailbox_link_is_lost(&m->link))
+		return 0; /* it may say NO as long as it is there */
 	log_error(m->context->log, LOG_LEVEL_INFO, m->context->session_id,
 	    "the connection to the mail server is lost", e, NULL);
 	return 0;

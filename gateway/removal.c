@@ -1,21 +1,33 @@
 /* removal.c - see removal.h. */
 #include "gateway/removal.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/failpoint.h"
 
 /* One command over a part of a set: a flag change, an expunge, a move, a search. */
 typedef int batch_fn(struct removal *r, const struct uidset *batch, void *arg, struct error *e);
+
+/* What the name of the trash mailbox may take in a command, encoded and quoted. */
+static size_t
+name_octets(const struct removal *r)
+{
+	size_t octets = 4 * strlen(r->link->upstream->trash_mailbox);
+
+	return octets > DELETION_SET_OCTETS / 2 ? DELETION_SET_OCTETS / 2 : octets;
+}
 
 /* Calls STEP for SET in pieces that keep a command line short; ends at the first failure. */
 static int
 for_each_batch(
     struct removal *r, const struct uidset *set, batch_fn *step, void *arg, struct error *e)
 {
-	size_t at = 0;
+	size_t room = DELETION_SET_OCTETS - name_octets(r), at = 0;
 	int rc;
 
 	while (at < set->count) {
-		size_t count = uidset_batch(set, at, DELETION_SET_OCTETS);
+		size_t count = uidset_batch(set, at, room);
 		const struct uidset batch = { set->ranges + at, count, count };
 
 		if ((rc = step(r, &batch, arg, e)) != 0)
@@ -35,23 +47,14 @@ add_all(struct uidset *to, const struct uidset *from, struct error *e)
 
 /* ---- flags ---- */
 
-/* The keyword that delete = mark sets; NULL: \Deleted. */
-static const char *
-keyword(const struct removal *r)
-{
-	const struct upstream *u = r->link->upstream;
-
-	return u->delete == DELETION_MARK && u->mark_keyword[0] != '\0' ? u->mark_keyword : NULL;
-}
-
 static int
 mark_batch(struct removal *r, const struct uidset *batch, void *change, struct error *e)
 {
 	const enum imap_flag_change *to = change;
 
-	if (keyword(r) != NULL)
+	if (r->keyword != NULL)
 		return imap_store_keyword(
-		    r->link->imap, batch->ranges, batch->count, *to, keyword(r), e);
+		    r->link->imap, batch->ranges, batch->count, *to, r->keyword, e);
 	return imap_store(r->link->imap, batch->ranges, batch->count, *to, IMAP_FLAG_DELETED, e);
 }
 
@@ -92,27 +95,33 @@ removal_restore_lifted(struct removal *r, struct error *e)
 	uidset_clear(&r->lifted);
 	if ((rc = FAILPOINT_ERROR("lift.restored", e)) != 0)
 		return rc;
-	/* Should this fail, the flags may be put back once more after a crash. */
-	if (r->journal != NULL)
-		(void) journal_change(r->journal, r->entry, r->task, &r->lifted, &unwritten);
+	/* Else the flags may be put back once more, whatever their owner has done by then. */
+	if (r->journal != NULL &&
+	    journal_change(r->journal, r->entry, r->task, &r->lifted, &unwritten) != 0)
+		log_error(r->link->log, LOG_LEVEL_WARNING, r->link->session_id,
+		    "the journal does not know yet that flags of others were put back", &unwritten,
+		    NULL);
 	return 0;
 }
 
+/* The flags of others first: they are none of our business, and must not wait for ours. */
 int
 removal_undo(struct removal *r, const struct uidset *set, struct error *e)
 {
+	static const struct uidset none = { 0 };
 	enum imap_flag_change change = IMAP_FLAGS_REMOVE;
 	struct uidset ours = { 0 };
 	int rc;
 
-	if ((rc = FAILPOINT_ERROR("unflag.before", e)) != 0)
+	if ((rc = removal_restore_lifted(r, e)) != 0 ||
+	    (rc = FAILPOINT_ERROR("unflag.before", e)) != 0)
 		return rc;
-	if (uidset_subtract(set, r->flagged_before, &ours) != 0)
+	if (uidset_subtract(set, r->keyword == NULL ? r->flagged_before : &none, &ours) != 0)
 		rc = error_set(e, ERR_NO_MEMORY, "no memory for a set of messages");
 	else
 		rc = for_each_batch(r, &ours, mark_batch, &change, e);
 	uidset_clear(&ours);
-	return rc == 0 ? removal_restore_lifted(r, e) : rc;
+	return rc;
 }
 
 /* ---- searches ---- */
@@ -131,7 +140,7 @@ look_batch(struct removal *r, const struct uidset *batch, void *arg, struct erro
 	if (look->any)
 		return imap_search_uids(r->link->imap, batch->ranges, batch->count, look->found, e);
 	return imap_search_marked(
-	    r->link->imap, batch->ranges, batch->count, keyword(r), look->with, look->found, e);
+	    r->link->imap, batch->ranges, batch->count, r->keyword, look->with, look->found, e);
 }
 
 /* The members of SET that LOOK finds, added to FOUND. A server may name others, which are none of
@@ -266,8 +275,8 @@ expunge_lifting(
 	rc = lift(r, foreign, e);
 	if (rc == 0)
 		rc = imap_search_deleted(r->link->imap, &flagged, e);
-	if (rc == 0)
-		rc = deletion_expunge_step(ours, &flagged, DELETION_LEAVE, &step, &others);
+	if (rc == 0 && deletion_expunge_step(ours, &flagged, DELETION_LEAVE, &step, &others) != 0)
+		rc = error_set(e, ERR_NO_MEMORY, "no memory for a set of messages");
 	if (rc == 0 && step == DELETION_STEP_EXPUNGE)
 		rc = expunge(r, e);
 	if (!mailbox_link_is_lost(r->link) && removal_restore_lifted(r, &back) != 0) {
@@ -292,9 +301,12 @@ expunge_flagged(struct removal *r, const struct uidset *ours, struct error *e)
 	int rc;
 
 	if ((rc = FAILPOINT_ERROR("search.before", e)) != 0 ||
-	    (rc = imap_search_deleted(r->link->imap, &flagged, e)) != 0 ||
-	    (rc = deletion_expunge_step(ours, &flagged, policy, &step, &foreign)) != 0)
+	    (rc = imap_search_deleted(r->link->imap, &flagged, e)) != 0)
 		goto out;
+	if (deletion_expunge_step(ours, &flagged, policy, &step, &foreign) != 0) {
+		rc = error_set(e, ERR_NO_MEMORY, "no memory for a set of messages");
+		goto out;
+	}
 	if (step == DELETION_STEP_EXPUNGE)
 		rc = expunge(r, e);
 	else if (step == DELETION_STEP_LIFT)
@@ -411,6 +423,32 @@ removal_terms(const struct upstream *upstream, unsigned capabilities)
 	};
 }
 
+void
+removal_describe(const struct upstream *upstream, unsigned capabilities, char *how)
+{
+	const struct deletion_terms terms = removal_terms(upstream, capabilities);
+
+	switch (deletion_choose(&terms)) {
+	case DELETION_SET_MARK:
+		snprintf(how, JOURNAL_HOW_MAX, "mark%s%s",
+		    upstream->mark_keyword[0] != '\0' ? " " : "", upstream->mark_keyword);
+		break;
+	case DELETION_MOVE:
+		snprintf(how, JOURNAL_HOW_MAX, "move");
+		break;
+	default:
+		snprintf(how, JOURNAL_HOW_MAX, "expunge");
+	}
+}
+
+const char *
+removal_keyword(const char *how)
+{
+	const char *blank = strchr(how, ' ');
+
+	return blank == NULL ? NULL : blank + 1;
+}
+
 bool
 removal_possible(const struct upstream *upstream, const struct imap_mailbox *mailbox)
 {
@@ -419,7 +457,7 @@ removal_possible(const struct upstream *upstream, const struct imap_mailbox *mai
 		return true;
 	case DELETION_MARK:
 		if (upstream->mark_keyword[0] != '\0')
-			return !mailbox->read_only;
+			return mailbox->keywords_permanent;
 		break;
 	case DELETION_REMOVE:
 	case DELETION_TRASH:

@@ -10,8 +10,17 @@
 #include "gateway/mailbox_link.h"
 #include "mapping/deletion.h"
 
+/* What is done to messages that a client deleted, in words that the journal keeps: "expunge"
+ * (flagged \Deleted and removed), "move" (nothing is flagged), "mark" (flagged \Deleted) or "mark
+ * KEYWORD". Writes at most JOURNAL_HOW_MAX octets. */
+void removal_describe(const struct upstream *upstream, unsigned capabilities, char *how);
+
+/* The keyword that a description names; NULL: \Deleted. */
+const char *removal_keyword(const char *how);
+
 struct removal {
 	struct mailbox_link *link;
+	const char *keyword;		     /* our mark; NULL: \Deleted */
 	const struct uidset *flagged_before; /* flagged by others before the session, and shown */
 	struct journal *journal;	     /* NULL: none is kept */
 	int64_t entry;			     /* of the journal */

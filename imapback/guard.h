@@ -29,6 +29,7 @@ enum guard_expectation {
 	GUARD_EXPECT_RESPONSE, /* CAPABILITY, EXISTS and response codes; all else is swallowed */
 	GUARD_EXPECT_ID,       /* and ID */
 	GUARD_EXPECT_LIST,     /* and FETCH responses, told as GUARD_LISTED */
+	GUARD_EXPECT_UIDS,     /* the same, where the size does not matter */
 	GUARD_EXPECT_BODY,     /* and one BODY[] in a FETCH response, diverted */
 	GUARD_EXPECT_PART,     /* the same for BODY[]<origin> */
 	GUARD_EXPECT_SEARCH,   /* and SEARCH responses, diverted */

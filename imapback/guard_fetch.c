@@ -72,7 +72,8 @@ end_of_item(struct guard *g)
 		return go(g, FETCH_FLAGS_OPEN, DROP);
 	if (g->word_len < 5 || !text_is_word(g->word, 5, "BODY["))
 		return skip_value(g);
-	if (g->expectation == GUARD_EXPECT_LIST || g->diverted)
+	if (g->expectation == GUARD_EXPECT_LIST || g->expectation == GUARD_EXPECT_UIDS ||
+	    g->diverted)
 		return refuse(g, "body that nobody asked for");
 	if (!is_body_name(g, &part) || (part && g->expectation != GUARD_EXPECT_PART))
 		return refuse(g, "another part of the message than was asked for");
@@ -98,7 +99,8 @@ static enum guard_action
 end_of_response(struct guard *g, struct guard_event *event)
 {
 	g->state = LINE_END;
-	if (g->expectation != GUARD_EXPECT_LIST || g->uid == 0 || !g->has_size)
+	if (g->uid == 0 || !(g->expectation == GUARD_EXPECT_UIDS ||
+			       (g->expectation == GUARD_EXPECT_LIST && g->has_size)))
 		return PASS;
 	event->kind = GUARD_LISTED;
 	event->uid = g->uid;
@@ -225,8 +227,8 @@ guard_in_fetch(struct guard *g, char c, struct guard_event *event)
 
 /* ---- lists of flags ---- */
 
-/* In PERMANENTFLAGS the parser gets the two that we store. Keywords may be anything, and some
- * servers send what no grammar allows. */
+/* In PERMANENTFLAGS the parser gets the two that we store, and \* for keywords. Those may be
+ * anything, and some servers send what no grammar allows. */
 static void
 end_of_flag(struct guard *g)
 {
@@ -236,7 +238,7 @@ end_of_flag(struct guard *g)
 		g->deleted = g->deleted || deleted;
 		return;
 	}
-	if (!deleted && !is_word(g, "\\Seen"))
+	if (!deleted && !is_word(g, "\\Seen") && !is_word(g, "\\*"))
 		return;
 	if (g->blank)
 		emit(g, " ", 1);

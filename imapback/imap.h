@@ -79,10 +79,11 @@ int imap_id(struct imap *imap, const char *name, const char *version, char *serv
 struct imap_mailbox {
 	uint32_t exists;
 	uint32_t uidvalidity;
-	uint32_t uidnext;	/* 0: not told */
-	bool read_only;		/* [READ-ONLY] */
-	bool deleted_permanent; /* \Deleted can be stored */
-	bool seen_permanent;	/* \Seen can be stored */
+	uint32_t uidnext;	 /* 0: not told */
+	bool read_only;		 /* [READ-ONLY] */
+	bool deleted_permanent;	 /* \Deleted can be stored */
+	bool seen_permanent;	 /* \Seen can be stored */
+	bool keywords_permanent; /* so can any keyword: \\* in PERMANENTFLAGS, or none told */
 };
 
 /* SELECT. NAME is UTF-8 (encoded as modified UTF-7 here), without CR, LF and NUL. ERR_PERMANENT: no

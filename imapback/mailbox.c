@@ -33,8 +33,8 @@ quoted_name(const char *name, char buf[2 * NAME_MAX_OCTETS + 3], struct error *e
 	return 0;
 }
 
-/* Whether the flag TYPE can be stored for good. A server that says nothing lets all flags be stored
- * (RFC 3501 section 7.1, PERMANENTFLAGS). */
+/* Whether the flag TYPE (0: any keyword) can be stored for good. A server that says nothing lets
+ * all flags be stored (RFC 3501 section 7.1, PERMANENTFLAGS). */
 static bool
 is_permanent(const struct mailimap_selection_info *info, int type)
 {
@@ -43,7 +43,10 @@ is_permanent(const struct mailimap_selection_info *info, int type)
 	for (clistiter *i = clist_begin(info->sel_perm_flags); i != NULL; i = clist_next(i)) {
 		const struct mailimap_flag_perm *flag = clist_content(i);
 
-		if (flag->fl_type == MAILIMAP_FLAG_PERM_FLAG && flag->fl_flag->fl_type == type)
+		if (type == 0 && flag->fl_type == MAILIMAP_FLAG_PERM_ALL)
+			return true;
+		if (type != 0 && flag->fl_type == MAILIMAP_FLAG_PERM_FLAG &&
+		    flag->fl_flag->fl_type == type)
 			return true;
 	}
 	return false;
@@ -93,6 +96,7 @@ imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, struc
 	out->read_only = info->sel_perm == MAILIMAP_MAILBOX_READONLY;
 	out->deleted_permanent = !out->read_only && is_permanent(info, MAILIMAP_FLAG_DELETED);
 	out->seen_permanent = !out->read_only && is_permanent(info, MAILIMAP_FLAG_SEEN);
+	out->keywords_permanent = !out->read_only && is_permanent(info, 0);
 	return 0;
 }
 
@@ -293,7 +297,7 @@ fetch_uids(struct imap *imap, const struct uid_range *ranges, size_t count, stru
 	if (text == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	*op = (struct imap_operation){ .each = keep_listed, .each_ctx = imap };
-	if (imap_command(imap, text, GUARD_EXPECT_LIST, &outcome) != 0)
+	if (imap_command(imap, text, GUARD_EXPECT_UIDS, &outcome) != 0)
 		rc = imap_dead_error(imap, e);
 	else if (!outcome.ok)
 		rc = imap_refused(imap, &outcome, "FETCH", RESPONSE_TO_OTHER, e);

@@ -38,8 +38,10 @@ deletion_expunge_step(const struct uidset *ours, const struct uidset *flagged,
 
 	if ((rc = uidset_subtract(flagged, ours, foreign)) != 0)
 		return rc;
-	if ((rc = uidset_intersect(flagged, ours, &mine)) != 0)
+	if ((rc = uidset_intersect(flagged, ours, &mine)) != 0) {
+		uidset_clear(&mine);
 		return rc;
+	}
 	if (mine.count == 0)
 		*step = DELETION_STEP_DONE;
 	else if (foreign->count == 0)

@@ -72,7 +72,10 @@ check_entry(const struct journal_entry *entry, int rc, const struct error *e)
 
 	if (rc == 0) {
 		check(entry->id > 0 && entry->uidvalidity > 0 && entry->begun >= 0);
-		check(entry->task == JOURNAL_REMOVE || entry->task == JOURNAL_UNDO);
+		check(entry->task == JOURNAL_REMOVE || entry->task == JOURNAL_UNDO ||
+		      entry->task == JOURNAL_LATE);
+		check(
+		    entry->how[0] != '\0' && memchr(entry->how, '\0', sizeof(entry->how)) != NULL);
 		check(uidset_subtract(&entry->flagged_before, &entry->ours, &alien) == 0);
 		check(alien.count == 0);
 		uidset_clear(&alien);
@@ -95,6 +98,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	row.uidvalidity = next_number(&at, end);
 	row.task = next_number(&at, end);
 	row.begun = next_number(&at, end);
+	row.how = next_line(&at, end);
 	row.ours = next_line(&at, end);
 	row.flagged_before = next_line(&at, end);
 	row.lifted = next_line(&at, end);

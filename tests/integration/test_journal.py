@@ -76,27 +76,37 @@ class Journal(Case):
         self.assertEqual((self.server.uids(), self.deleted()), (UIDS, set()))
         self.assertEqual(self.entries(gate), 0)
 
-    def test_flags_that_come_late_are_finished_all_the_same(self):
+    def test_flags_that_come_late_are_taken_back(self):
         gate = self.crash("quit.after_intent=kill")
         gate.login("someone").quit()
         gate.wait_log("interrupted deletion was dropped for now")
         for uid in (1, 2):  # what the killed process had sent arrives
             self.server.message(uid).flags.add("\\Deleted")
+        session = gate.login_when_free("someone")
+        gate.wait_log("flags of a failed deletion were taken back")
+        self.assertEqual(session.stat()[0], 5)
+        session.quit()
+        self.assertEqual((self.server.uids(), self.deleted()), (UIDS, set()))
+        self.assertEqual(self.entries(gate), 1, "more may come")
+
+    def test_rule_18_flags_that_come_much_later_are_somebody_elses(self):
+        gate = self.crash("quit.after_intent=kill")
+        gate.login("someone").quit()
+        gate.wait_log("interrupted deletion was dropped for now")
+        self.make_old(gate)
+        self.server.message(1).flags.add("\\Deleted")
         gate.login_when_free("someone").quit()
-        gate.wait_log("interrupted deletion was finished")
-        self.assertEqual((self.server.uids(), self.deleted()), ([3, 4, 5], set()))
+        self.assertEqual((self.server.uids(), self.deleted()), (UIDS, {1}))
         self.assertEqual(self.entries(gate), 0)
 
-    def test_flags_that_come_in_two_parts_are_finished_in_two(self):
+    def test_flags_that_come_in_two_parts(self):
         gate = self.crash("store.after=kill")
         self.server.message(2).flags.clear()
         gate.login("someone").quit()
         self.assertEqual(self.server.uids(), [2, 3, 4, 5])
-        self.assertEqual(self.entries(gate), 1)
         self.server.message(2).flags.add("\\Deleted")
         gate.login_when_free("someone").quit()
-        self.assertEqual((self.server.uids(), self.deleted()), ([3, 4, 5], set()))
-        self.assertEqual(self.entries(gate), 0)
+        self.assertEqual((self.server.uids(), self.deleted()), ([2, 3, 4, 5], set()))
 
     def test_who_took_a_flag_off_meanwhile_keeps_the_message(self):
         gate = self.crash("store.after=kill")
@@ -153,17 +163,74 @@ class Journal(Case):
         self.assertEqual((self.server.uids(), self.deleted()), ([3, 4, 5], {4}))
         self.assertEqual(self.entries(gate), 0)
 
-    def test_connection_lost_while_finishing_leaves_it_to_the_next(self):
+    def test_a_server_that_breaks_over_it_locks_nobody_out(self):
+        for fault in (scripted_imap.close, b"{tag} BAD what?\r\n"):
+            with self.subTest(fault=fault):
+                with self.server.lock:
+                    self.server.messages = [scripted_imap.Message(uid, m) for uid, m in enumerate(MESSAGES, 1)]
+                gate = self.crash("store.after=kill")
+                self.server.on("UID EXPUNGE", fault)
+                session = gate.login("someone")
+                self.assertEqual(session.retr(1), MESSAGES[2], "1 and 2 are flagged still, and hidden")
+                session.quit()
+                self.server.usual("UID EXPUNGE")
+                session = gate.login_when_free("someone")
+                gate.wait_log("flags of a failed deletion were taken back")
+                self.assertEqual(session.stat()[0], 5)
+                session.quit()
+                self.assertEqual((self.server.uids(), self.deleted()), (UIDS, set()))
+                self.assertEqual(self.entries(gate), 0)
+
+    def test_rule_10_flags_are_not_taken_back_from_another_mailbox(self):
+        self.server.capability = ["IMAP4rev1", "AUTH=PLAIN", "SASL-IR"]
+        self.server.message(4).flags.add("\\Deleted")
+        gate = self.gateway({"port": self.server.port, "without_uidplus": "lift"})
+        session = gate.login("someone")
+        session.ok("DELE 1")
+
+        def recreate(connection, command):
+            with self.server.lock:
+                self.server.uidvalidity += 1
+                self.server.messages = [scripted_imap.Message(uid, m) for uid, m in enumerate(MESSAGES, 1)]
+                self.server.message(1).flags.add("\\Deleted")
+            return scripted_imap.close(connection, command)
+
+        self.server.on("EXPUNGE", recreate)
+        self.assertTrue(session.quit().startswith(b"-ERR [SYS/TEMP]"))
+        self.server.usual("EXPUNGE")
+        gate.login_when_free("someone").quit()
+        gate.wait_log("dropped: UIDVALIDITY has changed")
+        self.assertEqual((self.server.uids(), self.deleted()), (UIDS, {1}))
+
+    def test_read_only_for_a_while_forgets_nothing(self):
         gate = self.crash("store.after=kill")
-        self.server.on("UID EXPUNGE", scripted_imap.close)
-        session = gate.connect()
-        session.ok("USER someone")
-        self.assert_code(session.err("PASS secret"), "SYS/TEMP")
-        session.close()
+        self.server.read_only = True
+        gate.login("someone").quit()
+        gate.wait_log("an interrupted deletion waits: the mailbox is read-only")
         self.assertEqual(self.entries(gate), 1)
-        self.server.usual("UID EXPUNGE")
+        self.server.read_only = False
         gate.login_when_free("someone").quit()
         self.assertEqual((self.server.uids(), self.deleted()), ([3, 4, 5], set()))
+
+    def test_another_policy_by_now_takes_back_instead(self):
+        for settings in ({"delete": "keep"}, {"delete": "mark", "mark_keyword": "Gone"}):
+            with self.subTest(**settings):
+                with self.server.lock:
+                    self.server.messages = [scripted_imap.Message(uid, m) for uid, m in enumerate(MESSAGES, 1)]
+                gate = self.crash("store.after=kill")
+                gate.upstream.update(settings)
+                gate.reload()
+                session = gate.login("someone")
+                self.assertEqual(session.stat()[0], 5)
+                session.quit()
+                self.assertEqual((self.server.uids(), self.deleted()), (UIDS, set()))
+
+    def test_names_in_another_case_are_another_user(self):
+        gate = self.crash("store.after=kill")
+        gate.login("SOMEONE").quit()
+        self.assertEqual(self.server.uids(), UIDS)
+        gate.login("someone").quit()
+        self.assertEqual(self.server.uids(), [3, 4, 5])
 
     # a journal that cannot be used
 

@@ -105,6 +105,7 @@ set_of(struct uidset *set, const char *text)
 static inline void
 describe(char *out, size_t room, const struct journal_entry *entries, size_t count)
 {
+	static const char *const tasks[] = { "remove", "undo", "late" };
 	size_t used = 0;
 
 	out[0] = '\0';
@@ -116,8 +117,7 @@ describe(char *out, size_t room, const struct journal_entry *entries, size_t cou
 		CU_ASSERT_EQUAL_FATAL(uidset_format(&e->flagged_before, &flagged), 0);
 		CU_ASSERT_EQUAL_FATAL(uidset_format(&e->lifted, &lifted), 0);
 		used += (size_t) snprintf(out + used, room - used, "%s%s %" PRIu32 " %s/%s/%s",
-		    i > 0 ? " " : "", e->task == JOURNAL_REMOVE ? "remove" : "undo", e->uidvalidity,
-		    ours, flagged, lifted);
+		    i > 0 ? " " : "", tasks[e->task], e->uidvalidity, ours, flagged, lifted);
 		free(ours);
 		free(flagged);
 		free(lifted);
@@ -134,6 +134,7 @@ call_pending(struct call *c, struct journal *where, const struct journal_key *ke
 	if (c->count > 0) {
 		c->id = entries[0].id;
 		c->entry.begun = entries[0].begun;
+		memcpy(c->entry.how, entries[0].how, sizeof(c->entry.how));
 	}
 	journal_entries_free(entries, c->count);
 }
@@ -175,7 +176,13 @@ make_call(struct call *c)
 static inline struct call
 call_of(enum call_kind kind, const char *user)
 {
-	return (struct call){ .kind = kind, .upstream = "imap", .user = user, .mailbox = "INBOX" };
+	return (struct call){
+		.kind = kind,
+		.upstream = "imap",
+		.user = user,
+		.mailbox = "INBOX",
+		.entry = { .how = "expunge" },
+	};
 }
 
 /* Notes OURS as to be removed. *ID may be NULL. */
@@ -186,6 +193,7 @@ begin_entry(const char *user, const char *ours, int64_t *id)
 
 	c.entry.uidvalidity = 7;
 	c.entry.begun = 1000;
+	snprintf(c.entry.how, sizeof(c.entry.how), "expunge");
 	set_of(&c.entry.ours, ours);
 	make_call(&c);
 	uidset_clear(&c.entry.ours);

@@ -358,6 +358,7 @@ senseless_rows_are_passed_over(void)
 		"ours = x'31' || char(0) || '2'",
 		"flagged_before = '99'",
 		"lifted = '1:*'",
+		"how = ''",
 		"id = -1",
 	};
 
@@ -385,15 +386,15 @@ static void
 columns_of_other_types_are_passed_over(void)
 {
 	static const char *const values[] = {
-		"1, NULL, 0, 0, '1', '', ''",
-		"1, 'seven', 0, 0, '1', '', ''",
-		"1, 7, 0.5, 0, '1', '', ''",
-		"1, 7, 0, x'00', '1', '', ''",
-		"1, 7, 0, 0, NULL, '', ''",
-		"1, 7, 0, 0, 15, '', ''",
-		"1, 7, 0, 0, '1', x'31', ''",
-		"1, 7, 0, 0, '1', '', NULL",
-		"'one', 7, 0, 0, '1', '', ''",
+		"1, NULL, 0, 0, 'expunge', '1', '', ''",
+		"1, 'seven', 0, 0, 'expunge', '1', '', ''",
+		"1, 7, 0.5, 0, 'expunge', '1', '', ''",
+		"1, 7, 0, x'00', 'expunge', '1', '', ''",
+		"1, 7, 0, 0, 'expunge', NULL, '', ''",
+		"1, 7, 0, 0, 'expunge', 15, '', ''",
+		"1, 7, 0, 0, 'expunge', '1', x'31', ''",
+		"1, 7, 0, 0, 'expunge', '1', '', NULL",
+		"'one', 7, 0, 0, 'expunge', '1', '', ''",
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -403,7 +404,7 @@ columns_of_other_types_are_passed_over(void)
 		CU_ASSERT_EQUAL(journal_check(journal, &last), 0);
 		snprintf(sql, sizeof(sql),
 		    "DROP TABLE entry;"
-		    "CREATE TABLE entry (id, uidvalidity, task, begun, ours, flagged_before, "
+		    "CREATE TABLE entry (id, uidvalidity, task, begun, how, ours, flagged_before, "
 		    "lifted, upstream, user, mailbox);"
 		    "INSERT INTO entry VALUES (%s, 'imap', 'jane', 'INBOX')",
 		    values[i]);

@@ -9,6 +9,8 @@ struct row {
 	const char *ours, *flagged_before, *lifted;
 };
 
+static const char *how = "expunge";
+
 static int
 decode(const struct row *row, struct journal_entry *out, struct error *e)
 {
@@ -17,6 +19,7 @@ decode(const struct row *row, struct journal_entry *out, struct error *e)
 		.uidvalidity = row->uidvalidity,
 		.task = row->task,
 		.begun = row->begun,
+		.how = { how, strlen(how) },
 		.ours = { row->ours, strlen(row->ours) },
 		.flagged_before = { row->flagged_before, strlen(row->flagged_before) },
 		.lifted = { row->lifted, strlen(row->lifted) },
@@ -64,6 +67,26 @@ sets_go_where_they_belong(void)
 	CU_ASSERT_TRUE(entry.id == 0 && entry.ours.ranges == NULL && entry.lifted.ranges == NULL);
 }
 
+static void
+how_is_a_short_text(void)
+{
+	static const struct row row = { "", 1, 1, 0, 0, "1:5", "2:3", "7:10,12" };
+	struct journal_entry entry = { 0 };
+	char text[JOURNAL_HOW_MAX + 1];
+
+	memset(text, 'x', sizeof(text));
+	text[JOURNAL_HOW_MAX] = '\0';
+	how = text;
+	CU_ASSERT_EQUAL(decode(&row, &entry, NULL), ERR_INVALID);
+	text[JOURNAL_HOW_MAX - 1] = '\0';
+	CU_ASSERT_EQUAL(decode(&row, &entry, NULL), 0);
+	CU_ASSERT_STRING_EQUAL(entry.how, text);
+	journal_entry_clear(&entry);
+	how = "";
+	CU_ASSERT_EQUAL(decode(&row, &entry, NULL), ERR_INVALID);
+	how = "expunge";
+}
+
 /* Nothing of them is left in the entry. */
 static void
 rows_that_make_none(void)
@@ -74,7 +97,7 @@ rows_that_make_none(void)
 		{ "UIDVALIDITY 0", 1, 0, 0, 0, "1", "", "" },
 		{ "a negative UIDVALIDITY", 1, -1, 0, 0, "1", "", "" },
 		{ "UIDVALIDITY of 33 bits", 1, 4294967296, 0, 0, "1", "", "" },
-		{ "task 2", 1, 1, 2, 0, "1", "", "" },
+		{ "task 3", 1, 1, 3, 0, "1", "", "" },
 		{ "task -1", 1, 1, -1, 0, "1", "", "" },
 		{ "a task that is 0 in 32 bits", 1, 1, 4294967296, 0, "1", "", "" },
 		{ "a time before time", 1, 1, 0, -1, "1", "", "" },
@@ -105,6 +128,7 @@ main(void)
 	static const struct unit_test tests[] = {
 		{ "rows that make sense", rows_that_make_sense },
 		{ "sets go where they belong", sets_go_where_they_belong },
+		{ "how is a short text", how_is_a_short_text },
 		{ "rows that make none", rows_that_make_none },
 	};
 
