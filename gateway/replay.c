@@ -160,9 +160,12 @@ work_off(struct replay *p, struct error *e)
 	int rc;
 
 	p->removal.keyword = removal_keyword(entry->how);
-	if ((rc = restore_lifted(p, e)) != 0 || strcmp(entry->how, "move") == 0 ||
-	    is_marked_for_good(p))
+	if ((rc = restore_lifted(p, e)) != 0)
 		return rc;
+	if (strcmp(entry->how, "move") == 0 || is_marked_for_good(p)) {
+		log_replay(p, "an interrupted deletion was dropped: nothing is left to do", 0);
+		return 0;
+	}
 	if ((rc = removal_look(&p->removal, &entry->ours, true, &flagged, e)) == 0)
 		rc = may_finish(p) ? finish(p, &flagged, e) : take_back(p, &flagged, e);
 	uidset_clear(&flagged);

@@ -48,6 +48,7 @@ class Ledger:
         self.by_size = {}
         self.may_be_gone = set()  # marked in a session whose QUIT was sent; or removed by another client
         self.must_be_gone = set()
+        self.gone_since = {}      # number -> when that became certain: a listing may have been on its way
         self.uidls = {}           # number -> UIDL
         self.flags = {}           # number -> flags that another client has set
         self.flagging = set()     # numbers whose flags another client is setting
@@ -97,7 +98,8 @@ class Ledger:
                 self.complain("I5", f"message {number} was {self.uidls[number]}, now {uidls[place]}")
         seen = set(known.values())
         for number in seen & self.must_be_gone:
-            self.complain("I2", f"message {number} is back after +OK to QUIT")
+            if self.gone_since[number] < began:
+                self.complain("I2", f"message {number} is back after +OK to QUIT")
         hidden = {number for number, flags in self.flags.items() if "\\Deleted" in flags}
         for number in seen & hidden - self.flagging:
             if self.flags[number]["\\Deleted"] < began:
@@ -112,7 +114,11 @@ class Ledger:
         self.may_be_gone |= marked
 
     def quit_answered_ok(self, marked):
-        self.must_be_gone |= marked
+        self.are_gone(marked)
+
+    def are_gone(self, numbers):
+        self.must_be_gone |= numbers
+        self.gone_since.update(dict.fromkeys(numbers, time.monotonic()))
 
     # the direct look
 
