@@ -43,7 +43,7 @@ BUGS = [
         (FETCH, '"UID FETCH %" PRIu32 " (UID BODY.PEEK[])", uid', '"FETCH %" PRIu32 " (UID BODY.PEEK[])", uid'),),
         {"test_deletion": "LostUpstream.test_rule_34_retr_and_top"}),
     Bug("across-uidvalidity", "a new connection is used although UIDVALIDITY is another one", (
-        (LINK, "if (link->mailbox.uidvalidity == uidvalidity)", "if (uidvalidity != 0)"),),
+        (LINK, "if (mailbox.uidvalidity != link->mailbox.uidvalidity) {", "if (mailbox.uidvalidity == 0) {"),),
         {"test_deletion": "LostUpstream.test_rule_10"}),
     Bug("dot-after-a-cut", "a message that was cut ends with the final dot", (
         (RETRIEVE, "	if (t->started) {\n		snapshot_set_broken",
@@ -80,10 +80,11 @@ BUGS = [
         ("mapping/deletion.c", "	else if (foreign->count == 0)\n", "	else if (foreign->count == 0 || policy == DELETION_LEAVE)\n"),),
         {"test_deletion": "OthersFlags.test_(without_uidplus_leave|flag_that_comes)"}),
     Bug("others-flags-taken-back", "a failed deletion takes \\Deleted off what had it before", (
-        (REMOVAL, "uidset_subtract(set, r->flagged_before, &ours)", "uidset_add_set(&ours, set)"),),
+        (REMOVAL, "uidset_subtract(set, r->keyword == NULL ? r->flagged_before : &none, &ours)",
+         "uidset_add_set(&ours, none.count == 0 ? set : &none)"),),
         {"test_deletion": "test_refused_expunge_leaves_flags_of_others"}),
     Bug("flags-not-taken-back", "messages stay flagged after a failed expunge", (
-        (COMMIT, "		take_back(c, r, &begun);\n	else if", "		strike_out(c, r->entry);\n	else if"),),
+        (COMMIT, "		take_back(c, r, &begun, how);\n", "		leave_for_later(c, r, &begun, how), note_undo(c, r);\n"),),
         {"test_deletion": "Procedure.test_refused_expunge_takes_our_flags_back"}),
     Bug("lock-not-freed", "the maildrop's lock stays when its session has ended", (
         (LOCK, "	unlink(lock->path);\n	close(lock->file);\n	free(lock);\n", "	free(lock);\n"),),
@@ -106,10 +107,9 @@ BUGS = [
         ("fiberio/stream.c", "	stream_tls_end(s, false);\n", "	stream_tls_end(s, true);\n"),),
         {"test_deadlines": "test_rule_32_no_close_notify_behind_a_cut_message"}),
     Bug("intent-after-store", "the journal is written when the server has been told already", (
-        (COMMIT, "	if ((rc = prepare(c, e)) != 0 || (rc = write_intent(c, ours, &r.entry, e)) != 0)\n		return rc;\n"
+        (COMMIT, "	if ((rc = write_intent(c, ours, how, &r.entry, e)) != 0)\n		return rc;\n"
                  "	rc = removal_run(&r, ours, &remaining, e);\n",
-         "	if ((rc = prepare(c, e)) != 0)\n		return rc;\n"
-         "	rc = removal_run(&r, ours, &remaining, e);\n	(void) write_intent(c, ours, &r.entry, e);\n"),),
+         "	rc = removal_run(&r, ours, &remaining, e);\n	(void) write_intent(c, ours, how, &r.entry, e);\n"),),
         {"test_journal": "test_flagged_messages_of_an_unanswered_quit_go|test_journal_that_cannot_be_written"}),
     Bug("entry-not-ended", "a finished deletion stays in the journal", (
         (COMMIT, "		rc = journal_end(c->journal, id, &e);\n", "		rc = (int) (id - id);\n"),),
@@ -117,6 +117,17 @@ BUGS = [
     Bug("replay-across-uidvalidity", "the journal is worked off although UIDVALIDITY is another one", (
         (REPLAY, "	if (p->entry->uidvalidity != p->link->mailbox.uidvalidity) {\n", "	if (p->entry == NULL) {\n"),),
         {"test_journal": "test_rule_10_not_with_another_uidvalidity"}),
+    Bug("entry-of-another-mailbox", "what is to be taken back is noted under the UIDVALIDITY of a new mailbox", (
+        (LINK, "	if (mailbox.uidvalidity != link->mailbox.uidvalidity) {\n",
+         "	if (mailbox.uidvalidity != link->mailbox.uidvalidity) {\n		link->mailbox = mailbox;\n"),
+        (COMMIT, ".uidvalidity = snapshot_uidvalidity(c->snapshot),", ".uidvalidity = c->link->mailbox.uidvalidity,")),
+        {"test_journal": "test_rule_10_flags_are_not_taken_back_from_another_mailbox"}),
+    Bug("replay-for-ever", "what a server breaks over is tried again at every login", (
+        (REPLAY, "	if ((rc = change_task(p, JOURNAL_UNDO, e)) != 0)\n		return rc;\n", "	rc = 0;\n"),),
+        {"test_journal": "test_a_server_that_breaks_over_it_locks_nobody_out"}),
+    Bug("late-without-limit", "flags are taken for late ones however late they come", (
+        (REPLAY, "p->entry->task != JOURNAL_LATE || is_young(p->entry)", "p->entry->task != JOURNAL_LATE || p->entry->id > 0"),),
+        {"test_journal": "test_rule_18_flags_that_come_much_later"}),
     Bug("replay-of-what-is-not-flagged", "the journal removes messages whose flag somebody took off", (
         (REPLAY, "removal_look(&p->removal, &entry->ours, true, &flagged, e)", "uidset_add_set(&flagged, &entry->ours)"),),
         {"test_journal": "test_who_took_a_flag_off_meanwhile_keeps_the_message"}),
