@@ -10,6 +10,9 @@
 #include "gateway/maildrop_lock.h"
 #include "gateway/removal.h"
 #include "gateway/replay.h"
+#include "gateway/retrieval.h"
+
+enum { AHEAD_MS = 10000 }; /* for how long messages wait that were fetched ahead */
 
 struct maildrop {
 	const struct maildrop_context *context;
@@ -17,6 +20,7 @@ struct maildrop {
 	struct maildrop_lock *lock;
 	struct mailbox_link link;
 	struct snapshot *snapshot;
+	struct retrieval retrieval;
 	struct uidset
 	    flagged_before; /* messages shown although somebody had flagged them \Deleted */
 	uint32_t *flagged;  /* the same while listing, in the order of the server */
@@ -29,6 +33,7 @@ struct maildrop {
 static void
 maildrop_free(struct maildrop *m)
 {
+	retrieval_end(&m->retrieval);
 	snapshot_free(m->snapshot);
 	uidset_clear(&m->flagged_before);
 	uidset_clear(&m->hidden);
@@ -230,6 +235,9 @@ maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 	    (rc = select_and_list(m, e)) != 0)
 		goto fail;
 	mailbox_link_opened(&m->link);
+	m->retrieval.link = &m->link;
+	m->retrieval.snapshot = m->snapshot;
+	m->retrieval.pool = context->pool;
 	out->handle = m;
 	out->snapshot = m->snapshot;
 	out->may_delete = removal_possible(upstream, &m->link.mailbox);
@@ -255,72 +263,13 @@ log_message_failure(const struct maildrop *m, uint32_t uid, const struct error *
 	    LOG_FIELDS(LOG_NUMBER("uid", uid), LOG_TEXT("upstream", m->context->upstream->name)));
 }
 
-/* What is wanted of a message. */
-struct wanted {
-	uint32_t uid;
-	bool part; /* OCTETS octets from OFFSET on, instead of all */
-	uint64_t offset;
-	uint32_t octets;
-};
-
-/* Passes everything on, and knows whether anything came. */
-struct watched_sink {
-	struct octet_sink sink; /* first, so that it leads here */
-	struct octet_sink *to;
-	bool begun;
-};
-
-static int
-watched_begin(struct octet_sink *sink, uint64_t octets)
-{
-	struct watched_sink *w = (struct watched_sink *) sink;
-	int rc;
-
-	w->begun = true;
-	if ((rc = FAILPOINT("retr.begin")) != 0)
-		return rc;
-	return w->to->begin(w->to, octets);
-}
-
-static int
-watched_chunk(struct octet_sink *sink, const char *octets, size_t len)
-{
-	struct watched_sink *w = (struct watched_sink *) sink;
-	int rc;
-
-	if ((rc = FAILPOINT("retr.chunk")) != 0)
-		return rc;
-	return w->to->chunk(w->to, octets, len);
-}
-
-static int
-fetch(struct maildrop *m, const struct wanted *w, struct octet_sink *sink, struct error *e)
-{
-	int rc;
-
-	if (w->part)
-		rc = imap_fetch_part(m->link.imap, w->uid, w->offset, w->octets, sink, e);
-	else
-		rc = imap_fetch(m->link.imap, w->uid, sink, e);
-	return rc == 0 ? FAILPOINT_ERROR("retr.end", e) : rc;
-}
-
-/* A connection that was lost while nothing was wanted often shows only when something is. As long
- * as the client has seen nothing of the answer, a new one may give it. */
 static int
 retrieve(struct maildrop *m, const struct wanted *w, struct octet_sink *sink, struct error *e)
 {
-	struct watched_sink watched = { { watched_begin, watched_chunk }, sink, false };
-	bool was_lost = mailbox_link_is_lost(&m->link);
-	int rc;
+	int rc = retrieval_run(&m->retrieval, w, sink, e);
 
-	if ((rc = mailbox_link_restore(&m->link, e)) == 0)
-		rc = fetch(m, w, &watched.sink, e);
-	if (!was_lost && !watched.begun && (rc == ERR_CLOSED || rc == ERR_TIMEOUT) &&
-	    (rc = mailbox_link_restore(&m->link, e)) == 0)
-		rc = fetch(m, w, &watched.sink, e);
 	if (rc != 0 && rc != ERR_CANCELLED)
-		log_message_failure(m, w->uid, e);
+		log_message_failure(m, w->message->uid, e);
 	return rc;
 }
 
@@ -328,7 +277,7 @@ static int
 maildrop_retrieve(
     void *handle, const struct snapshot_message *message, struct octet_sink *sink, struct error *e)
 {
-	const struct wanted wanted = { .uid = message->uid };
+	const struct wanted wanted = { .message = message };
 
 	return retrieve(handle, &wanted, sink, e);
 }
@@ -337,9 +286,20 @@ static int
 maildrop_retrieve_part(void *handle, const struct snapshot_message *message, uint64_t offset,
     uint32_t octets, struct octet_sink *sink, struct error *e)
 {
-	const struct wanted wanted = { message->uid, true, offset, octets };
+	const struct wanted wanted = { message, true, offset, octets };
 
 	return retrieve(handle, &wanted, sink, e);
+}
+
+/* What was asked for ahead waits in the socket, and a server does not wait for ever to get rid of
+ * it. */
+static uint64_t
+maildrop_patience(void *handle)
+{
+	const struct maildrop *m = handle;
+	uint64_t ms = m->context->upstream->keepalive_ms;
+
+	return retrieval_is_ahead(&m->retrieval) && ms > AHEAD_MS ? AHEAD_MS : ms;
 }
 
 /* A server that has given us up is no harm before something is wanted of it. */
@@ -351,7 +311,10 @@ maildrop_keepalive(void *handle, struct error *e)
 
 	if (mailbox_link_is_lost(&m->link))
 		return 0;
-	rc = imap_noop(m->link.imap, e);
+	if (retrieval_is_ahead(&m->retrieval))
+		rc = retrieval_forget(&m->retrieval, e);
+	else
+		rc = imap_noop(m->link.imap, e);
 	if (rc == ERR_CANCELLED ||
 	    (mailbox_link_is_lost(&m->link) && !m->context->upstream->reconnect))
 		return rc;
@@ -381,6 +344,7 @@ const struct pop3_backend maildrop_backend = {
 	.open = maildrop_open,
 	.retrieve = maildrop_retrieve,
 	.retrieve_part = maildrop_retrieve_part,
+	.patience = maildrop_patience,
 	.keepalive = maildrop_keepalive,
 	.commit = maildrop_commit,
 	.close = maildrop_close,

@@ -6,6 +6,7 @@
 #include "gateway/census.h"
 #include "gateway/journal.h"
 #include "gateway/log.h"
+#include "gateway/retrieval.h"
 #include "gateway/upstream.h"
 #include "pop3front/backend.h"
 
@@ -13,9 +14,10 @@
 struct maildrop_context {
 	const struct upstream *upstream;
 	const char *state_directory;
-	struct journal *journal; /* NULL: deletions go without one */
-	struct census *census;	 /* NULL: users are not counted */
-	struct log *log;	 /* NULL: nothing is logged */
+	struct journal *journal;     /* NULL: deletions go without one */
+	struct retrieval_pool *pool; /* NULL: nothing is fetched ahead */
+	struct census *census;	     /* NULL: users are not counted */
+	struct log *log;	     /* NULL: nothing is logged */
 	const char *session_id;
 	const char *client_address; /* for the log */
 };

@@ -13,6 +13,7 @@
 #include "gateway/state_directory.h"
 
 enum {
+	PREFETCH_OCTETS = 256 << 20, /* that all sessions may have asked for ahead */
 	TRIM_INTERVAL_MS = 30000,    /* between two looks whether memory can be given back */
 	TRIM_CONNECTIONS = 100,	     /* so many must have ended for that */
 	DESCRIPTORS_PER_SESSION = 3, /* client, upstream, lock */
@@ -289,6 +290,7 @@ worker_run(struct config *config, const char *config_file, struct log *log)
 	worker->log = log;
 	worker->config = config_ref(config);
 	worker->config_file = config_file;
+	worker->prefetch.most = PREFETCH_OCTETS;
 	connections_init(&worker->connections);
 	if ((status = worker_start(worker, &e)) != 0) {
 		log_failure(worker, "cannot start", &e);

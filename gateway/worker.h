@@ -16,6 +16,7 @@
 #include "gateway/journal.h"
 #include "gateway/listeners.h"
 #include "gateway/log.h"
+#include "gateway/retrieval.h"
 
 enum { WORKER_SIGNALS = 3 };
 
@@ -25,6 +26,7 @@ struct worker {
 	struct log *log;
 	struct census *census;
 	struct journal *journal;
+	struct retrieval_pool prefetch;
 	const char *config_file;
 	struct config *config; /* for connections that come from now on */
 	struct listeners listeners;

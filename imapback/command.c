@@ -28,7 +28,7 @@ send_line(struct imap *imap, const char *text, const char *end, enum guard_expec
 {
 	mailstream *stream = imap->session->imap_stream;
 
-	if (imap->dead)
+	if (imap->dead || imap_batch_close(imap, NULL) != 0)
 		return imap->error.code;
 	guard_expect(&imap->guard, expectation, budget(imap));
 	imap_wait_anew(imap);
@@ -43,6 +43,12 @@ int
 imap_send(struct imap *imap, const char *text, enum guard_expectation expectation)
 {
 	return send_line(imap, text, "", expectation);
+}
+
+int
+imap_send_line(struct imap *imap, const char *text, enum guard_expectation expectation)
+{
+	return send_line(imap, text, "\r\n", expectation);
 }
 
 int

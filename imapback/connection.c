@@ -171,6 +171,7 @@ imap_close(struct imap *imap)
 	if (imap == NULL)
 		return;
 	imap->dead = true;
+	free(imap->batch.kept);
 	if (imap->session != NULL) {
 		/* With a stream, mailimap_free would send LOGOUT and wait. */
 		stream = imap->session->imap_stream;

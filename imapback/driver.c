@@ -88,7 +88,8 @@ imap_wait_anew(struct imap *imap)
 static int
 make_room(struct imap *imap)
 {
-	size_t wanted = imap->operation.body_begun ? INPUT_LARGE : INPUT_SMALL;
+	bool large = imap->operation.body_begun || imap->batch.open;
+	size_t wanted = large ? INPUT_LARGE : INPUT_SMALL;
 
 	if (imap->in != NULL && imap->in_room >= wanted)
 		return 0;
@@ -98,9 +99,8 @@ make_room(struct imap *imap)
 	return imap->in == NULL ? imap_fail(imap, ERR_NO_MEMORY, "out of memory") : 0;
 }
 
-/* Reads more from the server. */
-static int
-refill(struct imap *imap)
+int
+imap_refill(struct imap *imap)
 {
 	uint64_t begun = fiber_now();
 	size_t got;
@@ -204,33 +204,55 @@ take_event(struct imap *imap, const struct guard_event *event)
 	case GUARD_SEARCH_HIT:
 		return imap_keep_hit(imap, event->number);
 	case GUARD_REFUSED:
-		return take_refusal(imap);
+		break;
 	}
 	return 0;
+}
+
+int
+imap_guard(struct imap *imap, char *out, size_t room, size_t *written, struct guard_event *event)
+{
+	const char *in = imap->in == NULL ? "" : imap->in + imap->in_at;
+
+	*written = 0;
+	if (imap->dead)
+		return imap->error.code;
+	imap->in_at +=
+	    guard_feed(&imap->guard, in, imap->in_end - imap->in_at, out, room, written, event);
+	return event->kind == GUARD_REFUSED ? take_refusal(imap) : 0;
+}
+
+/* What a batch has kept for the parser. */
+static size_t
+read_kept(struct imap_batch *batch, char *buf, size_t room)
+{
+	size_t left = batch->kept_len - batch->kept_at;
+	size_t n = left < room ? left : room;
+
+	if (n > 0)
+		memcpy(buf, batch->kept + batch->kept_at, n);
+	batch->kept_at += n;
+	return n;
 }
 
 static ssize_t
 driver_read(mailstream_low *low, void *buf, size_t room)
 {
 	struct imap *imap = low->data;
-	size_t written = 0;
+	size_t written = read_kept(&imap->batch, buf, room);
 
 	while (written == 0) {
-		const char *in = imap->in == NULL ? "" : imap->in + imap->in_at;
 		struct guard_event event;
 
-		if (imap->dead)
-			return -1;
-		imap->in_at += guard_feed(
-		    &imap->guard, in, imap->in_end - imap->in_at, buf, room, &written, &event);
-		if (take_event(imap, &event) != 0)
+		if (imap_guard(imap, buf, room, &written, &event) != 0 ||
+		    take_event(imap, &event) != 0)
 			return -1;
 		if (written > 0 || event.kind != GUARD_NOTHING)
 			continue;
 		if (guard_is_halted(&imap->guard))
 			imap_fail(imap, ERR_PROTOCOL, "the answer to the command is no answer");
 		else
-			refill(imap);
+			imap_refill(imap);
 	}
 	/* libetpan 1.9.4 was seen to crash, and to forget what it holds, when it gets no memory. */
 	if (memory_reserve(RESERVE_OCTETS) != 0) {

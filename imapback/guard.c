@@ -115,7 +115,7 @@ in_literal_size(struct guard *g, char c)
 	}
 	if (c != '}' || g->digits == 0)
 		return refuse(g, "malformed literal");
-	if (is_body(g)) /* the parser gets "{0}" */
+	if (is_body(g) && g->forward) /* the parser gets "{0}" */
 		emit(g, "0", 1);
 	return go(g, LITERAL_CR, string_octet(g));
 }
@@ -131,7 +131,8 @@ in_literal_lf(struct guard *g, struct guard_event *event)
 	event->number = g->number;
 	event->uid = g->uid;
 	event->origin = g->origin;
-	emit(g, "\n", 1);
+	if (g->forward)
+		emit(g, "\n", 1);
 	return go(g, BODY, EVENT);
 }
 

@@ -32,6 +32,9 @@ enum guard_expectation {
 	GUARD_EXPECT_UIDS,     /* the same, where the size does not matter */
 	GUARD_EXPECT_BODY,     /* and one BODY[] in a FETCH response, diverted */
 	GUARD_EXPECT_PART,     /* the same for BODY[]<origin> */
+	GUARD_EXPECT_BODIES,   /* and BODY[] in any number of FETCH responses: those that come as
+				  literals are diverted, and the parser gets none */
+	GUARD_EXPECT_PARTS,    /* the same for BODY[]<origin> */
 	GUARD_EXPECT_SEARCH,   /* and SEARCH responses, diverted */
 };
 
@@ -106,6 +109,7 @@ struct guard {
 	bool answering;	 /* the current line is the answer below */
 	bool diverted;	 /* a body has come since guard_expect */
 	bool searched;	 /* so has a SEARCH response */
+	bool has_body;	 /* and in the current FETCH response */
 	bool halted;	 /* the answer is complete: what follows waits for guard_expect */
 	struct guard_answer answer;
 	char word[GUARD_WORD_MAX]; /* the word that is being read */

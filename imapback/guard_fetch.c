@@ -14,7 +14,20 @@ guard_begin_fetch(struct guard *g)
 	g->uid = 0;
 	g->size = 0;
 	g->has_size = false;
-	g->deleted = false;
+	g->deleted = g->has_body = false;
+}
+
+/* Whether many bodies are expected, of which the parser learns nothing. */
+static bool
+is_batch(const struct guard *g)
+{
+	return g->expectation == GUARD_EXPECT_BODIES || g->expectation == GUARD_EXPECT_PARTS;
+}
+
+static bool
+expects_part(const struct guard *g)
+{
+	return g->expectation == GUARD_EXPECT_PART || g->expectation == GUARD_EXPECT_PARTS;
 }
 
 /* The value of an item begins that does not matter. */
@@ -73,13 +86,15 @@ end_of_item(struct guard *g)
 	if (g->word_len < 5 || !text_is_word(g->word, 5, "BODY["))
 		return skip_value(g);
 	if (g->expectation == GUARD_EXPECT_LIST || g->expectation == GUARD_EXPECT_UIDS ||
-	    g->diverted)
+	    (g->diverted && !is_batch(g)))
 		return refuse(g, "body that nobody asked for");
-	if (!is_body_name(g, &part) || (part && g->expectation != GUARD_EXPECT_PART))
+	if (!is_body_name(g, &part) || (part && !expects_part(g)))
 		return refuse(g, "another part of the message than was asked for");
-	if (g->forward)
+	if (g->has_body)
 		return refuse(g, "two bodies in one response");
-	begin_body_item(g, part);
+	g->has_body = true;
+	if (!is_batch(g))
+		begin_body_item(g, part);
 	return go(g, FETCH_BODY, PASS);
 }
 
@@ -118,17 +133,21 @@ in_next(struct guard *g, char c, struct guard_event *event)
 	return c == ')' ? end_of_response(g, event) : refuse(g, "malformed FETCH response");
 }
 
-static void
+/* False when the response has borne another UID. */
+static bool
 note_uid(struct guard *g)
 {
 	char text[16];
 	int len;
 
+	if (g->uid != 0 && g->uid != g->number)
+		return false;
 	g->uid = (uint32_t) g->number;
 	if (!g->forward)
-		return;
+		return true;
 	len = snprintf(text, sizeof(text), " UID %u", (unsigned) g->uid);
 	emit(g, text, (size_t) len);
+	return true;
 }
 
 static enum guard_action
@@ -142,9 +161,9 @@ in_number(struct guard *g, char c, struct guard_event *event)
 			   : refuse(g, "number out of range");
 	if (g->digits == 0)
 		return refuse(g, "malformed FETCH response");
-	if (is_uid)
-		note_uid(g);
-	else {
+	if (is_uid && !note_uid(g))
+		return refuse(g, "two UIDs in one response");
+	if (!is_uid) {
 		g->size = g->number;
 		g->has_size = true;
 	}
@@ -177,8 +196,12 @@ in_skipped(struct guard *g, char c, struct guard_event *event)
 }
 
 static enum guard_action
-in_body(struct guard *g, char c)
+in_body(struct guard *g, char c, struct guard_event *event)
 {
+	if (c != '{' && is_batch(g)) { /* whoever wants this message asks for it alone */
+		skip_value(g);
+		return in_skipped(g, c, event);
+	}
 	if (c == 'N' || c == 'n') {
 		g->word_len = 0;
 		add_to_word(g, c);
@@ -215,7 +238,7 @@ guard_in_fetch(struct guard *g, char c, struct guard_event *event)
 		g->after = FETCH_NEXT;
 		return begin_word(g, FLAGS, DROP);
 	case FETCH_BODY:
-		return in_body(g, c);
+		return in_body(g, c, event);
 	case FETCH_NIL:
 		return in_nil(g, c, event);
 	case FETCH_SKIP:

@@ -108,6 +108,26 @@ int imap_fetch(struct imap *imap, uint32_t uid, struct octet_sink *sink, struct 
 int imap_fetch_part(struct imap *imap, uint32_t uid, uint64_t offset, uint32_t octets,
     struct octet_sink *sink, struct error *e);
 
+/* Many messages by one command, of which each is taken or passed over as the answer comes. What has
+ * not been taken stays with the server and in the socket. PART: only the first PART octets of each,
+ * as imap_fetch_part; 0: all. Any other command first throws away what was not taken. */
+int imap_batch_open(struct imap *imap, const struct uid_range *ranges, size_t count, uint32_t part,
+    struct error *e);
+
+/* The next message: *UID and its *OCTETS; passes over one that was not taken. *UID becomes 0 when
+ * the answer is complete, which ends the batch: messages that did not come are to be fetched alone,
+ * be they gone, or sent in another form than this takes. */
+int imap_batch_next(struct imap *imap, uint32_t *uid, uint64_t *octets, struct error *e);
+
+/* Pours the message that imap_batch_next has told of into SINK, as imap_fetch. */
+int imap_batch_take(struct imap *imap, struct octet_sink *sink, struct error *e);
+
+/* Whether a batch is open. Does not suspend. */
+bool imap_in_batch(const struct imap *imap);
+
+/* Throws away what was not taken. Nothing where no batch is open. */
+int imap_batch_close(struct imap *imap, struct error *e);
+
 enum imap_flag {
 	IMAP_FLAG_DELETED = 1 << 0,
 	IMAP_FLAG_SEEN = 1 << 1,

@@ -24,12 +24,25 @@ struct imap_operation {
 	void *each_ctx;
 };
 
+/* A command that fetches many messages and whose answer is taken piece by piece, see batch.c. */
+struct imap_batch {
+	bool open;	 /* the answer is not complete yet */
+	bool announced;	 /* a body is next */
+	bool told;	 /* and the caller knows */
+	uint32_t uid;	 /* of that body; 0: not known yet */
+	uint64_t octets; /* of that body */
+	uint64_t most;	 /* that a body may have */
+	char *kept;	 /* for the parser, when all has come */
+	size_t kept_at, kept_len, kept_room;
+};
+
 struct imap {
 	struct imap_options options;
 	struct stream *stream;
 	mailimap *session; /* libetpan's; its stream reads and writes through driver.c */
 	struct guard guard;
 	struct imap_operation operation;
+	struct imap_batch batch;
 	bool dead;
 	struct error error; /* what made it dead */
 
@@ -57,6 +70,14 @@ mailstream *imap_driver_new(struct imap *imap);
 /* Marks the connection dead with CODE, keeping the first reason. Returns the code that is kept. */
 int imap_fail(struct imap *imap, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Reads more from the server; what was read before is used up. */
+int imap_refill(struct imap *imap);
+
+/* Runs the guard over what has been read: what the parser may see goes to OUT (ROOM octets), and
+ * *EVENT says why it ended. A refusal makes the connection dead. */
+int imap_guard(
+    struct imap *imap, char *out, size_t room, size_t *written, struct guard_event *event);
 
 /* Whether octets of the server wait anywhere on their way to the parser, or in the socket. */
 bool imap_has_unread(struct imap *imap);
@@ -86,9 +107,10 @@ int imap_command(struct imap *imap, const char *text, enum guard_expectation exp
     struct imap_outcome *outcome);
 
 /* The parts of imap_command, for commands in several pieces: sends the tag and TEXT without a line
- * end; reads the next line, which *LINE points to; takes the answer that begins with the line last
- * read. */
+ * end, or with one; reads the next line, which *LINE points to; takes the answer that begins with
+ * the line last read. */
 int imap_send(struct imap *imap, const char *text, enum guard_expectation expectation);
+int imap_send_line(struct imap *imap, const char *text, enum guard_expectation expectation);
 int imap_read_line(struct imap *imap, const char **line);
 int imap_take_answer(struct imap *imap, struct imap_outcome *outcome);
 
@@ -115,6 +137,12 @@ enum {
 	IMAP_MESSAGE_BUDGET =
 	    512, /* and more for each message of the mailbox: others change flags and expunge */
 };
+
+/* ---- mailbox.c ---- */
+
+/* BEFORE, the set, and AFTER, in one allocated text; NULL without memory. */
+char *imap_set_command(
+    const char *before, const struct uid_range *ranges, size_t count, const char *after);
 
 /* ---- capability.c ---- */
 

@@ -100,9 +100,9 @@ imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, struc
 	return 0;
 }
 
-/* BEFORE, the set, and AFTER, in one allocated text; NULL without memory. */
-static char *
-set_command(const char *before, const struct uid_range *ranges, size_t count, const char *after)
+char *
+imap_set_command(
+    const char *before, const struct uid_range *ranges, size_t count, const char *after)
 {
 	size_t room = strlen(before) + count * (2 * DIGITS + 2) + strlen(after) + 1, at;
 	char *text = malloc(room);
@@ -134,7 +134,7 @@ on_set(struct imap *imap, const char *what, const char *before, const struct uid
 
 	if (imap->dead)
 		return imap_dead_error(imap, e);
-	if ((text = set_command(before, ranges, count, after)) == NULL)
+	if ((text = imap_set_command(before, ranges, count, after)) == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	rc = imap_simple(imap, text, what, RESPONSE_TO_OTHER, e);
 	free(text);
@@ -268,7 +268,7 @@ search_among(struct imap *imap, const struct uid_range *ranges, size_t count, co
 
 	if (imap->dead)
 		return imap_dead_error(imap, e);
-	if ((text = set_command("UID SEARCH UID ", ranges, count, after)) == NULL)
+	if ((text = imap_set_command("UID SEARCH UID ", ranges, count, after)) == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	rc = search(imap, text, found, e);
 	free(text);
@@ -293,7 +293,7 @@ fetch_uids(struct imap *imap, const struct uid_range *ranges, size_t count, stru
 	char *text;
 	int rc;
 
-	text = set_command("UID FETCH ", ranges, count, " (UID RFC822.SIZE)");
+	text = imap_set_command("UID FETCH ", ranges, count, " (UID RFC822.SIZE)");
 	if (text == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	*op = (struct imap_operation){ .each = keep_listed, .each_ctx = imap };

@@ -152,6 +152,12 @@ snapshot_at(const struct snapshot *s, size_t number)
 	return &s->messages[number - 1];
 }
 
+size_t
+snapshot_number(const struct snapshot *s, const struct snapshot_message *m)
+{
+	return (size_t) (m - s->messages) + 1;
+}
+
 void
 snapshot_uidl(const struct snapshot *s, size_t number, char buf[UIDL_MAX + 1])
 {

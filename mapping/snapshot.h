@@ -54,6 +54,9 @@ int snapshot_lookup(const struct snapshot *s, uint64_t number, const struct snap
 /* Message NUMBER whatever its marks, for walking 1..snapshot_count. */
 const struct snapshot_message *snapshot_at(const struct snapshot *s, size_t number);
 
+/* The number of M, which snapshot_lookup or snapshot_at gave. */
+size_t snapshot_number(const struct snapshot *s, const struct snapshot_message *m);
+
 /* The UIDL of message NUMBER (valid, 1-based). */
 void snapshot_uidl(const struct snapshot *s, size_t number, char buf[UIDL_MAX + 1]);
 

@@ -34,7 +34,10 @@ struct pop3_backend {
 	int (*retrieve_part)(void *handle, const struct snapshot_message *m, uint64_t offset,
 	    uint32_t octets, struct octet_sink *sink, struct error *e);
 
-	/* Called while the client is silent, every keepalive_ms of the settings. An error means the maildrop is lost. */
+	/* For how many milliseconds from now on the backend may be left alone. NULL: for keepalive_ms of the settings. */
+	uint64_t (*patience)(void *handle);
+
+	/* Called while the client is silent, when that time is over. An error means the maildrop is lost. */
 	int (*keepalive)(void *handle, struct error *e);
 
 	/* QUIT: removes the marked messages, notes the retrieved ones as the administrator wants, verifies. Returns 0 only when

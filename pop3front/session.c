@@ -85,7 +85,8 @@ session_bad_command(struct session *s, const char *text)
 void
 session_backend_used(struct session *s)
 {
-	uint64_t ms = s->settings->keepalive_ms;
+	uint64_t ms = s->backend->patience != NULL ? s->backend->patience(s->maildrop.handle)
+						  : s->settings->keepalive_ms;
 
 	s->keepalive_at = ms == 0 ? FIBER_NO_DEADLINE : fiber_deadline(ms);
 }
