@@ -9,6 +9,7 @@
 #include "fiberio/fiber.h"
 #include "gateway/journal_file.h"
 #include "gateway/journal_row.h"
+#include "gateway/journal_stamp.h"
 
 /* On the stack of a fiber that waits for its turn. */
 struct waiter {
@@ -23,6 +24,8 @@ struct journal {
 	unsigned references; /* of the owner, and of each job: a cancelled fiber's outlives it */
 	bool taken;	     /* the turn is somebody's */
 	struct waiter *waiting;
+	bool was_empty; /* when its files looked so: */
+	struct journal_stamp empty_stamp;
 };
 
 /* What the pool has to do. It may outlive the fiber that wants it, so it owns all that it needs. */
@@ -36,6 +39,8 @@ struct job {
 	struct error error;
 	struct journal_entry *entries; /* results */
 	size_t count;
+	bool empty;
+	struct journal_stamp stamp;
 };
 
 /* ---- turns ---- */
@@ -312,23 +317,44 @@ do_pending(struct job *job)
 {
 	const struct journal_key key = job_key(job);
 
-	return journal_file_select(
-	    job->journal->file, job->deadline, &key, &job->entries, &job->count, &job->error);
+	/* Before the look: what is written meanwhile must show. */
+	journal_stamp_take(journal_file_path(job->journal->file), &job->stamp);
+	return journal_file_select(job->journal->file, job->deadline, &key, &job->entries,
+	    &job->count, &job->empty, &job->error);
+}
+
+/* Whether it was seen to be empty, and nobody has written since. */
+static bool
+is_empty(const struct journal *journal)
+{
+	struct journal_stamp now;
+
+	if (!journal->was_empty)
+		return false;
+	journal_stamp_take(journal_file_path(journal->file), &now);
+	return journal_stamp_same(&journal->empty_stamp, &now);
 }
 
 int
 journal_pending(struct journal *journal, const struct journal_key *key,
     struct journal_entry **entries, size_t *count, struct error *e)
 {
-	struct job *job = job_new(journal, do_pending);
+	struct job *job;
 	int rc;
 
 	*entries = NULL;
 	*count = 0;
+	if (is_empty(journal))
+		return 0;
+	job = job_new(journal, do_pending);
 	if (job == NULL || job_set_key(job, key) != 0)
 		rc = error_set(e, ERR_NO_MEMORY, "no memory for the journal");
 	else
 		rc = job_run(&job, e);
+	if (rc == 0) {
+		journal->was_empty = job->empty && job->stamp.settled;
+		journal->empty_stamp = job->stamp;
+	}
 	if (job != NULL) { /* some may be readable where others are not */
 		*entries = job->entries;
 		*count = job->count;

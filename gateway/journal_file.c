@@ -30,7 +30,7 @@ enum {
 	BUSY_PAUSE_MS = 10,
 };
 
-enum statement { INSERT, UPDATE, DELETE, SELECT, STATEMENTS };
+enum statement { INSERT, UPDATE, DELETE, SELECT, ANY, STATEMENTS };
 
 /* An entry's number is at least the microsecond in which it was made: a new file must not give a
  * number again that somebody still holds who wants to end an entry of the old one. */
@@ -45,6 +45,7 @@ static const char *const statement_texts[STATEMENTS] = {
 	[SELECT] =
 	    ("SELECT id, uidvalidity, task, begun, how, ours, flagged_before, lifted FROM entry "
 	     "WHERE upstream = ?1 AND user = ?2 AND mailbox = ?3 ORDER BY id LIMIT ?4"),
+	[ANY] = "SELECT 1 FROM entry LIMIT 1",
 };
 
 /* In this order: auto_vacuum only takes in a file that is still empty. */
@@ -563,13 +564,14 @@ read_rows(struct journal_file *file, struct journal_entry **entries, size_t *cou
 
 int
 journal_file_select(struct journal_file *file, uint64_t deadline, const struct journal_key *key,
-    struct journal_entry **entries, size_t *count, struct error *e)
+    struct journal_entry **entries, size_t *count, bool *empty, struct error *e)
 {
 	sqlite3_stmt *statement;
 	int rc;
 
 	*entries = NULL;
 	*count = 0;
+	*empty = false;
 	if ((rc = enter(file, deadline, e)) != 0)
 		return rc;
 	statement = file->statements[SELECT];
@@ -579,6 +581,10 @@ journal_file_select(struct journal_file *file, uint64_t deadline, const struct j
 	sqlite3_bind_int(statement, 4, ENTRIES_MAX);
 	rc = read_rows(file, entries, count, e);
 	rest(file, SELECT);
+	if (rc == 0 && *count == 0 && file->db != NULL) {
+		*empty = sqlite3_step(file->statements[ANY]) == SQLITE_DONE;
+		rest(file, ANY);
+	}
 	return rc;
 }
 

@@ -6,6 +6,7 @@
  * system holds them. Results: 0, ERR_TEMPORARY with a text that names the file and what to do,
  * ERR_NO_MEMORY. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,6 @@ int journal_file_update(struct journal_file *file, uint64_t deadline, int64_t id
     enum journal_task task, const struct uidset *lifted, struct error *e);
 int journal_file_delete(struct journal_file *file, uint64_t deadline, int64_t id, struct error *e);
 
-/* As journal_pending. */
+/* As journal_pending. *EMPTY: there is no entry at all, about nobody. */
 int journal_file_select(struct journal_file *file, uint64_t deadline, const struct journal_key *key,
-    struct journal_entry **entries, size_t *count, struct error *e);
+    struct journal_entry **entries, size_t *count, bool *empty, struct error *e);

@@ -1,9 +1,10 @@
 /* maildrop_lock.c - one session on a maildrop at a time.
  *
- * The holder removes the file before it lets go, so the directory does not grow. That opens a race:
- * another may have opened the file just before it was removed, and then lock what nobody else will
- * ever open again. So whoever gets the lock looks whether the name still leads to the file that it
- * locked, and begins anew where it does not. */
+ * The locks of all maildrops are octets of a few files, by digest: making and removing a file for
+ * each session was a fifth of what a login cost. They are locks of the open file description
+ * (F_OFD_SETLK in fcntl(2)), so that two sessions of one process exclude each other, too. The files
+ * stay; where somebody removes one, whoever locked it sees that its name leads elsewhere, and
+ * begins anew. */
 #include "gateway/maildrop_lock.h"
 
 #include <errno.h>
@@ -12,24 +13,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/digest.h"
 
+enum {
+	NAME_DIGITS = 2,    /* of the digest: which file */
+	OFFSET_DIGITS = 15, /* of the digest: which octet of it. Two maildrops on one are as likely
+			       as two equal digests of 68 bits. */
+};
+
 struct maildrop_lock {
 	int file;
+	off_t offset;
 	char path[];
 };
 
 /* How often the file may vanish between opening and locking it before we call the maildrop busy. */
 enum { LOCK_ATTEMPTS = 16 };
 
-/* The file's name: a digest, because a user name can hold anything and be longer than a file name
- * may be. */
+/* A digest of the maildrop: a user name can hold anything. */
 static int
-lock_name(const char *upstream, const char *user, const char *mailbox, char name[DIGEST_HEX + 1])
+digest(const char *upstream, const char *user, const char *mailbox, char hex[DIGEST_HEX + 1])
 {
 	size_t upstream_len = strlen(upstream) + 1, user_len = strlen(user) + 1;
 	size_t len = upstream_len + user_len + strlen(mailbox);
@@ -43,7 +49,7 @@ lock_name(const char *upstream, const char *user, const char *mailbox, char name
 		folded[i] =
 		    user[i] >= 'A' && user[i] <= 'Z' ? (char) (user[i] + ('a' - 'A')) : user[i];
 	memcpy(folded + user_len, mailbox, strlen(mailbox));
-	digest_hex(key, len, name);
+	digest_hex(key, len, hex);
 	free(key);
 	return 0;
 }
@@ -68,6 +74,12 @@ enum attempt {
 static enum attempt
 try_lock(struct maildrop_lock *lock)
 {
+	struct flock octet = {
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = lock->offset,
+		.l_len = 1,
+	};
 	int saved;
 
 	do
@@ -75,7 +87,7 @@ try_lock(struct maildrop_lock *lock)
 	while (lock->file < 0 && errno == EINTR); /* some network file systems */
 	if (lock->file < 0)
 		return ATTEMPT_FAILED;
-	if (flock(lock->file, LOCK_EX | LOCK_NB) == 0) {
+	if (fcntl(lock->file, F_OFD_SETLK, &octet) == 0) {
 		if (is_current(lock))
 			return ATTEMPT_LOCKED;
 		close(lock->file);
@@ -84,7 +96,7 @@ try_lock(struct maildrop_lock *lock)
 	saved = errno;
 	close(lock->file);
 	errno = saved;
-	return saved == EWOULDBLOCK ? ATTEMPT_BUSY : ATTEMPT_FAILED;
+	return saved == EAGAIN || saved == EACCES ? ATTEMPT_BUSY : ATTEMPT_FAILED;
 }
 
 static int
@@ -110,15 +122,17 @@ int
 maildrop_lock_take(const char *state_directory, const char *upstream, const char *user,
     const char *mailbox, struct maildrop_lock **out, struct error *e)
 {
-	size_t room = strlen(state_directory) + sizeof("/locks/") + DIGEST_HEX;
-	char name[DIGEST_HEX + 1];
+	size_t room = strlen(state_directory) + sizeof("/locks/") + NAME_DIGITS;
+	char hex[DIGEST_HEX + 1];
 	struct maildrop_lock *lock;
 	int rc;
 
-	if (lock_name(upstream, user, mailbox, name) != 0 ||
+	if (digest(upstream, user, mailbox, hex) != 0 ||
 	    (lock = calloc(1, sizeof(*lock) + room)) == NULL)
 		return error_set(e, ERR_NO_MEMORY, "no memory for the maildrop lock");
-	snprintf(lock->path, room, "%s/locks/%s", state_directory, name);
+	snprintf(lock->path, room, "%s/locks/%.*s", state_directory, NAME_DIGITS, hex);
+	hex[NAME_DIGITS + OFFSET_DIGITS] = '\0';
+	lock->offset = (off_t) strtoull(hex + NAME_DIGITS, NULL, 16);
 	if ((rc = lock_file(lock, e)) != 0) {
 		free(lock);
 		return rc;
@@ -132,7 +146,6 @@ maildrop_lock_release(struct maildrop_lock *lock)
 {
 	if (lock == NULL)
 		return;
-	unlink(lock->path);
 	close(lock->file);
 	free(lock);
 }

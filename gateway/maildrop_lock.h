@@ -1,9 +1,9 @@
 /* maildrop_lock.h - one session on a maildrop at a time (RFC 1939 section 4).
  *
- * The lock is an flock(2) on a file of the state directory, so that it holds between processes and
- * is let go by the kernel when its holder dies, however that happens. The file is named after a
- * digest of upstream, user and mailbox and holds nothing. Take it after the login succeeded: who
- * cannot log in must not be able to lock anybody out. */
+ * The lock is one octet of a file in the state directory, so that it holds between processes and is
+ * let go by the kernel when its holder dies, however that happens. Which octet of which file, a
+ * digest of upstream, user and mailbox says; the files hold nothing. Take it after the login
+ * succeeded: who cannot log in must not be able to lock anybody out. */
 #pragma once
 #include "base/error.h"
 
@@ -17,5 +17,5 @@ struct maildrop_lock;
 int maildrop_lock_take(const char *state_directory, const char *upstream, const char *user,
     const char *mailbox, struct maildrop_lock **out, struct error *e);
 
-/* Lets go of the lock, removes its file and frees LOCK (NULL is allowed). */
+/* Lets go of the lock and frees LOCK (NULL is allowed). */
 void maildrop_lock_release(struct maildrop_lock *lock);
