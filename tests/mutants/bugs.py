@@ -52,7 +52,7 @@ BUGS = [
          "	if (t->started) {\n		snapshot_set_broken"),),
         {"test_hostile_upstream": "test_rule_32_cut_body_has_no_final_dot"}),
     Bug("message-begun-twice", "a cut message is begun anew behind what the client has of it", (
-        (MAILDROP, "if (!was_lost && !watched.begun && ", "if (!was_lost && "),),
+        ("gateway/retrieval.c", "if (!was_lost && !watched.begun && ", "if (!was_lost && "),),
         {"test_hostile_upstream": "test_rule_32_what_has_begun_is_not_begun_again"}),
     Bug("short-message", "a message of fewer octets than announced is complete", (
         (RETRIEVE, "	if (rc == 0 && (!t.started || t.received != t.announced))\n", "	if (rc == 0 && !t.started)\n"),),
@@ -87,10 +87,10 @@ BUGS = [
         (COMMIT, "		take_back(c, r, &begun, how);\n", "		leave_for_later(c, r, &begun, how), note_undo(c, r);\n"),),
         {"test_deletion": "Procedure.test_refused_expunge_takes_our_flags_back"}),
     Bug("lock-not-freed", "the maildrop's lock stays when its session has ended", (
-        (LOCK, "	unlink(lock->path);\n	close(lock->file);\n	free(lock);\n", "	free(lock);\n"),),
+        (LOCK, "		return;\n	close(lock->file);\n	free(lock);\n", "		return;\n	free(lock);\n"),),
         {"test_sessions": "Locks.test_rule_20_lock_ends_with_a_reset_connection|test_rule_07_survivors"}),
     Bug("lock-not-taken", "two sessions have one maildrop", (
-        (LOCK, "flock(lock->file, LOCK_EX | LOCK_NB)", "flock(lock->file, LOCK_SH | LOCK_NB)"),),
+        (LOCK, "fcntl(lock->file, F_OFD_SETLK, &octet) == 0", "lock->file >= 0 && octet.l_len == 1"),),
         {"test_sessions": "Locks.test_rule_20_second_session_is_told_in_use"}),
     Bug("store-not-checked", "what the server says to STORE does not matter", (
         (REMOVAL, "	    (rc = mark_batch(r, batch, &change, e)) != 0)\n",
