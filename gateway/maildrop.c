@@ -6,6 +6,7 @@
 
 #include "base/failpoint.h"
 #include "gateway/commit.h"
+#include "gateway/listing.h"
 #include "gateway/mailbox_link.h"
 #include "gateway/maildrop_lock.h"
 #include "gateway/removal.h"
@@ -23,10 +24,7 @@ struct maildrop {
 	struct retrieval retrieval;
 	struct uidset
 	    flagged_before; /* messages shown although somebody had flagged them \Deleted */
-	uint32_t *flagged;  /* the same while listing, in the order of the server */
-	size_t flagged_count, flagged_room;
-	struct uidset hidden; /* bear the keyword of delete = mark; only while listing */
-	char name[];	      /* of the user, as logged in */
+	char name[];	    /* of the user, as logged in */
 };
 
 /* Frees all but the connection. */
@@ -36,8 +34,6 @@ maildrop_free(struct maildrop *m)
 	retrieval_end(&m->retrieval);
 	snapshot_free(m->snapshot);
 	uidset_clear(&m->flagged_before);
-	uidset_clear(&m->hidden);
-	free(m->flagged);
 	maildrop_lock_release(m->lock);
 	if (m->user != NULL)
 		census_leave_user(m->context->census, m->context->upstream->name, m->user);
@@ -85,96 +81,12 @@ enter_census(struct maildrop *m, const char *user, struct error *e)
 	return error_set(e, ERR_NO_MEMORY, "out of memory");
 }
 
-/* A server may list in any order, and a set is built quickly only in one. */
-static int
-note_flagged(struct maildrop *m, uint32_t uid)
-{
-	if (m->flagged_count == m->flagged_room) {
-		size_t room = m->flagged_room == 0 ? 64 : 2 * m->flagged_room;
-		uint32_t *more = realloc(m->flagged, room * sizeof(*more));
-
-		if (more == NULL)
-			return ERR_NO_MEMORY;
-		m->flagged = more;
-		m->flagged_room = room;
-	}
-	m->flagged[m->flagged_count++] = uid;
-	return 0;
-}
-
-static int
-compare_uids(const void *a, const void *b)
-{
-	uint32_t left = *(const uint32_t *) a, right = *(const uint32_t *) b;
-
-	return (left > right) - (left < right);
-}
-
-/* The listing is complete. */
-static int
-collect_flagged(struct maildrop *m)
-{
-	int rc = 0;
-
-	if (m->flagged_count > 0)
-		qsort(m->flagged, m->flagged_count, sizeof(*m->flagged), compare_uids);
-	for (size_t i = 0; i < m->flagged_count && rc == 0; i++)
-		rc = uidset_add(&m->flagged_before, m->flagged[i]);
-	free(m->flagged);
-	m->flagged = NULL;
-	m->flagged_count = m->flagged_room = 0;
-	return rc;
-}
-
-static int
-add_listed(void *ctx, uint32_t uid, uint64_t size, bool deleted)
-{
-	struct maildrop *m = ctx;
-	const struct upstream *upstream = m->context->upstream;
-	int rc;
-
-	if ((deleted && upstream->deleted == DELETED_HIDE) || uidset_contains(&m->hidden, uid))
-		return 0;
-	if (deleted && (rc = note_flagged(m, uid)) != 0)
-		return rc;
-	return snapshot_add(m->snapshot, uid, size, (size_t) upstream->max_messages);
-}
-
-/* Fixes what this session sees of the selected mailbox. */
-static int
-list(struct maildrop *m, struct error *e)
-{
-	const struct upstream *upstream = m->context->upstream;
-	const struct imap_mailbox *mailbox = &m->link.mailbox;
-	int rc;
-
-	if (mailbox->exists > upstream->max_messages)
-		return error_set(e, ERR_LIMIT, "%u messages are more than max_messages",
-		    (unsigned) mailbox->exists);
-	rc = snapshot_new(mailbox->uidvalidity, upstream->uidl, mailbox->exists, &m->snapshot);
-	if (rc != 0)
-		return error_set(e, ERR_NO_MEMORY, "no memory for a maildrop of %u messages",
-		    (unsigned) mailbox->exists);
-	if (upstream->delete == DELETION_MARK && upstream->mark_keyword[0] != '\0' &&
-	    mailbox->exists > 0 &&
-	    (rc = imap_search_keyword(m->link.imap, upstream->mark_keyword, &m->hidden, e)) != 0)
-		return rc;
-	if ((rc = imap_list(m->link.imap, add_listed, m, e)) != 0)
-		return error_prefix(e, "listing of \"%s\"", upstream->mailbox);
-	uidset_clear(&m->hidden);
-	if (collect_flagged(m) != 0)
-		return error_set(
-		    e, ERR_NO_MEMORY, "no memory for the messages that others flagged");
-	if ((rc = snapshot_seal(m->snapshot)) != 0)
-		return error_set(e, ERR_PROTOCOL, "the server gave the same UID to two messages");
-	return 0;
-}
-
 /* Selects the mailbox, puts right what an earlier session left, lists. */
 static int
 select_and_list(struct maildrop *m, struct error *e)
 {
 	struct journal_key key = journal_key(m);
+	const struct listing listing = { &m->link, m->context->state_directory, m->name };
 	bool changed;
 	int rc;
 
@@ -184,7 +96,7 @@ select_and_list(struct maildrop *m, struct error *e)
 		return rc;
 	if (changed && (rc = mailbox_link_select(&m->link, e)) != 0)
 		return rc;
-	if ((rc = list(m, e)) != 0)
+	if ((rc = listing_run(&listing, &m->snapshot, &m->flagged_before, e)) != 0)
 		return rc;
 	return FAILPOINT_ERROR("maildrop.after_list", e);
 }

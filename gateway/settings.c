@@ -167,6 +167,9 @@ const struct setting settings[] = {
 	    UPSTREAM(SETTING_TEXT, trash_mailbox) },
 	{ "max_messages", "2000000", "messages in a maildrop; a larger one cannot be opened", NULL,
 	    1, 100000000, UPSTREAM(SETTING_NUMBER, max_messages) },
+	{ "index_cache", "yes",
+	    "whether the listing of a large mailbox is kept in the state directory", NULL, 0, 0,
+	    UPSTREAM(SETTING_YES_NO, index_cache) },
 	{ "send_id", "no", "whether to tell the server popgate's name and version (RFC 2971)", NULL,
 	    0, 0, UPSTREAM(SETTING_YES_NO, send_id) },
 };

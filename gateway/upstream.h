@@ -42,7 +42,8 @@ struct upstream {
 	enum deleted_messages deleted;
 	enum deletion_foreign without_uidplus;
 	uint64_t max_messages;
-	bool send_id; /* introduce ourselves by ID (RFC 2971) */
+	bool index_cache; /* listings of large mailboxes are kept */
+	bool send_id;	  /* introduce ourselves by ID (RFC 2971) */
 
 	char *host;	   /* what imap.host points to */
 	char *verify_name; /* what imap.verify_name points to; NULL: host */

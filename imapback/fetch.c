@@ -3,6 +3,7 @@
  * Listings and bodies come as events of the guard, see driver.c; the parser would hold them. A
  * server may also send a short body as a quoted string, or NIL, and those the parser has. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "imapback/imap_internal.h"
@@ -10,10 +11,11 @@
 /* ---- listing ---- */
 
 int
-imap_list(struct imap *imap, imap_list_fn *each, void *ctx, struct error *e)
+imap_list_from(struct imap *imap, uint32_t first, imap_list_fn *each, void *ctx, struct error *e)
 {
 	const struct mailimap_selection_info *info = imap->session->imap_selection_info;
 	struct imap_outcome outcome;
+	char text[64];
 	int rc;
 
 	if (imap->dead)
@@ -22,12 +24,18 @@ imap_list(struct imap *imap, imap_list_fn *each, void *ctx, struct error *e)
 	    info->sel_exists == 0) /* 1:* in an empty mailbox is an error to some servers */
 		return 0;
 	imap->operation = (struct imap_operation){ .each = each, .each_ctx = ctx };
-	rc = imap_command(
-	    imap, "UID FETCH 1:* (UID RFC822.SIZE FLAGS)", GUARD_EXPECT_LIST, &outcome);
+	snprintf(text, sizeof(text), "UID FETCH %u:* (UID RFC822.SIZE FLAGS)", (unsigned) first);
+	rc = imap_command(imap, text, GUARD_EXPECT_LIST, &outcome);
 	imap->operation = (struct imap_operation){ 0 };
 	if (rc != 0)
 		return imap_dead_error(imap, e);
 	return outcome.ok ? 0 : imap_refused(imap, &outcome, "FETCH", RESPONSE_TO_SELECT, e);
+}
+
+int
+imap_list(struct imap *imap, imap_list_fn *each, void *ctx, struct error *e)
+{
+	return imap_list_from(imap, 1, each, ctx, e);
 }
 
 /* ---- bodies ---- */

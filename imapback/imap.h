@@ -98,6 +98,11 @@ typedef int imap_list_fn(void *ctx, uint32_t uid, uint64_t size, bool deleted);
  * arrive; nothing is held. */
 int imap_list(struct imap *imap, imap_list_fn *each, void *ctx, struct error *e);
 
+/* As imap_list for the messages from UID FIRST on. A server tells the last message in any case
+ * (RFC 3501 section 6.4.8), also where its UID is lower. */
+int imap_list_from(
+    struct imap *imap, uint32_t first, imap_list_fn *each, void *ctx, struct error *e);
+
 /* Pours message UID into SINK by BODY.PEEK[], octets as they arrive. On 0 the server has confirmed
  * the command and the message was UID. ERR_GONE: no such message (nothing was poured).
  * ERR_TEMPORARY: the server said NO, or NIL. Once sink->begin was called, any error means the
@@ -169,6 +174,9 @@ int imap_search_uids(struct imap *imap, const struct uid_range *ranges, size_t c
  * (WITH false). */
 int imap_search_marked(struct imap *imap, const struct uid_range *ranges, size_t count,
     const char *keyword, bool with, struct uidset *found, struct error *e);
+
+/* UID SEARCH ALL: adds all messages of the mailbox to FOUND. */
+int imap_search_all(struct imap *imap, struct uidset *found, struct error *e);
 
 /* UID SEARCH DELETED and UID SEARCH KEYWORD: adds the flagged messages of the mailbox to FOUND. */
 int imap_search_deleted(struct imap *imap, struct uidset *found, struct error *e);

@@ -352,6 +352,14 @@ imap_search_keyword(struct imap *imap, const char *keyword, struct uidset *found
 }
 
 int
+imap_search_all(struct imap *imap, struct uidset *found, struct error *e)
+{
+	if (imap->dead)
+		return imap_dead_error(imap, e);
+	return search(imap, "UID SEARCH ALL", found, e);
+}
+
+int
 imap_search_deleted(struct imap *imap, struct uidset *found, struct error *e)
 {
 	if (imap->dead)
