@@ -1,5 +1,5 @@
-/* state_directory.h - the folder of what outlives a session: maildrop locks, and the journal
- * of deletions. */
+/* state_directory.h - the folder of what outlives a session: maildrop locks, the journal of
+ * deletions, kept listings. */
 #pragma once
 #include "base/error.h"
 

@@ -36,6 +36,21 @@ do_list(struct client *c)
 	return imap_list(c->imap, on_listed, c, &c->e);
 }
 
+static int
+do_list_from(struct client *c)
+{
+	struct uidset found = { 0 };
+	struct imap_mailbox m;
+	int rc;
+
+	if ((rc = imap_select(c->imap, "INBOX", &m, &c->e)) != 0 ||
+	    (rc = imap_search_all(c->imap, &found, &c->e)) != 0)
+		return rc;
+	note(c, "%zu ", (size_t) uidset_size(&found));
+	uidset_clear(&found);
+	return imap_list_from(c->imap, 4000000000, on_listed, c, &c->e);
+}
+
 static const struct uid_range ranges[] = { { 1, 3 }, { 5, 5 }, { 4000000000, 4294967295 } };
 
 static int
@@ -275,6 +290,11 @@ static const struct dialogue mailboxes[] = {
 		{ LIST, "* 1 FETCH (UID 7 RFC822.SIZE 12 FLAGS (\\Seen))\r\n* 2 FETCH (UID" } },
 	    do_list, ERR_CLOSED, DEAD, "7=12 " },
 
+	{ "all, and listing of the last ones", NULL,
+	    { SELECT, { "UID SEARCH ALL", "* SEARCH 1 5 9\r\n{tag} OK x\r\n" },
+		{ "UID FETCH 4000000000:* (UID RFC822.SIZE FLAGS)",
+		    "* 3 FETCH (UID 9 RFC822.SIZE 12 FLAGS ())\r\n{tag} OK x\r\n" } },
+	    do_list_from, 0, ALIVE, "3 9=12 " },
 	{ "search", NULL,
 	    { SELECT,
 		{ SEARCH,
