@@ -15,6 +15,7 @@ class Bug:
 
 REMOVAL, COMMIT, REPLAY = "gateway/removal.c", "gateway/commit.c", "gateway/replay.c"
 LINK, MAILDROP, LOCK = "gateway/mailbox_link.c", "gateway/maildrop.c", "gateway/maildrop_lock.c"
+LISTING = "gateway/listing.c"
 MAILBOX, FETCH = "imapback/mailbox.c", "imapback/fetch.c"
 SESSION, QUIT, RETRIEVE = "pop3front/session.c", "pop3front/session_quit.c", "pop3front/session_retrieve.c"
 
@@ -131,4 +132,20 @@ BUGS = [
     Bug("replay-of-what-is-not-flagged", "the journal removes messages whose flag somebody took off", (
         (REPLAY, "removal_look(&p->removal, &entry->ours, true, &flagged, e)", "uidset_add_set(&flagged, &entry->ours)"),),
         {"test_journal": "test_who_took_a_flag_off_meanwhile_keeps_the_message"}),
+    Bug("index-without-flags", "a kept listing is shown without asking who is flagged", (
+        (LISTING, "(rc = imap_search_deleted(imap, &r->deleted, e)) != 0", "imap == NULL"),),
+        {"test_index": "test_rule_8_dovecot|test_flags_are_asked_for|test_unchanged"}),
+    Bug("index-without-search", "a kept listing is shown without asking what has gone", (
+        (LISTING, "all ? NULL : &survivors", "all || survivors.count > 0 ? NULL : &survivors"),
+        (LISTING, "!r->writer.failed && r->writer.count == mailbox->exists;", "!r->writer.failed;")),
+        {"test_index": "test_rule_8_dovecot|test_shrunk"}),
+    Bug("index-uncounted", "what a kept listing comes to is not counted", (
+        (LISTING, "!r->writer.failed && r->writer.count == mailbox->exists;", "!r->writer.failed;"),),
+        {"test_index": "test_contradictions"}),
+    Bug("index-of-another-time", "a kept listing is used although UIDVALIDITY is another one", (
+        (LISTING, "	    head->uidvalidity == mailbox->uidvalidity &&", "	    head->uidvalidity != 0 &&"),),
+        {"test_index": "test_another_uidvalidity"}),
+    Bug("index-of-another-user", "a kept listing is used whoever it belongs to", (
+        (LISTING, " && head->owner == r->place.owner &&", " &&"),),
+        {"test_index": "test_index_of_somebody_else"}),
 ]
