@@ -17,6 +17,8 @@ struct run {
 	const struct listing *listing;
 	struct snapshot **snapshot;
 	struct uidset *flagged_before;
+	uint32_t *flagged; /* the same, in the order of the server */
+	size_t flagged_count, flagged_room;
 	struct uidset hidden;  /* bear the keyword of delete = mark */
 	struct uidset deleted; /* flagged \Deleted, where flags do not come with the listing */
 	uint32_t first;	       /* UIDs below are known already */
@@ -47,12 +49,51 @@ begin(struct run *r, struct error *e)
 	snapshot_free(*r->snapshot);
 	*r->snapshot = NULL;
 	uidset_clear(r->flagged_before);
+	r->flagged_count = 0;
 	index_writer_clear(&r->writer);
 	r->first = 1;
 	if (snapshot_new(
 		mailbox->uidvalidity, upstream_of(r)->uidl, mailbox->exists, r->snapshot) != 0)
 		return error_set(e, ERR_NO_MEMORY, "no memory for a maildrop of %u messages",
 		    (unsigned) mailbox->exists);
+	return 0;
+}
+
+/* A server may list in any order, and a set is built quickly only in one. */
+static int
+note_flagged(struct run *r, uint32_t uid)
+{
+	if (r->flagged_count == r->flagged_room) {
+		size_t room = r->flagged_room == 0 ? 64 : 2 * r->flagged_room;
+		uint32_t *more = realloc(r->flagged, room * sizeof(*more));
+
+		if (more == NULL)
+			return ERR_NO_MEMORY;
+		r->flagged = more;
+		r->flagged_room = room;
+	}
+	r->flagged[r->flagged_count++] = uid;
+	return 0;
+}
+
+static int
+compare_uids(const void *a, const void *b)
+{
+	uint32_t left = *(const uint32_t *) a, right = *(const uint32_t *) b;
+
+	return (left > right) - (left < right);
+}
+
+/* The listing is complete. */
+static int
+collect_flagged(struct run *r, struct error *e)
+{
+	if (r->flagged_count > 0)
+		qsort(r->flagged, r->flagged_count, sizeof(*r->flagged), compare_uids);
+	for (size_t i = 0; i < r->flagged_count; i++)
+		if (uidset_add(r->flagged_before, r->flagged[i]) != 0)
+			return error_set(
+			    e, ERR_NO_MEMORY, "no memory for the messages that others flagged");
 	return 0;
 }
 
@@ -65,7 +106,7 @@ show(struct run *r, uint32_t uid, uint64_t size, bool deleted)
 
 	if ((deleted && upstream->deleted == DELETED_HIDE) || uidset_contains(&r->hidden, uid))
 		return 0;
-	if (deleted && (rc = uidset_add(r->flagged_before, uid)) != 0)
+	if (deleted && (rc = note_flagged(r, uid)) != 0)
 		return rc;
 	return snapshot_add(*r->snapshot, uid, size, (size_t) upstream->max_messages);
 }
@@ -252,6 +293,8 @@ listing_run(const struct listing *l, struct snapshot **snapshot, struct uidset *
 		rc = imap_search_keyword(l->link->imap, upstream->mark_keyword, &r.hidden, e);
 	if (rc == 0)
 		rc = list(&r, e);
+	if (rc == 0)
+		rc = collect_flagged(&r, e);
 	if (rc == 0 && snapshot_seal(*snapshot) != 0)
 		rc = error_set(e, ERR_PROTOCOL, "the server gave the same UID to two messages");
 	uidset_clear(&r.hidden);
@@ -259,5 +302,6 @@ listing_run(const struct listing *l, struct snapshot **snapshot, struct uidset *
 	index_writer_clear(&r.writer);
 	free(r.place.path);
 	free(r.kept);
+	free(r.flagged);
 	return rc;
 }
