@@ -133,14 +133,14 @@ in_next(struct guard *g, char c, struct guard_event *event)
 	return c == ')' ? end_of_response(g, event) : refuse(g, "malformed FETCH response");
 }
 
-/* False when the response has borne another UID. */
+/* False when the response has borne another UID and a body of it may be out already. */
 static bool
 note_uid(struct guard *g)
 {
 	char text[16];
 	int len;
 
-	if (g->uid != 0 && g->uid != g->number)
+	if (is_batch(g) && g->uid != 0 && g->uid != g->number)
 		return false;
 	g->uid = (uint32_t) g->number;
 	if (!g->forward)
