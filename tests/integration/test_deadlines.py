@@ -41,6 +41,8 @@ def slowly(pause):
 
 
 class Deadlines(Case):
+    by_the_clock = True
+
     def server(self, messages=MESSAGES, **options):
         messages = [scripted_imap.Message(10 * i, m) for i, m in enumerate(messages, 1)]
         return self.scripted(messages, **options)

@@ -446,6 +446,8 @@ class Procedure(Scripted):
         return action
 
     def test_second_batch_fails(self):
+        # a patient one: a connection given up in the middle would be made anew, and the third STORE succeed
+        gate = self.gateway({"port": self.server.port, "command_timeout": "60s"})
         self.begin([b"Subject: x\r\n\r\nx\r\n"] * 4000)
         with self.server.lock:
             for number, message in enumerate(self.server.messages):
@@ -460,7 +462,7 @@ class Procedure(Scripted):
                 return True
             return False
         self.server.on("UID STORE", second)
-        session = self.session()
+        session = gate.login_when_free("someone")
         session.send(b"".join(b"DELE %d\r\n" % number for number in range(1, 4001, 2)))
         for _ in range(2000):
             session.status()

@@ -768,6 +768,8 @@ class Pipelining(SessionCase):
 
 
 class Timers(SessionCase):
+    by_the_clock = True
+
     def test_rule_17_idle_session_is_closed_without_update(self):
         gate = self.gateway({"port": SERVER.imap_port}, idle_timeout="500ms")
         user = self.maildrop(ONE, TWO)

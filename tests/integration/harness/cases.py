@@ -50,8 +50,9 @@ class ScriptedCase(Case):
     @classmethod
     def setUpClass(cls):
         cls.server = scripted_imap.Server(capability=cls.capability, tls=cls.tls)
-        cls.gate = Popgate({"port": cls.server.port, "tls": cls.tls, "connect_timeout": "1s", "tls_timeout": "1s",
-                            "command_timeout": "1s", **cls.upstream})
+        # Short, for the sake of tests with a server that falls silent; a busy machine must not look like one.
+        cls.gate = Popgate({"port": cls.server.port, "tls": cls.tls, "connect_timeout": "3s", "tls_timeout": "3s",
+                            "command_timeout": "3s", **cls.upstream})
 
     @classmethod
     def tearDownClass(cls):
