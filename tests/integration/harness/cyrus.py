@@ -1,4 +1,5 @@
 """A private Cyrus imapd. Its packages conflict with Dovecot's, so they are fetched and unpacked, not installed."""
+import fcntl
 import glob
 import grp
 import os
@@ -64,7 +65,14 @@ def _run(argv, **options):
 
 def install():
     """The folder with the unpacked packages; fetched from the Debian mirror once and kept in the cache."""
-    cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or "/var/cache", "popgate-test", "cyrus")
+    above = os.path.join(os.environ.get("XDG_CACHE_HOME") or "/var/cache", "popgate-test")
+    os.makedirs(above, exist_ok=True)
+    with open(os.path.join(above, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other runs may want it just now
+        return _unpacked(os.path.join(above, "cyrus"))
+
+
+def _unpacked(cache):
     root = os.path.join(cache, "root")
     if not os.path.exists(os.path.join(cache, "complete")):
         shutil.rmtree(cache, ignore_errors=True)
