@@ -4,6 +4,7 @@ import contextlib
 import mmap
 import os
 import re
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -190,6 +191,13 @@ class Gateway(Popgate):
         if prepare:
             prepare(self.control)
         super().__init__({"host": "127.0.0.1", **upstream}, **settings)
+
+    def forget_deletions(self):
+        """Empties the journal. Entries of failed deletions stay for a while, and each makes the next login longer."""
+        path = os.path.join(self.state_directory, "journal.db")
+        if os.path.exists(path):
+            with contextlib.closing(sqlite3.connect(path, timeout=30)) as journal, journal:
+                journal.execute("DELETE FROM entry")
 
     def start(self):
         env = dict(environment(), LD_PRELOAD=library(), POPGATE_INJECT_CONTROL=self.control.path)

@@ -190,9 +190,7 @@ class Rounds:
     def clean(self):
         """A session in which nothing fails comes to its end; returns how many allocations it had."""
         self.control.clear()
-        self.session.recover()
-        self.rest()
-        self.session.mailbox.refill()
+        self.prepare()
         self.control.arm()
         if not self.session.run():
             raise AssertionError(f"a session without failures failed; the log ends:\n{self.gate.log()[-3000:]}")
@@ -222,6 +220,7 @@ class Rounds:
         """A full mailbox, and nothing that an earlier session left."""
         self.session.recover()
         self.rest()
+        self.gate.forget_deletions()
         self.session.mailbox.refill()
 
     def failing(self):
