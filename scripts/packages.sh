@@ -12,6 +12,7 @@ packages_for() {
 		# Libraries of Cyrus, whose own packages cannot be installed beside Dovecot's.
 		echo libpcre3 libpq5 libsasl2-modules
 		;;
+	bench) echo python3 dovecot-imapd dovecot-pop3d openssl ;;
 	fuzz) echo clang libclang-rt-dev ;;
 	valgrind) echo valgrind ;;
 	coverage) echo gcovr ;;

@@ -1,0 +1,484 @@
+/* idle_imap.c - a light IMAP server for ten thousand sessions at once, where what is measured is the
+ * gateway before it.
+ *
+ *   bench_idle_imap PORT CERTIFICATE KEY MAILDIR
+ *
+ * Every user, with any password, has the messages of MAILDIR, which is only read. One thread, epoll,
+ * TLS from the first octet. It knows the commands that a gateway needs, and answers BAD to others; a
+ * literal in a command ends the connection. Prints "ready" when it listens. */
+#include <dirent.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	MESSAGES_MAX = 1000,
+	LINE_MAX_OCTETS = 16 << 10,
+};
+
+#define CAPABILITIES "IMAP4rev1 SASL-IR UIDPLUS UNSELECT ENABLE ID"
+
+struct message {
+	char *p;
+	size_t len;
+};
+
+struct conn {
+	int fd;
+	SSL *ssl;
+	bool want_out, ending, continuation;
+	char tag[64];
+	char *in, *out;
+	size_t in_len, out_len, out_off, out_room;
+};
+
+static struct {
+	int epoll, listener;
+	SSL_CTX *tls;
+	struct message messages[MESSAGES_MAX]; /* of UID 1, 2, ... */
+	unsigned count;
+} server;
+
+static _Noreturn void
+die(const char *what)
+{
+	fprintf(stderr, "bench_idle_imap: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void *
+grown(void *old, size_t octets)
+{
+	void *p = realloc(old, octets);
+
+	if (p == NULL)
+		die("memory");
+	return p;
+}
+
+/* ---- what it serves ---- */
+
+static void
+read_message(const char *path, struct message *m)
+{
+	FILE *f = fopen(path, "r");
+	size_t room = 0;
+	int c;
+
+	if (f == NULL)
+		die(path);
+	while ((c = getc(f)) != EOF) {
+		if (m->len + 2 > room) {
+			room = room * 2 + 4096;
+			m->p = grown(m->p, room);
+		}
+		if (c == '\n')
+			m->p[m->len++] = '\r';
+		m->p[m->len++] = (char) c;
+	}
+	fclose(f);
+}
+
+static int
+is_message(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static void
+read_maildir(const char *maildir)
+{
+	char folder[4096], path[sizeof(folder) + 300];
+	struct dirent **names;
+	int n;
+
+	snprintf(folder, sizeof(folder), "%s/cur", maildir);
+	if ((n = scandir(folder, &names, is_message, alphasort)) < 0)
+		die(folder);
+	for (int i = 0; i < n; i++) {
+		if (server.count == MESSAGES_MAX)
+			break;
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name);
+		read_message(path, &server.messages[server.count++]);
+		free(names[i]);
+	}
+	free(names);
+}
+
+/* ---- answers ---- */
+
+static void
+put(struct conn *c, const char *p, size_t n)
+{
+	if (c->out_len + n > c->out_room) {
+		c->out_room = (c->out_len + n) * 2;
+		c->out = grown(c->out, c->out_room);
+	}
+	memcpy(c->out + c->out_len, p, n);
+	c->out_len += n;
+}
+
+__attribute__((format(printf, 2, 3))) static void
+putf(struct conn *c, const char *fmt, ...)
+{
+	char line[512];
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	put(c, line, (size_t) n);
+}
+
+static void
+fetch_one(struct conn *c, unsigned uid, const char *items)
+{
+	const struct message *m = &server.messages[uid - 1];
+	const char *body = strstr(items, "BODY.PEEK[]");
+	size_t off = 0, len = m->len;
+	char *end;
+
+	putf(c, "* %u FETCH (UID %u", uid, uid);
+	if (strstr(items, "FLAGS") != NULL)
+		putf(c, " FLAGS (\\Seen)");
+	if (strstr(items, "RFC822.SIZE") != NULL)
+		putf(c, " RFC822.SIZE %zu", m->len);
+	if (body != NULL && body[11] == '<') {
+		off = strtoul(body + 12, &end, 10);
+		len = strtoul(end + 1, NULL, 10);
+		putf(c, " BODY[]<%zu>", off);
+		off = off < m->len ? off : m->len;
+		len = len < m->len - off ? len : m->len - off;
+	} else if (body != NULL) {
+		putf(c, " BODY[]");
+	}
+	if (body != NULL) {
+		putf(c, " {%zu}\r\n", len);
+		put(c, m->p + off, len);
+	}
+	put(c, ")\r\n", 3);
+}
+
+/* A number of a set, or "*". */
+static unsigned
+set_number(const char **p)
+{
+	char *end;
+	unsigned long n;
+
+	if (**p == '*') {
+		++*p;
+		return server.count;
+	}
+	n = strtoul(*p, &end, 10);
+	*p = end;
+	return n < UINT32_MAX ? (unsigned) n : UINT32_MAX;
+}
+
+/* UID FETCH: a set, a blank, and what is wanted of each. */
+static void
+fetch(struct conn *c, const char *set)
+{
+	const char *items = strchr(set, ' ');
+
+	while (items != NULL && set < items) {
+		unsigned from = set_number(&set), to = from;
+
+		if (*set == ':') {
+			set++;
+			to = set_number(&set);
+		}
+		for (unsigned uid = from < 1 ? 1 : from; uid <= to && uid <= server.count; uid++)
+			fetch_one(c, uid, items);
+		if (*set != ',')
+			break;
+		set++;
+	}
+}
+
+static void
+search(struct conn *c, const char *keys)
+{
+	putf(c, "* SEARCH");
+	if (strncasecmp(keys, "ALL", 3) == 0 || strncasecmp(keys, "UNDELETED", 9) == 0)
+		for (unsigned uid = 1; uid <= server.count; uid++)
+			putf(c, " %u", uid);
+	putf(c, "\r\n");
+}
+
+static void
+answer_select(struct conn *c)
+{
+	putf(c,
+	    "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"
+	    "* OK [PERMANENTFLAGS (\\Deleted \\Seen \\*)] as it is\r\n"
+	    "* %u EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY 1700000000] valid\r\n"
+	    "* OK [UIDNEXT %u] next\r\n",
+	    server.count, server.count + 1);
+}
+
+static bool
+begins(const char *line, const char *word)
+{
+	size_t n = strlen(word);
+
+	return strncasecmp(line, word, n) == 0 && (line[n] == '\0' || line[n] == ' ');
+}
+
+/* One command without its tag. What every command gets in the end is the tagged answer. */
+static void
+command(struct conn *c, const char *line)
+{
+	const char *code = "";
+
+	if (begins(line, "LOGIN") || begins(line, "AUTHENTICATE")) {
+		/* Without an initial response, the credentials come in a line of their own. */
+		if (begins(line, "AUTHENTICATE PLAIN") && line[18] == '\0') {
+			c->continuation = true;
+			putf(c, "+ \r\n");
+			return;
+		}
+		code = "[CAPABILITY " CAPABILITIES "] ";
+	} else if (begins(line, "CAPABILITY")) {
+		putf(c, "* CAPABILITY " CAPABILITIES "\r\n");
+	} else if (begins(line, "SELECT")) {
+		answer_select(c);
+		code = "[READ-WRITE] ";
+	} else if (begins(line, "UID FETCH")) {
+		fetch(c, line + 10);
+	} else if (begins(line, "UID SEARCH")) {
+		search(c, line + 11);
+	} else if (begins(line, "LOGOUT")) {
+		putf(c, "* BYE until later\r\n");
+		c->ending = true;
+	} else if (begins(line, "ID")) {
+		putf(c, "* ID NIL\r\n");
+	} else if (!begins(line, "NOOP") && !begins(line, "UNSELECT") && !begins(line, "ENABLE")) {
+		putf(c, "%s BAD not known here\r\n", c->tag);
+		return;
+	}
+	putf(c, "%s OK %sdone\r\n", c->tag, code);
+}
+
+/* A whole line, NUL-terminated. False when the connection shall end. */
+static bool
+take_line(struct conn *c, char *line)
+{
+	char *blank;
+	size_t n = strlen(line);
+
+	if (n > 0 && line[n - 1] == '}')
+		return false;
+	if (c->continuation) {
+		c->continuation = false;
+		putf(c, "%s OK [CAPABILITY " CAPABILITIES "] done\r\n", c->tag);
+		return true;
+	}
+	if ((blank = strchr(line, ' ')) == NULL || (size_t) (blank - line) >= sizeof(c->tag))
+		return false;
+	*blank = '\0';
+	snprintf(c->tag, sizeof(c->tag), "%s", line);
+	command(c, blank + 1);
+	return true;
+}
+
+/* ---- connections ---- */
+
+static void
+conn_end(struct conn *c)
+{
+	SSL_free(c->ssl);
+	close(c->fd);
+	free(c->in);
+	free(c->out);
+	free(c);
+}
+
+static void
+conn_want(struct conn *c, bool out)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
+
+	if (c->want_out == out)
+		return;
+	if (out)
+		event.events |= EPOLLOUT;
+	c->want_out = out;
+	epoll_ctl(server.epoll, EPOLL_CTL_MOD, c->fd, &event);
+}
+
+/* Whether RC of an OpenSSL call only means: not now. */
+static bool
+is_later(struct conn *c, int rc)
+{
+	rc = SSL_get_error(c->ssl, rc);
+	return rc == SSL_ERROR_WANT_READ || rc == SSL_ERROR_WANT_WRITE;
+}
+
+static int
+conn_flush(struct conn *c)
+{
+	while (c->out_off < c->out_len) {
+		int n = SSL_write(c->ssl, c->out + c->out_off, (int) (c->out_len - c->out_off));
+
+		if (n <= 0) {
+			if (!is_later(c, n))
+				return -1;
+			conn_want(c, true);
+			return 0;
+		}
+		c->out_off += (size_t) n;
+	}
+	free(c->out);
+	c->out = NULL;
+	c->out_len = c->out_off = c->out_room = 0;
+	conn_want(c, false);
+	return c->ending ? -1 : 0;
+}
+
+/* Takes whole lines out of LEN octets at P. Returns what is left over, or SIZE_MAX. */
+static size_t
+take_lines(struct conn *c, char *p, size_t len)
+{
+	char *lf;
+
+	while ((lf = memchr(p, '\n', len)) != NULL) {
+		*lf = '\0';
+		if (lf > p && lf[-1] == '\r')
+			lf[-1] = '\0';
+		if (!take_line(c, p))
+			return SIZE_MAX;
+		len -= (size_t) (lf + 1 - p);
+		p = lf + 1;
+	}
+	return len;
+}
+
+static int
+conn_read(struct conn *c)
+{
+	static char buffer[2 * LINE_MAX_OCTETS];
+	size_t len = c->in_len, left;
+	int n;
+
+	if (len > 0)
+		memcpy(buffer, c->in, len);
+	while ((n = SSL_read(c->ssl, buffer + len, LINE_MAX_OCTETS)) > 0) {
+		len += (size_t) n;
+		if ((left = take_lines(c, buffer, len)) > LINE_MAX_OCTETS)
+			return -1;
+		memmove(buffer, buffer + len - left, left);
+		len = left;
+	}
+	/* A session that rests keeps no buffer. */
+	free(c->in);
+	c->in = NULL;
+	c->in_len = len;
+	if (len > 0)
+		memcpy(c->in = grown(NULL, len), buffer, len);
+	return is_later(c, n) ? conn_flush(c) : -1;
+}
+
+static void
+conn_event(struct conn *c)
+{
+	bool first = !SSL_is_init_finished(c->ssl);
+	int rc = SSL_do_handshake(c->ssl);
+
+	if (rc != 1) {
+		if (is_later(c, rc))
+			conn_want(c, SSL_want_write(c->ssl));
+		else
+			conn_end(c);
+		return;
+	}
+	if (first)
+		putf(c, "* OK [CAPABILITY " CAPABILITIES "] ready\r\n");
+	if (conn_flush(c) < 0 || conn_read(c) < 0)
+		conn_end(c);
+}
+
+static void
+accept_all(void)
+{
+	int one = 1, fd;
+
+	while ((fd = accept4(server.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		struct conn *c = calloc(1, sizeof(*c));
+		struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
+
+		if (c == NULL || (c->ssl = SSL_new(server.tls)) == NULL)
+			die("memory");
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		c->fd = fd;
+		SSL_set_fd(c->ssl, fd);
+		SSL_set_accept_state(c->ssl);
+		if (epoll_ctl(server.epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+			die("epoll_ctl");
+	}
+	if (errno == EMFILE)
+		die("accept");
+}
+
+static void
+begin_listening(unsigned long port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t) port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
+	int one = 1;
+
+	server.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	setsockopt(server.listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(server.listener, (struct sockaddr *) &address, sizeof(address)) < 0 ||
+	    listen(server.listener, 4096) < 0)
+		die("listen");
+	server.epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll_ctl(server.epoll, EPOLL_CTL_ADD, server.listener, &event) < 0)
+		die("epoll_ctl");
+}
+
+int
+main(int argc, char **argv)
+{
+	unsigned long port = argc == 5 ? strtoul(argv[1], NULL, 10) : 0;
+
+	if (port == 0 || port > 65535) {
+		fputs("usage: bench_idle_imap PORT CERTIFICATE KEY MAILDIR\n", stderr);
+		return 64;
+	}
+	server.tls = SSL_CTX_new(TLS_server_method());
+	if (server.tls == NULL || SSL_CTX_use_certificate_chain_file(server.tls, argv[2]) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(server.tls, argv[3], SSL_FILETYPE_PEM) != 1)
+		die("certificate or key");
+	SSL_CTX_set_mode(server.tls,
+	    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+		SSL_MODE_RELEASE_BUFFERS);
+	read_maildir(argv[4]);
+	begin_listening(port);
+	puts("ready");
+	fflush(stdout);
+	for (;;) {
+		struct epoll_event events[256];
+		int n = epoll_wait(server.epoll, events, 256, -1);
+
+		for (int i = 0; i < n; i++) {
+			if (events[i].data.ptr == NULL)
+				accept_all();
+			else
+				conn_event(events[i].data.ptr);
+		}
+	}
+}
