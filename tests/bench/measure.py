@@ -163,7 +163,7 @@ class Measure:
                    processes=processes, others=others.report())
         for name in ("bad", "list_bad"):
             run[name] += run["others"][name]
-        if at_work < OTHERS:
-            run["others"] = {}
+        if at_work < OTHERS:    # its latency would be that of a gateway without work
+            run["others"], run["noop"] = {}, {}
         run["failed"], run["notes"], run["errors"] = 0, run["errors"], []
         return run

@@ -2,11 +2,11 @@
  *
  *   bench_corpus MAIL_FOLDER MANIFEST_FOLDER KIND USER USERS MESSAGES
  *
- * KIND is small (4 kB of text), huge (1 kB), or big (25 MiB of base64; the last one 100 MiB). Each user
- * gets MAIL_FOLDER/USER/Maildir with a dovecot-uidlist, so that UIDs are 1, 2, ... With USERS over 1
- * they are USER0000, USER0001, ..., whose messages are hard links to those of the first. The manifest
- * has a line for each message: size and XXH64 of what a POP3 client must end up with, that is with CRLF
- * and without dot-stuffing. */
+ * KIND is small (4 kB of text), huge (1 kB), or big (25 MiB of base64; the last one 100 MiB). Each
+ * user gets MAIL_FOLDER/USER/Maildir with a dovecot-uidlist, so that UIDs are 1, 2, ... With USERS
+ * over 1 they are USER0000, USER0001, ..., whose messages are hard links to those of the first. The
+ * manifest has a line for each message: size and XXH64 of what a POP3 client must end up with, that
+ * is with CRLF and without dot-stuffing. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

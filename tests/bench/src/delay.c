@@ -211,7 +211,8 @@ flush_side(struct side *s)
 static void
 connect_side(struct side *s)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(s->target),
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_port = htons(s->target),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int one = 1;
 
@@ -368,9 +369,9 @@ main(int argc, char **argv)
 		fputs("usage: bench_delay ONE_WAY_MS LISTEN_PORT:TARGET_PORT...\n", stderr);
 		return 64;
 	}
-	proxy.data = (struct line) { .delay = (uint64_t) (ms * 1000), .tail = &proxy.data.first };
-	proxy.connects = (struct line) { .delay = 3 * proxy.data.delay,
-		.tail = &proxy.connects.first };
+	proxy.data = (struct line){ .delay = (uint64_t) (ms * 1000), .tail = &proxy.data.first };
+	proxy.connects =
+	    (struct line){ .delay = 3 * proxy.data.delay, .tail = &proxy.connects.first };
 	proxy.epoll = epoll_create1(EPOLL_CLOEXEC);
 	for (int i = 2; i < argc; i++)
 		if (listen_on(argv[i]) < 0)
@@ -385,7 +386,7 @@ main(int argc, char **argv)
 			due = data_due;
 		free_dead();
 		t = due > t ? due - t : 0;
-		wait = (struct timespec) { .tv_sec = (time_t) (t / 1000000),
+		wait = (struct timespec){ .tv_sec = (time_t) (t / 1000000),
 			.tv_nsec = (long) (t % 1000000) * 1000 };
 		n = epoll_pwait2(proxy.epoll, events, 256, due == UINT64_MAX ? NULL : &wait, NULL);
 		for (int i = 0; i < n; i++)

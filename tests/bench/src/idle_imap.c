@@ -1,18 +1,19 @@
-/* idle_imap.c - a light IMAP server for ten thousand sessions at once, where what is measured is the
- * gateway before it.
+/* idle_imap.c - a light IMAP server for ten thousand sessions at once, where what is measured is
+ * the gateway before it.
  *
  *   bench_idle_imap PORT CERTIFICATE KEY MAILDIR
  *
- * Every user, with any password, has the messages of MAILDIR, which is only read. One thread, epoll,
- * TLS from the first octet. It knows the commands that a gateway needs, and answers BAD to others; a
- * literal in a command ends the connection. Prints "ready" when it listens. */
+ * Every user, with any password, has the messages of MAILDIR, which is only read. One thread,
+ * epoll, TLS from the first octet. It knows the commands that a gateway needs, and answers BAD to
+ * others; a literal in a command ends the connection. Prints "ready" when it listens. */
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,6 +259,8 @@ command(struct conn *c, const char *line)
 		code = "[READ-WRITE] ";
 	} else if (begins(line, "UID FETCH")) {
 		fetch(c, line + 10);
+	} else if (begins(line, "FETCH")) { /* number and UID are the same here */
+		fetch(c, line + 6);
 	} else if (begins(line, "UID SEARCH")) {
 		search(c, line + 11);
 	} else if (begins(line, "LOGOUT")) {
@@ -435,7 +438,8 @@ accept_all(void)
 static void
 begin_listening(unsigned long port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t) port),
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t) port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
 	int one = 1;
@@ -459,13 +463,15 @@ main(int argc, char **argv)
 		fputs("usage: bench_idle_imap PORT CERTIFICATE KEY MAILDIR\n", stderr);
 		return 64;
 	}
+	/* OpenSSL writes without MSG_NOSIGNAL. */
+	signal(SIGPIPE, SIG_IGN);
 	server.tls = SSL_CTX_new(TLS_server_method());
 	if (server.tls == NULL || SSL_CTX_use_certificate_chain_file(server.tls, argv[2]) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(server.tls, argv[3], SSL_FILETYPE_PEM) != 1)
 		die("certificate or key");
-	SSL_CTX_set_mode(server.tls,
-	    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-		SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_mode(server.tls, SSL_MODE_ENABLE_PARTIAL_WRITE |
+					 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+					 SSL_MODE_RELEASE_BUFFERS);
 	read_maildir(argv[4]);
 	begin_listening(port);
 	puts("ready");

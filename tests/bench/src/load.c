@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +29,8 @@ static const char usage_text[] =
     "  --noops N           hold: NOOPs after the pause\n"
     "  --rate R            hold: NOOPs a second, in all; work: messages a second, in all\n"
     "  --timeout S         give up after S seconds (600)\n"
-    "hold and work print {\"ready\": N} when all are logged in, then read a line and go on; work goes\n"
-    "on until it reads another.\n";
+    "hold and work print {\"ready\": N} when all are logged in, then read a line and go on;\n"
+    "work goes on until it reads another.\n";
 
 double
 now(void)
@@ -171,7 +172,7 @@ load_manifest(struct load *l)
 			room = room ? room * 2 : 4096;
 			l->manifest = grown(l->manifest, room * sizeof(*l->manifest));
 		}
-		l->manifest[l->manifest_count++] = (struct message) { size, hash };
+		l->manifest[l->manifest_count++] = (struct message){ size, hash };
 	}
 	fclose(f);
 	if (l->manifest_count == 0)
@@ -188,23 +189,45 @@ prepare_tls(struct load *l)
 			die("%s: no certificate in it", l->o.ca);
 		SSL_CTX_set_verify(l->tls, SSL_VERIFY_PEER, NULL);
 	}
-	SSL_CTX_set_mode(l->tls,
-	    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-		SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_mode(l->tls, SSL_MODE_ENABLE_PARTIAL_WRITE |
+				     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+				     SSL_MODE_RELEASE_BUFFERS);
 	/* Every session is one of a new client. */
 	SSL_CTX_set_session_cache_mode(l->tls, SSL_SESS_CACHE_OFF);
+}
+
+static void
+release(struct load *l)
+{
+	SSL_CTX_free(l->tls);
+	for (int kind = 0; kind < SAMPLE_KINDS; kind++)
+		free(l->t.samples[kind].v);
+	free(l->t.uidls);
+	free(l->manifest);
+	free(l->held);
 }
 
 int
 main(int argc, char **argv)
 {
 	struct load l = {
-		.o = { .host = "127.0.0.1", .user = "small", .password = "secret", .users = 1,
-		    .at_once = 1, .pipeline = 1, .count = 1, .retr = SIZE_MAX, .timeout = 600,
-		    .noops = 2000, .rate = 500 },
+		.o = { .host = "127.0.0.1",
+		    .user = "small",
+		    .password = "secret",
+		    .users = 1,
+		    .at_once = 1,
+		    .pipeline = 1,
+		    .count = 1,
+		    .retr = SIZE_MAX,
+		    .timeout = 600,
+		    .noops = 2000,
+		    .rate = 500 },
 	};
 	double deadline;
+	int status;
 
+	/* OpenSSL writes without MSG_NOSIGNAL. */
+	signal(SIGPIPE, SIG_IGN);
 	take_options(&l.o, argc, argv);
 	if (l.o.manifest != NULL)
 		load_manifest(&l);
@@ -226,5 +249,7 @@ main(int argc, char **argv)
 		work_run(&l, deadline);
 	while (l.live > 0 && now() < deadline)
 		conn_wait(&l, 500);
-	return report(&l);
+	status = report(&l);
+	release(&l);
+	return status;
 }

@@ -101,8 +101,8 @@ struct load {
 	size_t manifest_count;
 	int epoll;
 	SSL_CTX *tls;
-	size_t in_room;	   /* octets of a connection's input buffer */
-	unsigned live;	   /* connections */
+	size_t in_room;	    /* octets of a connection's input buffer */
+	unsigned live;	    /* connections */
 	struct conn **held; /* by session: those that have logged in, in MODE_HOLD and MODE_WORK */
 };
 
@@ -111,10 +111,10 @@ struct conn {
 	int fd;
 	SSL *ssl;
 	bool connecting, handshaking, registered, want_out;
-	bool idle;	/* held, and nothing in flight */
-	bool multiline; /* inside a multi-line answer */
+	bool idle;	 /* held, and nothing in flight */
+	bool multiline;	 /* inside a multi-line answer */
 	bool line_begin; /* the next octet of a message begins a line */
-	bool literal;	/* inside an IMAP literal */
+	bool literal;	 /* inside an IMAP literal */
 	char *in, *out;
 	size_t in_len, out_len, out_off, out_room;
 	unsigned char flight[IN_FLIGHT_MAX]; /* enum step of each command */

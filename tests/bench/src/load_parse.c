@@ -16,8 +16,8 @@ flight_pop(struct conn *c)
 	return (enum step) c->flight[c->flight_head++ % IN_FLIGHT_MAX];
 }
 
-/* Finds the dot that begins a line at or after P; sets line_begin when it is there or when the octets
- * end with a line. */
+/* Finds the dot that begins a line at or after P; sets line_begin when it is there or when the
+ * octets end with a line. */
 static const char *
 next_dot_line(struct conn *c, const char *p, const char *end)
 {
@@ -115,8 +115,8 @@ retr_number(const struct conn *c)
 	return c->done + 1;
 }
 
-/* Returns 1 when something was taken off the input at *OFF, 0 when more of it must come, -1 when C was
- * freed. */
+/* Returns 1 when something was taken off the input at *OFF, 0 when more of it must come, -1 when C
+ * was freed. */
 static int
 pop3_answer(struct conn *c, size_t *off)
 {

@@ -71,7 +71,8 @@ print_samples(const char *name, struct samples *s)
 	qsort(s->v, s->count, sizeof(double), by_value);
 	for (size_t i = 0; i < s->count; i++)
 		sum += s->v[i];
-	printf(", \"%s\": {\"n\": %zu, \"mean\": %.6f, \"p50\": %.6f, \"p99\": %.6f, \"max\": %.6f}",
+	printf(
+	    ", \"%s\": {\"n\": %zu, \"mean\": %.6f, \"p50\": %.6f, \"p99\": %.6f, \"max\": %.6f}",
 	    name, s->count, sum / (double) s->count, s->v[s->count / 2],
 	    s->v[(s->count - 1) * 99 / 100], s->v[s->count - 1]);
 }

@@ -1,4 +1,5 @@
-/* load_session.c - what a session of the load generator says next, and what it checks. See load.h. */
+/* load_session.c - what a session of the load generator says next, and what it checks. See load.h.
+ */
 #include "load.h"
 
 #include <stdio.h>

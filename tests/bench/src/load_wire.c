@@ -1,4 +1,5 @@
-/* load_wire.c - the load generator's connections: sockets, TLS, what is to be written. See load.h. */
+/* load_wire.c - the load generator's connections: sockets, TLS, what is to be written. See load.h.
+ */
 #include "load.h"
 
 #include <arpa/inet.h>
@@ -43,8 +44,8 @@ conn_want(struct conn *c, bool out)
 		event.events |= EPOLLOUT;
 	if (c->registered && c->want_out == out)
 		return;
-	if (epoll_ctl(c->load->epoll, c->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, c->fd,
-		&event) < 0)
+	if (epoll_ctl(
+		c->load->epoll, c->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, c->fd, &event) < 0)
 		die("epoll_ctl: %s", strerror(errno));
 	c->registered = true;
 	c->want_out = out;

@@ -42,7 +42,7 @@ xxh64_round(uint64_t lane, uint64_t in)
 static inline void
 xxh64_begin(struct xxh64 *h)
 {
-	*h = (struct xxh64) {
+	*h = (struct xxh64){
 		.lane = { XXH64_P1 + XXH64_P2, XXH64_P2, 0, 0 - XXH64_P1 },
 	};
 }
