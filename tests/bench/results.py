@@ -139,13 +139,20 @@ def growth_table(growth):
     return "\n".join(lines)
 
 
+def runs_text(rows):
+    counts = sorted({row["runs"] for row in rows})
+    if counts[-1:] == [1]:
+        return "One run of each."
+    return f"Medians of {' to '.join(map(str, [counts[0], counts[-1]][:len(counts)]))} alternating runs."
+
+
 def report_block(result):
     """What stands between the marks in docs/performance.md: what was measured on what, and the table."""
     meta, rows = result["meta"], result["table"]
     kept = [row for row in rows if "goal" in row or "popgate" in row["median"]]
     text = (f"{meta['date']}: popgate {meta['popgate']}, Dovecot {meta['dovecot']}, OpenSSL {meta['openssl']}, "
             f"Linux {meta['kernel']}, {meta['cpus']} processors, {meta['model']}. "
-            f"Medians of {meta['reps']} alternating runs. {summary(rows)}.\n\n{markdown_table(kept)}\n")
+            f"{runs_text(kept)} {summary(rows)}.\n\n{markdown_table(kept)}\n")
     if result.get("growth"):
         text += f"\nGrowth with the number of messages in a maildrop:\n\n{growth_table(result['growth'])}\n"
     return text
