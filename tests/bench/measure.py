@@ -1,6 +1,5 @@
 """One run of a case on one system: puts load on it, and notes what it took."""
 import json
-import os
 import subprocess
 import time
 
@@ -20,8 +19,9 @@ class Load:
     def __init__(self, command):
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def ready(self):
-        return json.loads(self.process.stdout.readline())["ready"]
+    def pause(self):
+        """Waits until it is ready, or has done its part, and returns the count that it tells."""
+        return next(iter(json.loads(self.process.stdout.readline()).values()))
 
     def go_on(self):
         try:
@@ -132,10 +132,12 @@ class Measure:
         before = vitals.pss(root)[0]
         begin = time.monotonic()
         load = self.load(system, case)
-        ready = load.ready()
+        ready = load.pause()
         fill = time.monotonic() - begin
         time.sleep(REST)
         rest, processes = vitals.pss(root)
+        load.go_on()
+        load.pause()
         load.go_on()
         run = load.report()
         run.update(ready=ready, fill_per_s=ready / fill, rest_mb=rest / 1024, processes=processes,
@@ -147,20 +149,23 @@ class Measure:
         not a wrong answer."""
         begin = time.monotonic()
         load = self.load(system, case)
-        ready = load.ready()
+        ready = load.pause()
         fill = time.monotonic() - begin
         time.sleep(REST)
         rest, processes = vitals.pss(root)
         first = case.args[case.args.index("--count") + 1]
         others = Load(self.command(system, case, "work", ["--count", str(OTHERS), "--conc", "16", "--first", first,
-                                                          "--rate", os.environ.get("BENCH_OTHERS", str(OTHERS_RATE))]))
-        at_work = others.ready()
+                                                          "--rate", str(OTHERS_RATE)]))
+        at_work = others.pause()
         others.go_on()
         load.go_on()
-        run = load.report()
+        load.pause()
         others.go_on()
+        work = others.report()
+        load.go_on()
+        run = load.report()
         run.update(ready=ready, refused=run["failed"], fill_per_s=ready / fill, rest_mb=rest / 1024,
-                   processes=processes, others=others.report())
+                   processes=processes, others=work)
         for name in ("bad", "list_bad"):
             run[name] += run["others"][name]
         if at_work < OTHERS:    # its latency would be that of a gateway without work

@@ -147,9 +147,9 @@ def runs_text(rows):
 
 
 def report_block(result):
-    """What stands between the marks in docs/performance.md: what was measured on what, and the table."""
+    """What stands between the marks in docs/performance.md: what was measured on what, and the figures with a goal."""
     meta, rows = result["meta"], result["table"]
-    kept = [row for row in rows if "goal" in row or "popgate" in row["median"]]
+    kept = [row for row in rows if (row["case"], row["figure"]) in GOALS]
     text = (f"{meta['date']}: popgate {meta['popgate']}, Dovecot {meta['dovecot']}, OpenSSL {meta['openssl']}, "
             f"Linux {meta['kernel']}, {meta['cpus']} processors, {meta['model']}. "
             f"{runs_text(kept)} {summary(rows)}.\n\n{markdown_table(kept)}\n")

@@ -29,8 +29,8 @@ static const char usage_text[] =
     "  --noops N           hold: NOOPs after the pause\n"
     "  --rate R            hold: NOOPs a second, in all; work: messages a second, in all\n"
     "  --timeout S         give up after S seconds (600)\n"
-    "hold and work print {\"ready\": N} when all are logged in, then read a line and go on;\n"
-    "work goes on until it reads another.\n";
+    "hold and work print {\"ready\": N} when all are logged in, then read a line and go on; hold\n"
+    "does so again after the NOOPs, work goes on until it reads another line.\n";
 
 double
 now(void)

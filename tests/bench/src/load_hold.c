@@ -6,18 +6,24 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Logs all sessions in, says so, and waits for a line: meanwhile the server is looked at. */
+/* Says how far it is and waits for a line: meanwhile the server is looked at. */
 static void
-fill(struct load *l, double deadline)
+pause_at(struct load *l, const char *what, size_t count)
 {
 	char line[16];
 
-	while (l->t.ready + l->t.failed < l->o.count && l->live > 0 && now() < deadline)
-		conn_wait(l, 200);
-	printf("{\"ready\": %u}\n", l->t.ready);
+	printf("{\"%s\": %zu}\n", what, count);
 	fflush(stdout);
 	if (fgets(line, sizeof(line), stdin) == NULL)
 		note(l, "the input has ended");
+}
+
+static void
+fill(struct load *l, double deadline)
+{
+	while (l->t.ready + l->t.failed < l->o.count && l->live > 0 && now() < deadline)
+		conn_wait(l, 200);
+	pause_at(l, "ready", l->t.ready);
 }
 
 /* The next session that rests, after the one at *AT; NULL if none does. */
@@ -82,6 +88,7 @@ hold_run(struct load *l, double deadline)
 		if (t > deadline || (sent == l->o.noops && t > next + 10))
 			break;
 	}
+	pause_at(l, "noops", l->t.samples[SAMPLE_NOOP].count);
 	quit_all(l, deadline);
 }
 
