@@ -57,8 +57,8 @@ def stop(process, patience):
         except subprocess.TimeoutExpired:
             pass
     for _ in range(40 if process.poll() is not None else 1):
-        table = vitals.processes()
-        pids = ({pid for pid in pids if pid in table} | vitals.family(process.pid, table)) - {os.getpid()}
+        # Those that have ended but were not waited for have no memory.
+        pids = {pid for pid in pids | vitals.family(process.pid) if vitals.pss_of(pid)} - {os.getpid()}
         if process.poll() is not None:
             pids.discard(process.pid)
         if not pids:

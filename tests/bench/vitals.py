@@ -41,17 +41,19 @@ def cpu(root):
     return sum(table[pid][2] for pid in family(root, table))
 
 
+def pss_of(pid):
+    """Proportional set size in kB; 0 of a process that has ended."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup") as file:
+            return next((int(line.split()[1]) for line in file if line.startswith("Pss:")), 0)
+    except OSError:
+        return 0
+
+
 def pss(root):
-    """Proportional set size in kB, and the number of processes."""
-    total = count = 0
-    for pid in family(root):
-        try:
-            with open(f"/proc/{pid}/smaps_rollup") as file:
-                total += next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
-            count += 1
-        except (OSError, StopIteration):
-            pass
-    return total, count
+    """The same of all of a server's processes, and their number."""
+    sizes = [size for size in map(pss_of, family(root)) if size]
+    return sum(sizes), len(sizes)
 
 
 class Peak(threading.Thread):
