@@ -201,27 +201,19 @@ def comparison(rows):
 
 # ---- growth ----
 
-UNITS = {"_s": "seconds", "_ms": "milliseconds", "_mb": "MB", "_kb": "kB", "_octets": "octets", "_bytes": "octets"}
-SECONDS = ("_s", "_ms")
+UNITS = [("_s", "seconds"), ("_mb", "MB")]
 PANEL_TOP, PANEL_HEIGHT = 92, 250
 
 
-def ending(column):
-    return next((end for end in sorted(UNITS, key=len, reverse=True) if column.lower().endswith(end)), None)
-
-
 def panels(growth):
-    """(unit, columns) for each unit that columns of GROWTH are in, time first."""
-    by_unit = {}
-    for column in growth[0]:
-        end = ending(column)
-        if end and any(row.get(column) for row in growth):
-            by_unit.setdefault((end not in SECONDS, UNITS[end]), []).append(column)
-    return [(unit, columns[:4]) for (_, unit), columns in sorted(by_unit.items())][:2]
+    """(unit, columns) for time and memory; processor time has no line of its own."""
+    found = [(unit, [column for column in growth[0] if column.endswith(end) and not column.endswith("_cpu_s")
+                     and any(row.get(column) for row in growth)][:4]) for end, unit in UNITS]
+    return [(unit, columns) for unit, columns in found if columns]
 
 
 def words_of(column):
-    return column[:-len(ending(column))].replace("_", " ")
+    return column.rpartition("_")[0].replace("_", " ")
 
 
 def draw_panel(growth, unit, columns, left, right):
@@ -259,7 +251,6 @@ def linear(growth, column, x, y):
 
 def growth(rows):
     """Time and memory by the number of messages, both axes logarithmic."""
-    rows = sorted(rows, key=lambda row: row["messages"])
     found = panels(rows)
     parts = [text(8, 22, "What a maildrop costs, by its number of messages", "title")]
     width = WIDTH / max(1, len(found))

@@ -132,9 +132,25 @@ def markdown_table(rows):
     return "\n".join(lines)
 
 
+def growth_rows(found):
+    """The rows of tests/bench/growth with a column for each figure, in seconds and MB."""
+    rows = []
+    for row in found:
+        flat = {}
+        for name, cell in row.items():
+            cells = {f"{name}_{inner}": value for inner, value in cell.items()} if isinstance(cell, dict) else {name: cell}
+            for column, value in cells.items():
+                if column.endswith("_octets"):
+                    column, value = column.replace("_octets", "_mb"), value / 1e6
+                flat[column.replace("_seconds", "_s")] = value
+        rows.append(flat)
+    return sorted(rows, key=lambda row: row["messages"])
+
+
 def growth_table(growth):
     columns = list(growth[0])
-    lines = ["| " + " | ".join(column.replace("_", " ") for column in columns) + " |", "|" + "---:|" * len(columns)]
+    heads = [column.replace("_mb", " MB").replace("_cpu_s", " CPU s").replace("_s", " s") for column in columns]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---:|" * len(columns)]
     lines += ["| " + " | ".join(number(row.get(column)) for column in columns) + " |" for row in growth]
     return "\n".join(lines)
 
@@ -154,7 +170,8 @@ def report_block(result):
             f"Linux {meta['kernel']}, {meta['cpus']} processors, {meta['model']}. "
             f"{runs_text(kept)} {summary(rows)}.\n\n{markdown_table(kept)}\n")
     if result.get("growth"):
-        text += f"\nGrowth with the number of messages in a maildrop:\n\n{growth_table(result['growth'])}\n"
+        text += ("\nGrowth with the number of messages in a maildrop:\n\n![time and memory by messages](growth.svg)\n\n"
+                 f"{growth_table(result['growth'])}\n")
     return text
 
 
