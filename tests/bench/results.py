@@ -168,7 +168,7 @@ def report_block(result):
     kept = [row for row in rows if (row["case"], row["figure"]) in GOALS]
     text = (f"{meta['date']}: popgate {meta['popgate']}, Dovecot {meta['dovecot']}, OpenSSL {meta['openssl']}, "
             f"Linux {meta['kernel']}, {meta['cpus']} processors, {meta['model']}. "
-            f"{runs_text(kept)} {summary(rows)}.\n\n{markdown_table(kept)}\n")
+            f"Load average before: {meta['load']:g}. {runs_text(kept)} {summary(rows)}.\n\n{markdown_table(kept)}\n")
     if result.get("growth"):
         text += ("\nGrowth with the number of messages in a maildrop:\n\n![time and memory by messages](growth.svg)\n\n"
                  f"{growth_table(result['growth'])}\n")
