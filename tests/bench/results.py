@@ -181,5 +181,6 @@ def write_report(path, result):
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise SystemExit(f"{path}: the marks {BEGIN} and {END} are not there")
     before, after = text[:text.index(BEGIN) + len(BEGIN)], text[text.index(END):]
+    text = f"{before}\n\n{report_block(result)}\n{after}"
     with open(path, "w", encoding="utf-8") as out:
-        out.write(f"{before}\n\n{report_block(result)}\n{after}")
+        out.write(text)
