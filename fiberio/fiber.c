@@ -307,7 +307,7 @@ fiber_runtime_new(uv_loop_t *loop, struct fiber_runtime **out)
 	uv_unref((uv_handle_t *) &runtime->sweep);
 	runtime->turn.data = runtime->sweep.data = runtime;
 	runtime->open_handles = 2;
-	/* OpenSSL writes to sockets with write(2), which cannot be told to spare us the signal. */
+	/* Streams ask the kernel to spare us the signal; a log that is a pipe cannot. */
 	signal(SIGPIPE, SIG_IGN);
 	*out = runtime;
 	return 0;

@@ -160,17 +160,31 @@ stream_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t dead
 	return rc;
 }
 
-static int
-plain_write(struct stream *s, const char *buf, size_t len, const struct write_limit *limit)
+/* Takes N written octets off PIECES. */
+static void
+advance(struct stream_pieces *pieces, size_t n)
 {
+	for (size_t i = 0; i < 2; i++) {
+		struct iovec *piece = &pieces->piece[i];
+		size_t part = n < piece->iov_len ? n : piece->iov_len;
+
+		piece->iov_base = (char *) piece->iov_base + part;
+		piece->iov_len -= part;
+		n -= part;
+	}
+}
+
+static int
+plain_write(struct stream *s, struct stream_pieces *pieces, const struct write_limit *limit)
+{
+	struct msghdr message = { .msg_iov = pieces->piece, .msg_iovlen = 2 };
 	int rc;
 
-	while (len > 0) {
-		ssize_t n = send(s->fd, buf, len, MSG_NOSIGNAL);
+	while (pieces->piece[0].iov_len + pieces->piece[1].iov_len > 0) {
+		ssize_t n = sendmsg(s->fd, &message, MSG_NOSIGNAL);
 
 		if (n >= 0) {
-			buf += n;
-			len -= (size_t) n;
+			advance(pieces, (size_t) n);
 			continue;
 		}
 		if (errno != EAGAIN && errno != EINTR)
@@ -183,12 +197,19 @@ plain_write(struct stream *s, const char *buf, size_t len, const struct write_li
 }
 
 static int
-write_all(struct stream *s, const void *buf, size_t len, const struct write_limit *limit)
+write_all(struct stream *s, struct stream_pieces pieces, const struct write_limit *limit)
 {
 	if (fiber_cancelled())
 		return ERR_CANCELLED;
-	return s->ssl == NULL ? plain_write(s, buf, len, limit)
-			      : stream_tls_write(s, buf, len, limit);
+	return s->ssl == NULL ? plain_write(s, &pieces, limit)
+			      : stream_tls_write(s, &pieces, limit);
+}
+
+/* An iovec is for reading as well; nothing writes through it here. */
+static struct stream_pieces
+one_piece(const void *buf, size_t len)
+{
+	return (struct stream_pieces){ { { (void *) buf, len }, { (void *) "", 0 } } };
 }
 
 int
@@ -196,7 +217,18 @@ stream_write(struct stream *s, const void *buf, size_t len, uint64_t timeout_ms)
 {
 	const struct write_limit limit = { timeout_ms, FIBER_NO_DEADLINE };
 
-	return write_all(s, buf, len, &limit);
+	return write_all(s, one_piece(buf, len), &limit);
+}
+
+int
+stream_write_two(struct stream *s, const void *first, size_t first_len, const void *second,
+    size_t second_len, uint64_t timeout_ms)
+{
+	const struct write_limit limit = { timeout_ms, FIBER_NO_DEADLINE };
+	struct stream_pieces pieces = one_piece(first, first_len);
+
+	pieces.piece[1] = one_piece(second, second_len).piece[0];
+	return write_all(s, pieces, &limit);
 }
 
 int
@@ -205,7 +237,7 @@ stream_write_by(struct stream *s, const void *buf, size_t len, uint64_t deadline
 	uint64_t now = fiber_now();
 	const struct write_limit limit = { deadline > now ? deadline - now : 0, deadline };
 
-	return write_all(s, buf, len, &limit);
+	return write_all(s, one_piece(buf, len), &limit);
 }
 
 void

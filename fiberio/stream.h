@@ -1,8 +1,9 @@
 /* stream.h - byte streams for fibers: TCP, and TLS on top of the same object.
  *
  * A stream is one socket, watched by the loop only while somebody waits for it. It has no buffer of
- * its own: reads go straight to the caller's memory and writes straight to the kernel, so a stream
- * at rest costs next to nothing and back-pressure is TCP's. Reading and writing are the business of
+ * its own at rest: reads go straight to the caller's memory and writes straight to the kernel (with
+ * TLS, by way of OpenSSL and memory that is freed when it is through), so that a stream costs next
+ * to nothing and back-pressure is TCP's. Reading and writing are the business of
  * one fiber at a time. */
 #pragma once
 #include <stdbool.h>
@@ -39,6 +40,10 @@ int stream_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t 
  * only the kernel sees it: what the peer acknowledges counts). Returns 0, ERR_CLOSED, ERR_TIMEOUT,
  * ERR_TLS, ERR_CANCELLED. */
 int stream_write(struct stream *s, const void *buf, size_t len, uint64_t timeout_ms);
+
+/* As stream_write, for two pieces of memory that leave together. */
+int stream_write_two(struct stream *s, const void *first, size_t first_len, const void *second,
+    size_t second_len, uint64_t timeout_ms);
 
 /* As stream_write, with ERR_TIMEOUT when not all is written by DEADLINE, progress or not. */
 int stream_write_by(struct stream *s, const void *buf, size_t len, uint64_t deadline);

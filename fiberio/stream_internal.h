@@ -1,8 +1,16 @@
 /* stream_internal.h - what the parts of stream share. Not for other layers. */
 #pragma once
+#include <sys/uio.h>
+
 #include <openssl/ssl.h>
 
 #include "fiberio/stream.h"
+
+/* Octets from AT to LEN that wait. */
+struct stream_buffer {
+	char *octets; /* NULL: there is no buffer now */
+	size_t at, len;
+};
 
 struct stream {
 	struct fiber_runtime *runtime;
@@ -15,6 +23,9 @@ struct stream {
 	bool interrupted;
 	bool failed;		   /* TLS is past repair: not even a close_notify may be sent */
 	SSL *ssl;		   /* NULL: plain */
+	int read_error;		   /* of TLS, for the next read: the last one had octets to give */
+	bool ended;		   /* TLS has read the end of the stream */
+	struct stream_buffer in, out; /* records read and not taken by TLS; written and not sent */
 	struct tls_server *server; /* what ssl was made from, held as long */
 	struct tls_client *client;
 };
@@ -32,9 +43,38 @@ struct write_limit {
 /* As stream_wait, for a peer that is to take what was written. */
 int stream_wait_to_write(struct stream *s, int events, const struct write_limit *limit);
 
+/* Two pieces of memory to be written one behind the other; what is written is taken off. */
+struct stream_pieces {
+	struct iovec piece[2];
+};
+
 /* The TLS side of stream_read, stream_write, stream_has_input and stream_close. */
 int stream_tls_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadline);
 int stream_tls_write(
-    struct stream *s, const char *buf, size_t len, const struct write_limit *limit);
+    struct stream *s, const struct stream_pieces *pieces, const struct write_limit *limit);
 bool stream_tls_has_input(struct stream *s);
 void stream_tls_end(struct stream *s, bool in_order);
+
+/* ---- stream_bio.c: the socket as OpenSSL sees it ---- */
+
+/* Puts s->ssl on the socket. Returns 0 or ERR_NO_MEMORY. */
+int stream_bio_attach(struct stream *s);
+
+/* Whether octets were read that TLS has not taken yet. */
+bool stream_bio_has_input(const struct stream *s);
+
+/* Frees the buffer for them if there are none. */
+void stream_bio_rest(struct stream *s);
+
+/* From here on the records that TLS writes are gathered. When there is no more room, TLS waits to
+ * write, and stream_bio_send makes room. Without memory nothing is gathered. */
+void stream_bio_gather(struct stream *s);
+
+/* Sends what was gathered; more may follow. Suspends. Errors as stream_write. */
+int stream_bio_send(struct stream *s, const struct write_limit *limit);
+
+/* Gathers no more. */
+void stream_bio_scatter(struct stream *s);
+
+/* Frees all buffers. */
+void stream_bio_end(struct stream *s);

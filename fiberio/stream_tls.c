@@ -1,4 +1,4 @@
-/* stream_tls.c - TLS on a stream, by OpenSSL directly on the socket; see stream.h.
+/* stream_tls.c - TLS on a stream, by OpenSSL; see stream.h.
  *
  * All fibers of a thread share OpenSSL's error queue, so it is emptied before every call whose
  * result is looked at. */
@@ -41,8 +41,28 @@ after_failure(struct stream *s, int result, int *events)
 	}
 }
 
-int
-stream_tls_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadline)
+/* SSL_read gives a record at most. Adds what else is there already to the *GOT octets of BUF; why
+ * that ended is for the next read, unless there is just no more. */
+static void
+read_further(struct stream *s, char *buf, size_t room, size_t *got)
+{
+	int events, n;
+
+	while (*got < room && (stream_bio_has_input(s) || SSL_has_pending(s->ssl))) {
+		size_t left = room - *got;
+
+		ERR_clear_error();
+		n = SSL_read(s->ssl, buf + *got, left > INT_MAX ? INT_MAX : (int) left);
+		if (n <= 0) {
+			s->read_error = after_failure(s, n, &events);
+			return;
+		}
+		*got += (size_t) n;
+	}
+}
+
+static int
+read_records(struct stream *s, char *buf, size_t room, size_t *got, uint64_t deadline)
 {
 	int events, rc;
 
@@ -53,16 +73,37 @@ stream_tls_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t 
 		n = SSL_read(s->ssl, buf, room > INT_MAX ? INT_MAX : (int) room);
 		if (n > 0) {
 			*got = (size_t) n;
+			read_further(s, buf, room, got);
 			return fiber_breathe();
 		}
-		if ((rc = after_failure(s, n, &events)) != 0 ||
-		    (rc = stream_wait(s, events, deadline)) != 0)
+		rc = after_failure(s, n, &events);
+		stream_bio_rest(s);
+		if (rc != 0 || (rc = stream_wait(s, events, deadline)) != 0)
 			return rc;
 	}
 }
 
 int
-stream_tls_write(struct stream *s, const char *buf, size_t len, const struct write_limit *limit)
+stream_tls_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadline)
+{
+	int rc;
+
+	if (s->read_error != 0)
+		return s->read_error;
+	rc = read_records(s, buf, room, got, deadline);
+	stream_bio_rest(s);
+	return rc;
+}
+
+/* Waits until OpenSSL can go on with a write. */
+static int
+make_way(struct stream *s, int events, const struct write_limit *limit)
+{
+	return s->out.len > 0 ? stream_bio_send(s, limit) : stream_wait_to_write(s, events, limit);
+}
+
+static int
+write_records(struct stream *s, const char *buf, size_t len, const struct write_limit *limit)
 {
 	int events, rc;
 
@@ -75,10 +116,31 @@ stream_tls_write(struct stream *s, const char *buf, size_t len, const struct wri
 			buf += n;
 			len -= (size_t) n;
 		} else if ((rc = after_failure(s, n, &events)) != 0 ||
-			   (rc = stream_wait_to_write(s, events, limit)) != 0)
+			   (rc = make_way(s, events, limit)) != 0)
 			return rc;
 	}
-	return fiber_breathe();
+	return 0;
+}
+
+int
+stream_tls_write(
+    struct stream *s, const struct stream_pieces *pieces, const struct write_limit *limit)
+{
+	const struct iovec *piece = pieces->piece;
+	int rc;
+
+	/* A single record is sent as it is made. */
+	if (piece[1].iov_len > 0 || piece[0].iov_len > SSL3_RT_MAX_PLAIN_LENGTH)
+		stream_bio_gather(s);
+	rc = write_records(s, piece[0].iov_base, piece[0].iov_len, limit);
+	if (rc == 0)
+		rc = write_records(s, piece[1].iov_base, piece[1].iov_len, limit);
+	if (rc == 0)
+		rc = stream_bio_send(s, limit);
+	else if (s->out.len > 0)
+		s->failed = true; /* records are lost: nothing can be said after them */
+	stream_bio_scatter(s);
+	return rc != 0 ? rc : fiber_breathe();
 }
 
 /* What waits in the socket may be a matter of TLS alone, such as a session ticket; only OpenSSL can
@@ -89,8 +151,12 @@ stream_tls_has_input(struct stream *s)
 	char octet;
 	int n;
 
+	if (s->read_error != 0)
+		return true;
 	ERR_clear_error();
-	if ((n = SSL_peek(s->ssl, &octet, 1)) > 0)
+	n = SSL_peek(s->ssl, &octet, 1);
+	stream_bio_rest(s);
+	if (n > 0)
 		return true;
 	switch (SSL_get_error(s->ssl, n)) {
 	case SSL_ERROR_WANT_READ:
@@ -116,6 +182,7 @@ stream_tls_end(struct stream *s, bool in_order)
 	}
 	SSL_free(s->ssl);
 	s->ssl = NULL;
+	stream_bio_end(s);
 	tls_server_unref(s->server);
 	tls_client_unref(s->client);
 	s->server = NULL;
@@ -154,7 +221,9 @@ shake_hands(struct stream *s, int (*step)(SSL *ssl), uint64_t deadline, struct e
 		if (fiber_cancelled())
 			return error_set(e, ERR_CANCELLED, "cancelled");
 		ERR_clear_error();
-		if ((n = step(s->ssl)) == 1)
+		n = step(s->ssl);
+		stream_bio_rest(s);
+		if (n == 1)
 			return 0;
 		rc = after_failure(s, n, &events);
 		if (rc != 0 || (rc = stream_wait(s, events, deadline)) != 0) {
@@ -169,7 +238,7 @@ attach(struct stream *s, SSL_CTX *context, struct error *e)
 {
 	if ((s->ssl = SSL_new(context)) == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	if (SSL_set_fd(s->ssl, s->fd) == 1)
+	if (stream_bio_attach(s) == 0)
 		return 0;
 	SSL_free(s->ssl);
 	s->ssl = NULL;

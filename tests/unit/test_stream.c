@@ -63,7 +63,8 @@ source_main(void *arg)
 			len = RELAYED - r->octets;
 		for (size_t i = 0; i < len; i++)
 			chunk[i] = pattern(r->octets + i);
-		if (stream_write(r->to, chunk, len, 60000) != 0)
+		if (stream_write_two(r->to, chunk, len / 3, chunk + len / 3, len - len / 3, 60000) !=
+		    0)
 			break;
 		r->octets += len;
 	}

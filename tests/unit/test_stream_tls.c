@@ -127,7 +127,8 @@ sender_main(void *arg)
 
 		for (size_t i = 0; i < len; i++)
 			t->party.buf[i] = (char) pattern(t->octets + i);
-		t->party.rc = stream_write(t->party.s, t->party.buf, len, 30000);
+		t->party.rc = stream_write_two(
+		    t->party.s, t->party.buf, len / 5, t->party.buf + len / 5, len - len / 5, 30000);
 		t->octets += len;
 	}
 	stream_close(t->party.s);
@@ -175,6 +176,94 @@ megabytes_pass_in_odd_pieces(void)
 	CU_ASSERT_EQUAL(receiver.party.rc, ERR_CLOSED);
 	CU_ASSERT_TRUE(sender.octets >= TRANSFERRED);
 	CU_ASSERT_EQUAL(sender.octets, receiver.octets);
+	end_tls();
+}
+
+static void
+small_records_script(struct peer *peer)
+{
+	for (int i = 0; i < 3; i++)
+		SSL_write(peer->ssl, "data", 4);
+	SSL_shutdown(peer->ssl);
+}
+
+/* Small records come together, and none is forgotten where there is no room; then comes the end. */
+static void
+records_are_read_together(void)
+{
+	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+	static struct party p;
+
+	begin_tls();
+	for (size_t i = 0; i < 2; i++) {
+		struct peer peer;
+		int fds[2];
+
+		unix_pair(fds);
+		init_party(&p, AS_CLIENT, fds[0]);
+		init_peer(&peer, AS_SERVER, fds[1], versions[i], small_records_script);
+		start_peer(&peer);
+		spawn(shake_main, &p);
+		run_all();
+		CU_ASSERT_EQUAL_FATAL(p.rc, 0);
+		finish_peer(&peer); /* all is in the socket */
+		CU_ASSERT_TRUE(stream_has_input(p.s));
+		spawn(read_five_main, &p);
+		run_all();
+		CU_ASSERT_EQUAL(p.rc, 0);
+		CU_ASSERT_TRUE(p.got == 5 && memcmp(p.buf, "datad", 5) == 0);
+		CU_ASSERT_TRUE(stream_has_input(p.s));
+		spawn(read_main, &p);
+		run_all();
+		CU_ASSERT_EQUAL(p.rc, 0);
+		CU_ASSERT_TRUE(p.got == 7 && memcmp(p.buf, "atadata", 7) == 0);
+		CU_ASSERT_TRUE(stream_has_input(p.s));
+		spawn(read_main, &p);
+		run_all();
+		CU_ASSERT_EQUAL(p.rc, ERR_CLOSED);
+		stream_close(p.s);
+	}
+	end_tls();
+}
+
+static void
+forged_script(struct peer *peer)
+{
+	static const char forged[] = "\x17\x03\x03\x00\x20 this is no record of this stream";
+
+	SSL_write(peer->ssl, "data", 4);
+	CU_ASSERT_EQUAL(write(SSL_get_fd(peer->ssl), forged, 37), 37);
+	SSL_set_quiet_shutdown(peer->ssl, 1);
+}
+
+/* What is found behind good records is told when those have been taken, and stays. */
+static void
+an_error_behind_octets_is_told_next(void)
+{
+	static struct party p;
+	struct peer peer;
+	int fds[2];
+
+	begin_tls();
+	unix_pair(fds);
+	init_party(&p, AS_CLIENT, fds[0]);
+	init_peer(&peer, AS_SERVER, fds[1], TLS1_3_VERSION, forged_script);
+	start_peer(&peer);
+	spawn(shake_main, &p);
+	run_all();
+	CU_ASSERT_EQUAL_FATAL(p.rc, 0);
+	finish_peer(&peer);
+	spawn(read_main, &p);
+	run_all();
+	CU_ASSERT_EQUAL(p.rc, 0);
+	CU_ASSERT_EQUAL(p.got, 4);
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_TRUE(stream_has_input(p.s));
+		spawn(read_main, &p);
+		run_all();
+		CU_ASSERT_EQUAL(p.rc, ERR_TLS);
+	}
+	stream_close(p.s);
 	end_tls();
 }
 
@@ -418,6 +507,8 @@ main(void)
 	static const struct unit_test tests[] = {
 		{ "both_versions_in_both_roles", both_versions_in_both_roles },
 		{ "megabytes_pass_in_odd_pieces", megabytes_pass_in_odd_pieces },
+		{ "records_are_read_together", records_are_read_together },
+		{ "an_error_behind_octets_is_told_next", an_error_behind_octets_is_told_next },
 		{ "no_end_is_an_end_of_data", no_end_is_an_end_of_data },
 		{ "close_says_so_and_abort_does_not", close_says_so_and_abort_does_not },
 		{ "no_farewell_after_a_write_that_failed", no_farewell_after_a_write_that_failed },

@@ -114,6 +114,14 @@ read_main(void *arg)
 }
 
 static inline void
+read_five_main(void *arg)
+{
+	struct party *p = arg;
+
+	p->rc = stream_read(p->s, p->buf, 5, &p->got, FIBER_NO_DEADLINE);
+}
+
+static inline void
 write_main(void *arg)
 {
 	struct party *p = arg;
