@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* A vector of the machine's, or what the compiler makes of it where there is none. */
+typedef signed char octets16 __attribute__((vector_size(16)));
+
 void
 dotstuff_begin(struct dotstuff *d, uint64_t body_lines, enum dotstuff_nul nul)
 {
@@ -56,36 +59,103 @@ copy_run(struct dotstuff *d, const char *in, size_t run, char *out)
 	d->line_start = 0;
 }
 
+static octets16
+load(const char *at)
+{
+	octets16 v;
+
+	memcpy(&v, at, sizeof(v)); /* at no alignment in particular */
+	return v;
+}
+
+/* Whether C behind BEFORE needs an octet before it: LF without CR, or a dot that begins a line. */
+static bool
+needs_more(char before, char c)
+{
+	return (c == '\n' && before != '\r') || (c == '.' && before == '\n');
+}
+
+/* The same for 16 octets, each behind the one that lies before it in memory. */
+static bool
+any_needs_more(const char *at)
+{
+	octets16 before = load(at - 1), now = load(at);
+	octets16 hits = ((now == '\n') & (before != '\r')) | ((now == '.') & (before == '\n'));
+	uint64_t halves[2];
+
+	memcpy(halves, &hits, sizeof(halves));
+	return (halves[0] | halves[1]) != 0;
+}
+
+/* How many octets of IN (LEN) go out as they are, whatever lines they are in. */
+static size_t
+plain_span(const struct dotstuff *d, const char *in, size_t len)
+{
+	char before = d->line_start ? '\n' : d->after_cr ? '\r' : 'x';
+	size_t at = 1;
+
+	if (len == 0 || needs_more(before, in[0]))
+		return 0;
+	while (len - at >= sizeof(octets16) && !any_needs_more(in + at))
+		at += sizeof(octets16);
+	while (at < len && !needs_more(in[at - 1], in[at]))
+		at++;
+	return at;
+}
+
+size_t
+dotstuff_pass(struct dotstuff *d, const char *in, size_t len)
+{
+	size_t span;
+
+	if (d->body_lines_left != DOTSTUFF_ALL_LINES || d->nul != DOTSTUFF_NUL_KEEP)
+		return 0;
+	if ((span = plain_span(d, in, len)) > 0) {
+		d->line_start = in[span - 1] == '\n';
+		d->after_cr = in[span - 1] == '\r';
+	}
+	return span;
+}
+
+/* One step of dotstuff_feed, with room for two octets at least. Returns how many octets it used. */
+static size_t
+take_some(struct dotstuff *d, const char *in, size_t len, char *out, size_t room, size_t *written)
+{
+	size_t to = 0, run = len < room ? len : room;
+	const char *end;
+
+	if ((*written = dotstuff_pass(d, in, run)) > 0) {
+		memcpy(out, in, *written);
+		return *written;
+	}
+	if (in[0] == '\n') {
+		if (!d->after_cr)
+			out[to++] = '\r';
+		out[to++] = '\n';
+		*written = to;
+		count_line(d);
+		return 1;
+	}
+	if (d->line_start && in[0] == '.') {
+		out[to++] = '.';
+		run = len < room - 1 ? len : room - 1;
+	}
+	if ((end = memchr(in, '\n', run)) != NULL)
+		run = (size_t) (end - in);
+	copy_run(d, in, run, out + to);
+	*written = to + run;
+	return run;
+}
+
 size_t
 dotstuff_feed(
     struct dotstuff *d, const char *in, size_t len, char *out, size_t room, size_t *written)
 {
-	size_t at = 0, to = 0;
+	size_t at = 0, to = 0, more;
 
-	while (at < len && !d->full) {
-		size_t left = room - to, run;
-		const char *end;
-
-		if (left < 2) /* the most that one octet can become */
-			break;
-		if (in[at] == '\n') {
-			if (!d->after_cr)
-				out[to++] = '\r';
-			out[to++] = '\n';
-			at++;
-			count_line(d);
-			continue;
-		}
-		if (d->line_start && in[at] == '.') {
-			out[to++] = '.';
-			left--;
-		}
-		run = len - at < left ? len - at : left;
-		if ((end = memchr(in + at, '\n', run)) != NULL)
-			run = (size_t) (end - in) - at;
-		copy_run(d, in + at, run, out + to);
-		at += run;
-		to += run;
+	while (at < len && !d->full && room - to >= 2) { /* the most that one octet can become */
+		at += take_some(d, in + at, len - at, out + to, room - to, &more);
+		to += more;
 	}
 	*written = to;
 	return d->full ? len : at;

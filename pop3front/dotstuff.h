@@ -20,8 +20,8 @@ struct dotstuff {
 	uint64_t body_lines_left;	/* TOP; DOTSTUFF_ALL_LINES for RETR */
 	unsigned line_start : 1;	/* the next octet begins a line */
 	unsigned after_cr : 1;		/* the last octet was CR */
-	unsigned line_empty : 1;	/* the current line has no octet but perhaps one CR */
-	unsigned in_body : 1;		/* the blank line behind the header has passed */
+	unsigned line_empty : 1;	/* the current line has no octet but perhaps one CR; only TOP asks */
+	unsigned in_body : 1;		/* the blank line behind the header has passed; only TOP asks */
 	unsigned full : 1;		/* TOP's limit is reached: all further input is ignored */
 };
 
@@ -34,6 +34,10 @@ void dotstuff_begin(struct dotstuff *d, uint64_t body_lines, enum dotstuff_nul n
  * used and sets *WRITTEN. Once dotstuff_is_full, everything is used and nothing written. */
 size_t dotstuff_feed(
     struct dotstuff *d, const char *in, size_t len, char *out, size_t room, size_t *written);
+
+/* Takes octets from IN (LEN) that the caller hands on as they are, as long as there is nothing to change; returns how many,
+ * often 0. Not for TOP, nor where NUL is replaced: 0 then. What it does not take is for dotstuff_feed. */
+size_t dotstuff_pass(struct dotstuff *d, const char *in, size_t len);
 
 /* Whether TOP's limit of lines is reached: no further input can matter. */
 bool dotstuff_is_full(const struct dotstuff *d);

@@ -95,6 +95,9 @@ int session_output_room(struct session *s, size_t room);
 /* Writes all that was added. */
 enum session_next session_flush(struct session *s);
 
+/* Writes all that was added, and OCTETS behind it, without copying them. */
+enum session_next session_write_through(struct session *s, const char *octets, size_t len);
+
 /* Throws away what was not written, and the buffer. */
 void session_output_drop(struct session *s);
 

@@ -31,15 +31,16 @@ session_output_drop(struct session *s)
 }
 
 enum session_next
-session_flush(struct session *s)
+session_write_through(struct session *s, const char *octets, size_t octets_len)
 {
 	size_t len = s->output.len;
 	int rc;
 
 	s->output.len = 0;
-	if (len == 0 || s->client_gone)
+	if (len + octets_len == 0 || s->client_gone)
 		return s->over ? SESSION_OVER : SESSION_GOES_ON;
-	rc = stream_write(s->client, s->output.data, len, s->settings->write_ms);
+	rc = stream_write_two(
+	    s->client, s->output.data, len, octets, octets_len, s->settings->write_ms);
 	if (rc == 0)
 		return SESSION_GOES_ON;
 	s->client_gone = s->must_abort = true;
@@ -47,6 +48,12 @@ session_flush(struct session *s)
 	if (rc == ERR_CLOSED && s->state == SESSION_TRANSACTION)
 		return SESSION_GOES_ON;
 	return session_client_failed(s, "writing to", rc);
+}
+
+enum session_next
+session_flush(struct session *s)
+{
+	return session_write_through(s, "", 0);
 }
 
 enum session_next

@@ -6,6 +6,7 @@
 #include "pop3front/session_internal.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "pop3front/dotstuff.h"
 #include "pop3front/replies.h"
@@ -14,6 +15,8 @@ enum {
 	TOP_FIRST_SLICE = 4096,		/* octets; most headers fit */
 	TOP_OCTETS_OF_LINE = 80,	/* what a line of the body may come to */
 	TOP_LARGEST_SLICE = 1 << 20,
+
+	THROUGH = 8192,			/* octets that are worth a write without a copy */
 };
 
 struct transfer {
@@ -60,6 +63,28 @@ make_room(struct session *s, size_t octets)
 	return s->over || s->client_gone ? ERR_CLOSED : 0;
 }
 
+/* Octets that nothing happens to need not be copied. Only where more is to come, for the last ones are written together with
+ * the final dot. Sets *USED. */
+static int
+pass_through(struct transfer *t, const char *octets, size_t len, size_t *used)
+{
+	struct session *s = t->session;
+
+	*used = 0;
+	if (len < THROUGH || t->received == t->announced)
+		return 0;
+	if ((*used = dotstuff_pass(&t->stuff, octets, len)) == 0)
+		return 0;
+	s->report->octets += *used;
+	if (*used < THROUGH && s->output.room - s->output.len >= *used + DOTSTUFF_END_MAX + 2) {
+		memcpy(s->output.data + s->output.len, octets, *used);
+		s->output.len += *used;
+		return 0;
+	}
+	session_write_through(s, octets, *used);
+	return s->over || s->client_gone ? ERR_CLOSED : 0;
+}
+
 /* What is written only when more is to come leaves something to be written together with the final dot. */
 static int
 transfer_chunk(struct octet_sink *sink, const char *octets, size_t len)
@@ -71,6 +96,10 @@ transfer_chunk(struct octet_sink *sink, const char *octets, size_t len)
 
 	t->received += len;
 	for (; len > 0; octets += used, len -= used) {
+		if ((rc = pass_through(t, octets, len, &used)) != 0)
+			return rc;
+		if (used > 0)
+			continue;
 		if ((rc = make_room(t->session, DOTSTUFF_END_MAX + 2)) != 0)
 			return rc;
 		used = dotstuff_feed(&t->stuff, octets, len, out->data + out->len,

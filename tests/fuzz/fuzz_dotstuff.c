@@ -96,9 +96,14 @@ in_pieces(const char *message, size_t len, uint64_t lines, enum dotstuff_nul nul
 
 		memcpy(copy, message + at, left);
 		while (done < left) {
-			size_t written = 0, used = dotstuff_feed(
-						&d, copy + done, left - done, room, step, &written);
+			size_t passed = dotstuff_pass(&d, copy + done, left - done), written = 0;
+			size_t used;
 
+			memcpy(out.octets + out.len, copy + done, passed);
+			out.len += passed;
+			if ((done += passed) == left)
+				break;
+			used = dotstuff_feed(&d, copy + done, left - done, room, step, &written);
 			check(used <= left - done && written <= step && (used > 0 || written > 0));
 			memcpy(out.octets + out.len, room, written);
 			out.len += written;

@@ -135,19 +135,9 @@ take_output_line(const char *line)
 	}
 }
 
-int __wrap_stream_write(struct stream *s, const void *buf, size_t len, uint64_t timeout_ms);
-
-int
-__wrap_stream_write(struct stream *s, const void *buf, size_t len, uint64_t timeout_ms)
+static void
+take_output(const char *octets, size_t len)
 {
-	const char *octets = buf;
-
-	(void) s, (void) timeout_ms;
-	check(len > 0 && !client.write_failed);
-	if (plan.writes_left-- == 0) {
-		client.write_failed = true;
-		return plan.write_error;
-	}
 	for (size_t i = 0; i < len; i++) {
 		/* Ours are ASCII, the messages too, and 0x80 can stand for a NUL. */
 		check(
@@ -159,6 +149,23 @@ __wrap_stream_write(struct stream *s, const void *buf, size_t len, uint64_t time
 		output.line_len = 0;
 		take_output_line(output.line);
 	}
+}
+
+int __wrap_stream_write_two(struct stream *s, const void *first, size_t first_len,
+    const void *second, size_t second_len, uint64_t timeout_ms);
+
+int
+__wrap_stream_write_two(struct stream *s, const void *first, size_t first_len, const void *second,
+    size_t second_len, uint64_t timeout_ms)
+{
+	(void) s, (void) timeout_ms;
+	check(first_len + second_len > 0 && !client.write_failed);
+	if (plan.writes_left-- == 0) {
+		client.write_failed = true;
+		return plan.write_error;
+	}
+	take_output(first, first_len);
+	take_output(second, second_len);
 	return 0;
 }
 

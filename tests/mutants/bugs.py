@@ -101,8 +101,7 @@ BUGS = [
         (REMOVAL, "	return mailbox->deleted_permanent;\n", "	return mailbox != NULL;\n"),),
         {"test_deletion": "ReadOnly"}),
     Bug("first-dot-not-stuffed", "a dot at the very beginning of a message is not doubled", (
-        ("pop3front/dotstuff.c", "if (d->line_start && in[at] == '.') {",
-         "if (d->line_start && in[at] == '.' && (d->in_body || !d->line_empty)) {"),),
+        ("pop3front/dotstuff.c", "		.line_start = 1,\n", "		.line_start = 0,\n"),),
         {"unit": "test_dotstuff", "test_corpus": "test_rule_05_irregular_messages_as_they_are"}),
     Bug("clean-end-after-a-cut", "TLS is closed in order behind a message that was cut", (
         ("fiberio/stream.c", "	stream_tls_end(s, false);\n", "	stream_tls_end(s, true);\n"),),

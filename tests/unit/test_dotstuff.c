@@ -167,6 +167,111 @@ rule_03_top_is_a_prefix_of_retr(void)
 	}
 }
 
+/* ---- long lines, and what goes out as it is ---- */
+
+/* The rules in their simplest form, for all lines and NUL kept. */
+static size_t
+by_the_book(const char *in, size_t len, char out[ROOM])
+{
+	size_t to = 0;
+	char before = '\n';
+
+	for (size_t i = 0; i < len; before = in[i++]) {
+		if ((in[i] == '\n' && (i == 0 || before != '\r')) || (in[i] == '.' && before == '\n'))
+			out[to++] = in[i] == '.' ? '.' : '\r';
+		out[to++] = in[i];
+	}
+	if (before != '\n') {
+		out[to++] = '\r';
+		out[to++] = '\n';
+	}
+	memcpy(out + to, ".\r\n", 3);
+	return to + 3;
+}
+
+/* IN cut at CUT, what can pass passing, from memory that ends with the octets. */
+static size_t
+pass_and_feed(const char *in, size_t len, size_t cut, char out[ROOM])
+{
+	const size_t parts[] = { cut, len - cut };
+	struct dotstuff d;
+	size_t to = 0;
+
+	dotstuff_begin(&d, DOTSTUFF_ALL_LINES, DOTSTUFF_NUL_KEEP);
+	for (int i = 0; i < 2; in += parts[i++]) {
+		char *copy = malloc(parts[i] + 1);
+		size_t at = 0;
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(copy);
+		memcpy(copy + 1, in, parts[i]); /* at no alignment */
+		while (at < parts[i]) {
+			char *from = copy + 1 + at;
+			size_t passed = dotstuff_pass(&d, from, parts[i] - at), written = 0;
+
+			memcpy(out + to, from, passed);
+			at += passed;
+			to += passed;
+			if (at < parts[i]) {
+				size_t some = parts[i] - at < 3 ? parts[i] - at : 3;
+
+				at += dotstuff_feed(&d, copy + 1 + at, some, out + to, 6, &written);
+			}
+			to += written;
+		}
+		free(copy);
+	}
+	return to + dotstuff_end(&d, out + to);
+}
+
+/* The octets that matter, each pair of them at each place of a line of 70 octets. */
+static void
+rule_05_at_every_place_and_cut(void)
+{
+	static const char octets[] = { '.', '\r', '\n', '\0' };
+	char in[70], want[ROOM], out[ROOM];
+
+	for (size_t at = 0; at < sizeof(in); at++)
+		for (int pair = 0; pair < 16; pair++) {
+			size_t want_len, got;
+
+			memset(in, 'a', sizeof(in));
+			in[at] = octets[pair / 4];
+			if (at + 1 < sizeof(in))
+				in[at + 1] = octets[pair % 4];
+			if (at + 2 < sizeof(in))
+				in[at + 2] = '.';
+			want_len = by_the_book(in, sizeof(in), want);
+			for (size_t cut = 0; cut <= sizeof(in); cut++) {
+				got = pass_and_feed(in, sizeof(in), cut, out);
+				if (!UNIT_CHECK(got == want_len && memcmp(out, want, got) == 0,
+					"passed"))
+					return;
+				got = stuff(in, sizeof(in), DOTSTUFF_ALL_LINES, DOTSTUFF_NUL_KEEP,
+				    cut + 1, 2 + at, out);
+				if (!UNIT_CHECK(
+					got == want_len && memcmp(out, want, got) == 0, "fed"))
+					return;
+			}
+		}
+}
+
+static void
+only_whole_messages_pass(void)
+{
+	struct dotstuff d;
+
+	dotstuff_begin(&d, DOTSTUFF_ALL_LINES, DOTSTUFF_NUL_KEEP);
+	CU_ASSERT_EQUAL(dotstuff_pass(&d, "", 0), 0);
+	CU_ASSERT_EQUAL(dotstuff_pass(&d, "a.\r\n.", 5), 4);
+	CU_ASSERT_EQUAL(dotstuff_pass(&d, ".", 1), 0);
+	CU_ASSERT_EQUAL(dotstuff_pass(&d, "\r", 1), 1);
+	CU_ASSERT_EQUAL(dotstuff_pass(&d, "\n\n", 2), 1);
+	dotstuff_begin(&d, DOTSTUFF_ALL_LINES - 1, DOTSTUFF_NUL_KEEP);
+	CU_ASSERT_EQUAL(dotstuff_pass(&d, "a", 1), 0);
+	dotstuff_begin(&d, DOTSTUFF_ALL_LINES, DOTSTUFF_NUL_REPLACE);
+	CU_ASSERT_EQUAL(dotstuff_pass(&d, "a", 1), 0);
+}
+
 static void
 when_full_everything_is_taken(void)
 {
@@ -192,6 +297,8 @@ main(void)
 		{ "rule_06_nul", rule_06_nul },
 		{ "rule_03_top_counts_lines_of_the_body", rule_03_top_counts_lines_of_the_body },
 		{ "rule_03_top_is_a_prefix_of_retr", rule_03_top_is_a_prefix_of_retr },
+		{ "rule_05_at_every_place_and_cut", rule_05_at_every_place_and_cut },
+		{ "only_whole_messages_pass", only_whole_messages_pass },
 		{ "when_full_everything_is_taken", when_full_everything_is_taken },
 	};
 

@@ -211,7 +211,7 @@ rule_03_top_asks_for_slices(void)
 static void
 large_messages_come_whole(void)
 {
-	static const size_t pieces[] = { 0, 1000, 16384, 32768 };
+	static const size_t pieces[] = { 0, 1000, 16384, 32768, 65536 };
 	const struct mail large = large_mail(1000003);
 
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
@@ -226,6 +226,40 @@ large_messages_come_whole(void)
 		talk_end(&t);
 	}
 	free((char *) large.text);
+}
+
+/* Octets that are changed, between spans that are not copied, spans that are, and none. */
+static void
+rule_05_large_messages_with_dots(void)
+{
+	static const size_t pieces[] = { 0, 9000, 65536 };
+	struct mail large = large_mail(400000);
+	char *want = malloc(2 * large.len), *text = (char *) large.text;
+	size_t len = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(want);
+	for (size_t at = 40, step = 1; at + 3 < large.len; at += step, step = step * 5 / 4 + 1)
+		memcpy(text + at, step % 2 == 0 ? "\n." : "\r\n.", step % 2 == 0 ? 2 : 3);
+	for (size_t i = 0; i < large.len; i++) {
+		if (text[i] == '\n' && text[i - 1] != '\r')
+			want[len++] = '\r';
+		if (text[i] == '.' && text[i - 1] == '\n')
+			want[len++] = '.';
+		want[len++] = text[i];
+	}
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		struct talk t;
+
+		talk_begin(&t, &large, 1);
+		t.backend.piece = pieces[i];
+		hold(&t, LOGIN "RETR 1\r\nQUIT\r\n", 1000);
+		CU_ASSERT_PTR_NOT_NULL(memmem(t.received, t.len, want, len));
+		CU_ASSERT_TRUE(ends_with(&t, "x\r\n.\r\n" BYE));
+		CU_ASSERT_EQUAL(t.report.octets, len);
+		talk_end(&t);
+	}
+	free(want);
+	free(text);
 }
 
 /* Packets show what was one write. */
@@ -546,6 +580,7 @@ main(void)
 		{ "a_lost_maildrop_ends_a_silent_session", a_lost_maildrop_ends_a_silent_session },
 		{ "rule_03_top_asks_for_slices", rule_03_top_asks_for_slices },
 		{ "large_messages_come_whole", large_messages_come_whole },
+		{ "rule_05_large_messages_with_dots", rule_05_large_messages_with_dots },
 		{ "rule_05_the_end_is_in_one_write_with_the_last_octets",
 		    rule_05_the_end_is_in_one_write_with_the_last_octets },
 		{ "listings_of_100000_messages", listings_of_100000_messages },
