@@ -5,6 +5,7 @@
 
 enum {
 	FIRST_MESSAGES = 4,
+	GROWTH = 8, /* each step costs a round trip, and a wrong guess at most PREFETCH_OCTETS_MAX */
 	MOST_MESSAGES = 1024,
 };
 
@@ -48,7 +49,7 @@ prefetch_plan(struct prefetch *p, const struct snapshot *s, size_t number, uint3
 		p->messages = 0;
 		return 1;
 	}
-	p->messages = p->messages == 0 ? FIRST_MESSAGES : p->messages * 2;
+	p->messages = p->messages == 0 ? FIRST_MESSAGES : p->messages * GROWTH;
 	if (p->messages > MOST_MESSAGES)
 		p->messages = MOST_MESSAGES;
 	if (room > PREFETCH_OCTETS_MAX)

@@ -53,11 +53,11 @@ a_series_grows(void)
 	CU_ASSERT_EQUAL(plan(&p, s, 2), 4);
 	for (size_t n = 3; n <= 5; n++)
 		prefetch_hit(&p, n);
-	CU_ASSERT_EQUAL(plan(&p, s, 6), 8);
-	for (size_t n = 7; n <= 13; n++)
+	CU_ASSERT_EQUAL(plan(&p, s, 6), 32);
+	for (size_t n = 7; n <= 37; n++)
 		prefetch_hit(&p, n);
-	CU_ASSERT_EQUAL(plan(&p, s, 14), 16);
-	for (size_t n = 15, count = 16; n < 9000; n += count) {
+	CU_ASSERT_EQUAL(plan(&p, s, 38), 256);
+	for (size_t n = 39, count = 256; n < 8000; n += count) {
 		prefetch_hit(&p, n + count - 2);
 		count = plan(&p, s, n + count - 1);
 		CU_ASSERT_TRUE(count <= 1024);
