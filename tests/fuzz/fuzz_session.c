@@ -459,8 +459,14 @@ make_plan(const uint8_t *header)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct pop3_backend functions = { open_maildrop, retrieve, retrieve_part,
-		keepalive, commit, close_maildrop };
+	static const struct pop3_backend functions = {
+		.open = open_maildrop,
+		.retrieve = retrieve,
+		.retrieve_part = retrieve_part,
+		.keepalive = keepalive,
+		.commit = commit,
+		.close = close_maildrop,
+	};
 	struct pop3_settings settings = { .login_ms = 60000,
 		.authorization_ms = 180000,
 		.idle_ms = 600000,
