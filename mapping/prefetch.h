@@ -10,7 +10,7 @@
 #include "mapping/snapshot.h"
 
 enum {
-	PREFETCH_OCTETS_MAX = 1 << 20,	   /* in all that is asked for at a time */
+	PREFETCH_OCTETS_MAX = 2 << 20,	   /* in all that is asked for at a time */
 	PREFETCH_MESSAGE_MAX = 256 * 1024, /* a larger message is always fetched alone */
 };
 
