@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include <openssl/bio.h>
-#include <openssl/crypto.h>
 
 #include "fiberio/stream_internal.h"
+#include "fiberio/tls_internal.h"
 
 enum {
 	RECORDS = 4, /* that are gathered: as many as a large message comes in at a time */
@@ -18,8 +18,6 @@ enum {
 	SERVER_OCTETS = RECORDS * SSL3_RT_MAX_PLAIN_LENGTH, /* read at once where we are the client */
 	CLIENT_OCTETS = 4096, /* and where we are the server: clients of ours send commands */
 };
-
-static BIO_METHOD *method;
 
 static ssize_t
 receive(struct stream *s, char *buf, size_t room)
@@ -117,24 +115,25 @@ bio_control(BIO *bio, int command, long number, void *pointer)
 	}
 }
 
-static void
-make_method(void)
+BIO_METHOD *
+stream_bio_method_new(void)
 {
-	if ((method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "stream")) == NULL)
-		return;
+	BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "stream");
+
+	if (method == NULL)
+		return NULL;
 	BIO_meth_set_read(method, bio_read);
 	BIO_meth_set_write(method, bio_write);
 	BIO_meth_set_ctrl(method, bio_control);
+	return method;
 }
 
 int
-stream_bio_attach(struct stream *s)
+stream_bio_attach(struct stream *s, const BIO_METHOD *method)
 {
-	static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
-	BIO *bio;
+	BIO *bio = BIO_new(method);
 
-	if (CRYPTO_THREAD_run_once(&once, make_method) != 1 || method == NULL ||
-	    (bio = BIO_new(method)) == NULL)
+	if (bio == NULL)
 		return ERR_NO_MEMORY;
 	BIO_set_data(bio, s);
 	BIO_set_init(bio, 1);

@@ -58,7 +58,7 @@ void stream_tls_end(struct stream *s, bool in_order);
 /* ---- stream_bio.c: the socket as OpenSSL sees it ---- */
 
 /* Puts s->ssl on the socket. Returns 0 or ERR_NO_MEMORY. */
-int stream_bio_attach(struct stream *s);
+int stream_bio_attach(struct stream *s, const BIO_METHOD *method);
 
 /* Whether octets were read that TLS has not taken yet. */
 bool stream_bio_has_input(const struct stream *s);

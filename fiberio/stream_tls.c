@@ -234,11 +234,11 @@ shake_hands(struct stream *s, int (*step)(SSL *ssl), uint64_t deadline, struct e
 }
 
 static int
-attach(struct stream *s, SSL_CTX *context, struct error *e)
+attach(struct stream *s, SSL_CTX *context, const BIO_METHOD *method, struct error *e)
 {
 	if ((s->ssl = SSL_new(context)) == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	if (stream_bio_attach(s) == 0)
+	if (stream_bio_attach(s, method) == 0)
 		return 0;
 	SSL_free(s->ssl);
 	s->ssl = NULL;
@@ -251,7 +251,7 @@ stream_start_tls_server(
 {
 	int rc;
 
-	if ((rc = attach(s, server->context, e)) != 0)
+	if ((rc = attach(s, server->context, server->bio, e)) != 0)
 		return rc;
 	s->server = tls_server_ref(server);
 	return shake_hands(s, SSL_accept, deadline, e);
@@ -283,7 +283,7 @@ stream_start_tls_client(struct stream *s, struct tls_client *client, const char 
 {
 	int rc;
 
-	if ((rc = attach(s, client->context, e)) != 0)
+	if ((rc = attach(s, client->context, client->bio, e)) != 0)
 		return rc;
 	s->client = tls_client_ref(client);
 	if ((rc = expect_name(s->ssl, name)) != 0)

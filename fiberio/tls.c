@@ -129,7 +129,8 @@ tls_server_new(
 	if (server == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	server->references = 1;
-	if ((server->context = new_context(TLS_server_method())) == NULL) {
+	if ((server->context = new_context(TLS_server_method())) == NULL ||
+	    (server->bio = stream_bio_method_new()) == NULL) {
 		rc = error_set(e, ERR_NO_MEMORY, "out of memory");
 		goto fail;
 	}
@@ -158,6 +159,7 @@ tls_server_unref(struct tls_server *server)
 	if (server == NULL || --server->references > 0)
 		return;
 	SSL_CTX_free(server->context);
+	BIO_meth_free(server->bio);
 	free(server);
 }
 
@@ -171,7 +173,8 @@ tls_client_new(const char *ca_file, struct tls_client **out, struct error *e)
 	if (client == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	client->references = 1;
-	if ((client->context = new_context(TLS_client_method())) == NULL) {
+	if ((client->context = new_context(TLS_client_method())) == NULL ||
+	    (client->bio = stream_bio_method_new()) == NULL) {
 		rc = error_set(e, ERR_NO_MEMORY, "out of memory");
 		goto fail;
 	}
@@ -207,5 +210,6 @@ tls_client_unref(struct tls_client *client)
 	if (client == NULL || --client->references > 0)
 		return;
 	SSL_CTX_free(client->context);
+	BIO_meth_free(client->bio);
 	free(client);
 }

@@ -7,12 +7,17 @@
 struct tls_server {
 	unsigned references;
 	SSL_CTX *context;
+	BIO_METHOD *bio; /* of their streams */
 };
 
 struct tls_client {
 	unsigned references;
 	SSL_CTX *context;
+	BIO_METHOD *bio; /* of their streams */
 };
+
+/* What a BIO on a stream is (stream_bio.c), to be freed by BIO_meth_free; NULL without memory. */
+BIO_METHOD *stream_bio_method_new(void);
 
 /* What OpenSSL says went wrong last, in its words, and clears its queue. BUF has ROOM octets;
  * returns BUF. */
