@@ -26,7 +26,7 @@ static struct stream the_stream;
 int __wrap_stream_connect(
     const char *host, uint16_t port, uint64_t deadline, struct stream **out, struct error *e);
 int __wrap_stream_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadline);
-int __wrap_stream_write(struct stream *s, const void *buf, size_t len, uint64_t timeout_ms);
+int __wrap_stream_write_by(struct stream *s, const void *buf, size_t len, uint64_t deadline);
 bool __wrap_stream_has_input(struct stream *s);
 void __wrap_stream_close(struct stream *s);
 const char *__wrap_stream_tls_version(const struct stream *s);
@@ -60,9 +60,9 @@ __wrap_stream_read(struct stream *s, void *buf, size_t room, size_t *got, uint64
 }
 
 int
-__wrap_stream_write(struct stream *s, const void *buf, size_t len, uint64_t timeout_ms)
+__wrap_stream_write_by(struct stream *s, const void *buf, size_t len, uint64_t deadline)
 {
-	(void) s, (void) buf, (void) len, (void) timeout_ms;
+	(void) s, (void) buf, (void) len, (void) deadline;
 	return 0;
 }
 
