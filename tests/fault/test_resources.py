@@ -149,26 +149,26 @@ class Resources(Case):
 
 
 class ResourcesInTls(Case):
-    """OpenSSL reads and writes the sockets itself."""
+    """Between OpenSSL and the sockets is a BIO of ours."""
 
     tls = True
     stride = 1 if LONG else 3
 
     def test_one_lost_connection_at_any_moment(self):
-        for call, kinds in (("write", CLIENT), ("write", UPSTREAM), ("read", CLIENT), ("read", UPSTREAM)):
+        for call, kinds in (("send", CLIENT), ("send", UPSTREAM), ("recv", CLIENT), ("recv", UPSTREAM)):
             with self.subTest(call=call, kinds=kinds):
                 for _ in self.each_time(call, ECONNRESET, kinds):
                     pass
 
     def test_interrupts_are_invisible(self):
-        for call in ("read", "write"):
+        for call in ("recv", "send"):
             for kinds in (CLIENT, UPSTREAM):
                 with self.subTest(call=call, kinds=kinds):
                     for number, done in self.each_time(call, EINTR, kinds):
                         self.assertTrue(done, f"number {number}: {self.gate.log()[-2000:]}")
 
     def test_storms_of_not_now_are_invisible(self):
-        for call in ("read", "write"):
+        for call in ("recv", "send"):
             for kinds in (CLIENT, UPSTREAM):
                 for number in (1, 6):
                     self.assert_invisible(call, EAGAIN, number=number, times=STORM, kinds=kinds)
