@@ -24,7 +24,7 @@ struct point {
 	atomic_uint_fast64_t reached;
 };
 
-/* Every place there is, in the order of a session. */
+/* Every place there is, in the order of a session; then those of a process. */
 static struct point points[] = {
 	{ .name = "maildrop.after_login" },
 	{ .name = "maildrop.after_lock" },
@@ -58,6 +58,7 @@ static struct point points[] = {
 	{ .name = "verify.after" },
 	{ .name = "quit.before_done" },
 	{ .name = "quit.after_done" },
+	{ .name = "worker.start" },
 };
 enum { POINTS = sizeof(points) / sizeof(points[0]) };
 

@@ -13,7 +13,6 @@
 
 enum {
 	BACKLOG = 1024,
-	BURST = 64,    /* connections taken before the loop has its turn */
 	REST_MS = 100, /* when there are no descriptors left */
 };
 
@@ -47,34 +46,30 @@ is_passing(int error)
 	       error == EHOSTUNREACH || error == ENETUNREACH || error == ENOPROTOOPT;
 }
 
+/* One connection, then the loop has its turn: other processes may be waiting on the same socket, and
+ * are to have the next. A socket that has more wakes the loop again. */
 static void
 on_connections(uv_poll_t *poll, int status, int events)
 {
 	struct acceptor *a = poll->data;
+	struct sockaddr_storage peer = { 0 };
+	socklen_t size = sizeof(peer);
+	int fd;
 
 	(void) events;
-	for (int i = 0; i < BURST && status == 0 && uv_is_active((uv_handle_t *) poll); i++) {
-		struct sockaddr_storage peer = { 0 };
-		socklen_t size = sizeof(peer);
-		int fd =
-		    accept4(a->fd, (struct sockaddr *) &peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd >= 0) {
-			a->accepted(a->arg, fd, &peer);
-			continue;
-		}
-		if (errno == EAGAIN)
-			return;
-		if (is_passing(errno))
-			continue;
+	if (status < 0) { /* libuv has stopped the handle */
+		uv_timer_start(&a->rest, on_rested, REST_MS, 0);
+		return;
+	}
+	fd = accept4(a->fd, (struct sockaddr *) &peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0) {
+		a->accepted(a->arg, fd, &peer);
+	} else if (errno != EAGAIN && !is_passing(errno)) {
 		/* EMFILE and its kin: the connection stays in the queue and would wake the loop for
 		 * ever. */
 		uv_poll_stop(poll);
 		uv_timer_start(&a->rest, on_rested, REST_MS, 0);
-		return;
 	}
-	if (status < 0) /* libuv has stopped the handle */
-		uv_timer_start(&a->rest, on_rested, REST_MS, 0);
 }
 
 /* Takes "127.0.0.1:110" or "[::1]:110" apart. */
@@ -117,9 +112,8 @@ parse_address(const char *text, struct sockaddr_storage *out, socklen_t *size)
 	return 0;
 }
 
-/* A listening socket on ADDRESS in *FD. */
-static int
-listen_on(const char *address, int *fd, struct error *e)
+int
+acceptor_listen(const char *address, int *fd, struct error *e)
 {
 	static const int on = 1;
 	struct sockaddr_storage name;
@@ -147,23 +141,17 @@ listen_on(const char *address, int *fd, struct error *e)
 }
 
 int
-acceptor_open(struct fiber_runtime *runtime, const char *address, acceptor_fn *accepted, void *arg,
+acceptor_open(struct fiber_runtime *runtime, int fd, acceptor_fn *accepted, void *arg,
     struct acceptor **out, struct error *e)
 {
 	struct acceptor *a = calloc(1, sizeof(*a));
-	int rc;
 
-	if (a == NULL)
-		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	if ((rc = listen_on(address, &a->fd, e)) != 0) {
-		free(a);
-		return rc;
-	}
-	if (uv_poll_init(fiber_loop(runtime), &a->poll, a->fd) != 0) {
-		close(a->fd);
+	if (a == NULL || uv_poll_init(fiber_loop(runtime), &a->poll, fd) != 0) {
+		close(fd);
 		free(a);
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	}
+	a->fd = fd;
 	uv_timer_init(fiber_loop(runtime), &a->rest);
 	a->poll.data = a->rest.data = a;
 	a->open_handles = 2;
@@ -175,12 +163,12 @@ acceptor_open(struct fiber_runtime *runtime, const char *address, acceptor_fn *a
 }
 
 uint16_t
-acceptor_port(const struct acceptor *a)
+acceptor_port(int fd)
 {
 	struct sockaddr_storage name;
 	socklen_t size = sizeof(name);
 
-	if (getsockname(a->fd, (struct sockaddr *) &name, &size) != 0)
+	if (getsockname(fd, (struct sockaddr *) &name, &size) != 0)
 		return 0;
 	return ntohs(name.ss_family == AF_INET6 ? ((struct sockaddr_in6 *) &name)->sin6_port
 						: ((struct sockaddr_in *) &name)->sin_port);

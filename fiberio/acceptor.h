@@ -1,7 +1,8 @@
 /* acceptor.h - a listening socket.
  *
- * Accepts in bounded bursts. When the process has no descriptors left (EMFILE, ENFILE) or the
- * kernel no memory, it rests for a moment instead of spinning, and goes on by itself. */
+ * Several processes may accept from one socket, so connections are taken one at a time. When the
+ * process has no descriptors left (EMFILE, ENFILE) or the kernel no memory, it rests for a moment
+ * instead of spinning, and goes on by itself. */
 #pragma once
 #include <stdint.h>
 #include <sys/socket.h>
@@ -16,13 +17,17 @@ struct acceptor;
 typedef void acceptor_fn(void *arg, int fd, const struct sockaddr_storage *peer);
 
 /* Binds and listens on ADDRESS: "127.0.0.1:110", "[::1]:110", "[::]:995" (IPv6 only), port 0 for
- * any free one. Returns 0, ERR_INVALID (not an address), ERR_PERMANENT (with a text: in use, no
- * permission, ...) or ERR_NO_MEMORY. */
-int acceptor_open(struct fiber_runtime *runtime, const char *address, acceptor_fn *accepted,
-    void *arg, struct acceptor **out, struct error *e);
+ * any free one. The non-blocking socket *FD is the caller's. Returns 0, ERR_INVALID (not an
+ * address) or ERR_PERMANENT (with a text: in use, no permission, ...). */
+int acceptor_listen(const char *address, int *fd, struct error *e);
 
-/* The port that the kernel gave. */
-uint16_t acceptor_port(const struct acceptor *a);
+/* The port that the kernel gave to the listening socket FD. */
+uint16_t acceptor_port(int fd);
 
-/* Stops listening and frees A (NULL is allowed). */
+/* Accepts from the listening socket FD, which now belongs to the acceptor, also when this fails.
+ * Returns 0 or ERR_NO_MEMORY. */
+int acceptor_open(struct fiber_runtime *runtime, int fd, acceptor_fn *accepted, void *arg,
+    struct acceptor **out, struct error *e);
+
+/* Stops accepting, closes the socket and frees A (NULL is allowed). */
 void acceptor_close(struct acceptor *a);

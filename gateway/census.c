@@ -1,76 +1,284 @@
 /* census.c - how many sessions there are.
  *
- * One table holds all counters; a key's first octet says what kind it is, so that an address and a
- * user name cannot be taken for each other. A counter that falls to zero is removed: the table is
- * never larger than the sessions. */
+ * Each session has a seat, which says whose session it is and what it counts for: an address, and
+ * later a user. The seats are the truth. The counters, a hash table over digests, follow from them,
+ * and are made anew from them when a worker died in the middle of a change. A seat is taken and
+ * given back by storing one word, last or first, so that no instant leaves it half taken.
+ *
+ * Seats and counters are taken from the lowest number up: memory is touched for as many as there
+ * were sessions at a time, though there is room for CENSUS_SESSIONS_MAX. */
 #include "gateway/census.h"
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#define HASH_NONFATAL_OOM 1
-#define uthash_nonfatal_oom(counter) ((counter)->stored = 0)
-#include <uthash.h>
-
+#include "gateway/shared.h"
 #include "gateway/siphash.h"
 
+/* A key's first octet says what kind it is, so that an address and a user name cannot be taken for
+ * each other. */
 enum counter_kind {
 	COUNTER_IPV4 = '4',
 	COUNTER_IPV6 = '6',
 	COUNTER_USER = 'u',
 };
 
+/* 128 bits: two keys of one digest do not happen. */
+struct digest {
+	uint64_t low;
+	uint64_t high;
+};
+
+struct seat {
+	_Atomic uint32_t worker;   /* 0: the seat is free */
+	_Atomic uint32_t has_user; /* whether USER counts */
+	uint32_t next_free;	   /* a seat; 0: none */
+	struct digest address;
+	struct digest user;
+};
+
 struct counter {
-	UT_hash_handle hh;
-	size_t count;
-	int stored; /* 0: the table had no memory for it */
-	size_t len;
-	unsigned char key[];
+	struct digest key;
+	uint32_t count;
+	uint32_t next; /* in its bucket, or the next free one; 0: none */
+};
+
+enum {
+	SEATS = CENSUS_SESSIONS_MAX + 1, /* number 0 is none */
+	COUNTERS = 2 * SEATS,		 /* an address and a user for each seat */
+	BUCKETS_MAX = 1 << 20,
+};
+
+/* The shared memory. */
+struct hall {
+	struct siphash_key keys[2];
+	uint32_t random;
+	uint32_t buckets_used; /* a power of two */
+	uint64_t serial;
+
+	uint32_t seats_touched; /* seats 1 to this were taken at some time */
+	uint32_t seat_free;	/* the first of a list; 0: none */
+
+	/* All below follows from the seats. */
+	uint32_t sessions;
+	uint32_t counters_touched;
+	uint32_t counter_free;
+	uint32_t buckets[BUCKETS_MAX];
+	struct counter counters[COUNTERS];
+	struct seat seats[SEATS];
 };
 
 struct census {
 	struct census_limits limits;
-	struct siphash_key hash_key;
-	size_t sessions;
-	struct counter *counters;
+	uint32_t worker;
+	size_t sessions_here;
+	struct shared *shared;
+	struct hall *hall;
 };
+
+/* ---- counters; the caller has the lock ---- */
+
+/* Where the number of the counter of KEY stands, or would. */
+static uint32_t *
+counter_place(struct hall *hall, const struct digest *key)
+{
+	uint32_t *place = &hall->buckets[key->low & (hall->buckets_used - 1)];
+
+	while (*place != 0 && (hall->counters[*place].key.low != key->low ||
+				  hall->counters[*place].key.high != key->high))
+		place = &hall->counters[*place].next;
+	return place;
+}
+
+static uint32_t
+count_of(struct hall *hall, const struct digest *key)
+{
+	return hall->counters[*counter_place(hall, key)].count; /* that of number 0 is 0 */
+}
+
+static void
+count_up(struct hall *hall, const struct digest *key)
+{
+	uint32_t *place = counter_place(hall, key), number = *place;
+
+	if (number == 0) {
+		/* There is one: each seat needs two at most. */
+		if ((number = hall->counter_free) != 0)
+			hall->counter_free = hall->counters[number].next;
+		else
+			number = ++hall->counters_touched;
+		hall->counters[number] = (struct counter){ .key = *key };
+		*place = number;
+	}
+	hall->counters[number].count++;
+}
+
+static void
+count_down(struct hall *hall, const struct digest *key)
+{
+	uint32_t *place = counter_place(hall, key), number = *place;
+	struct counter *counter = &hall->counters[number];
+
+	if (number == 0 || --counter->count > 0)
+		return;
+	*place = counter->next;
+	counter->next = hall->counter_free;
+	hall->counter_free = number;
+}
+
+/* ---- seats ---- */
+
+static uint32_t
+seat_take(struct hall *hall, uint32_t worker, const struct digest *address)
+{
+	uint32_t number = hall->seat_free;
+	struct seat *seat;
+
+	if (number == 0 && hall->seats_touched == CENSUS_SESSIONS_MAX)
+		return 0;
+	if (number != 0)
+		hall->seat_free = hall->seats[number].next_free;
+	else
+		number = ++hall->seats_touched;
+	seat = &hall->seats[number];
+	seat->address = *address;
+	atomic_store(&seat->has_user, 0);
+	atomic_store(&seat->worker, worker);
+	hall->sessions++;
+	count_up(hall, address);
+	return number;
+}
+
+static void
+seat_leave_user(struct hall *hall, struct seat *seat)
+{
+	if (atomic_load(&seat->has_user) == 0)
+		return;
+	atomic_store(&seat->has_user, 0);
+	count_down(hall, &seat->user);
+}
+
+static void
+seat_leave(struct hall *hall, uint32_t number)
+{
+	struct seat *seat = &hall->seats[number];
+
+	seat_leave_user(hall, seat);
+	atomic_store(&seat->worker, 0);
+	hall->sessions--;
+	count_down(hall, &seat->address);
+	seat->next_free = hall->seat_free;
+	hall->seat_free = number;
+}
+
+/* Makes from the seats all that follows from them. */
+static void
+hall_repair(void *memory)
+{
+	struct hall *hall = memory;
+	struct seat *seat;
+
+	memset(hall->buckets, 0, hall->buckets_used * sizeof(hall->buckets[0]));
+	hall->counters_touched = 0;
+	hall->counter_free = 0;
+	hall->seat_free = 0;
+	hall->sessions = 0;
+	for (uint32_t number = 1; number <= hall->seats_touched; number++) {
+		seat = &hall->seats[number];
+		if (atomic_load(&seat->worker) == 0) {
+			seat->next_free = hall->seat_free;
+			hall->seat_free = number;
+			continue;
+		}
+		hall->sessions++;
+		count_up(hall, &seat->address);
+		if (atomic_load(&seat->has_user) != 0)
+			count_up(hall, &seat->user);
+	}
+}
+
+/* ---- the face ---- */
+
+static int
+fill_random(void *out, size_t len)
+{
+	ssize_t got;
+
+	do
+		got = getrandom(out, len, 0);
+	while (got < 0 && errno == EINTR); /* early at boot */
+	return got == (ssize_t) len ? 0 : ERR_NO_MEMORY;
+}
+
+static int
+census_on(struct shared *shared, uint32_t worker, struct census **out)
+{
+	struct census *census;
+
+	if ((census = calloc(1, sizeof(*census))) == NULL) {
+		shared_free(shared);
+		return ERR_NO_MEMORY;
+	}
+	census->shared = shared;
+	census->hall = shared_memory(shared);
+	census->worker = worker;
+	*out = census;
+	return 0;
+}
 
 int
 census_new(const struct census_limits *limits, struct census **out)
 {
-	struct census *census;
-	ssize_t got;
+	struct shared *shared;
+	struct hall *hall;
+	int rc;
 
-	if ((census = calloc(1, sizeof(*census))) == NULL)
-		return ERR_NO_MEMORY;
-	do
-		got = getrandom(&census->hash_key, sizeof(census->hash_key), 0);
-	while (got < 0 && errno == EINTR); /* early at boot */
-	if (got != (ssize_t) sizeof(census->hash_key)) {
-		free(census);
-		return ERR_NO_MEMORY;
+	rc = shared_new("popgate-census", sizeof(struct hall), hall_repair, &shared);
+	if (rc != 0)
+		return rc;
+	hall = shared_memory(shared);
+	if ((rc = fill_random(hall->keys, sizeof(hall->keys))) != 0 ||
+	    (rc = fill_random(&hall->random, sizeof(hall->random))) != 0) {
+		shared_free(shared);
+		return rc;
 	}
-	census->limits = *limits;
-	*out = census;
-	return 0;
+	/* Not larger than needed: unlike the rest, buckets are touched all over. */
+	hall->buckets_used = 1024;
+	while (hall->buckets_used < BUCKETS_MAX && hall->buckets_used < limits->sessions)
+		hall->buckets_used *= 2;
+	if ((rc = census_on(shared, UINT32_MAX, out)) == 0)
+		census_set_limits(*out, limits);
+	return rc;
+}
+
+int
+census_attach(int fd, uint32_t worker, struct census **out)
+{
+	struct shared *shared;
+	int rc;
+
+	if ((rc = shared_attach(fd, sizeof(struct hall), hall_repair, &shared)) != 0)
+		return rc;
+	return census_on(shared, worker, out);
+}
+
+int
+census_descriptor(const struct census *census)
+{
+	return shared_descriptor(census->shared);
 }
 
 void
 census_free(struct census *census)
 {
-	struct counter *counter, *next;
-
 	if (census == NULL)
 		return;
-	HASH_ITER(hh, census->counters, counter, next)
-	{
-		HASH_DEL(census->counters, counter);
-		free(counter);
-	}
+	shared_free(census->shared);
 	free(census);
 }
 
@@ -78,78 +286,26 @@ void
 census_set_limits(struct census *census, const struct census_limits *limits)
 {
 	census->limits = *limits;
+	if (limits->sessions_here == 0)
+		census->limits.sessions_here = limits->sessions;
 }
 
-static unsigned
-key_hash(const struct census *census, const void *key, size_t len)
+static struct digest
+key_digest(const struct census *census, const void *key, size_t len)
 {
-	return (unsigned) siphash(&census->hash_key, key, len);
-}
+	const struct hall *hall = census->hall;
 
-static struct counter *
-counter_find(const struct census *census, const void *key, size_t len)
-{
-	struct counter *counter;
-
-	HASH_FIND_BYHASHVALUE(hh, census->counters, key, len, key_hash(census, key, len), counter);
-	return counter;
-}
-
-static struct counter *
-counter_add(struct census *census, const void *key, size_t len)
-{
-	struct counter *counter;
-
-	if ((counter = calloc(1, sizeof(*counter) + len)) == NULL)
-		return NULL;
-	memcpy(counter->key, key, len);
-	counter->len = len;
-	counter->stored = 1;
-	HASH_ADD_KEYPTR_BYHASHVALUE(
-	    hh, census->counters, counter->key, len, key_hash(census, key, len), counter);
-	if (!counter->stored) {
-		free(counter);
-		return NULL;
-	}
-	return counter;
-}
-
-/* Adds one to the counter of KEY unless it has reached LIMIT. */
-static int
-count_up(struct census *census, const void *key, size_t len, size_t limit)
-{
-	struct counter *counter = counter_find(census, key, len);
-
-	if ((counter == NULL ? 0 : counter->count) >= limit)
-		return ERR_LIMIT;
-	if (counter == NULL && (counter = counter_add(census, key, len)) == NULL)
-		return ERR_NO_MEMORY;
-	counter->count++;
-	return 0;
-}
-
-static void
-take_one(struct census *census, struct counter *counter)
-{
-	if (counter == NULL || --counter->count > 0)
-		return;
-	HASH_DEL(census->counters, counter);
-	free(counter);
-}
-
-static void
-count_down(struct census *census, const void *key, size_t len)
-{
-	take_one(census, counter_find(census, key, len));
+	return (struct digest){ siphash(&hall->keys[0], key, len),
+		siphash(&hall->keys[1], key, len) };
 }
 
 enum { ADDRESS_KEY_MAX = 9 }; /* kind and an IPv6 /64 */
 
-/* Writes the key of PEER; returns its length. A peer without an address (a test's socket pair)
- * shares one counter. */
-static size_t
-address_key(const struct sockaddr_storage *peer, unsigned char key[ADDRESS_KEY_MAX])
+/* A peer without an address (a test's socket pair) shares one counter. */
+static struct digest
+address_digest(const struct census *census, const struct sockaddr_storage *peer)
 {
+	unsigned char key[ADDRESS_KEY_MAX];
 	struct sockaddr_in in;
 	struct sockaddr_in6 in6;
 
@@ -157,43 +313,47 @@ address_key(const struct sockaddr_storage *peer, unsigned char key[ADDRESS_KEY_M
 		memcpy(&in6, peer, sizeof(in6));
 		key[0] = COUNTER_IPV6;
 		memcpy(key + 1, &in6.sin6_addr, 8);
-		return 9;
+		return key_digest(census, key, 9);
 	}
 	key[0] = COUNTER_IPV4;
 	if (peer->ss_family != AF_INET)
-		return 1;
+		return key_digest(census, key, 1);
 	memcpy(&in, peer, sizeof(in));
 	memcpy(key + 1, &in.sin_addr, 4);
-	return 5;
+	return key_digest(census, key, 5);
 }
 
 enum census_answer
-census_enter(struct census *census, const struct sockaddr_storage *peer)
+census_enter(struct census *census, const struct sockaddr_storage *peer, struct census_seat *seat)
 {
-	unsigned char key[ADDRESS_KEY_MAX];
-	size_t len = address_key(peer, key);
-	const struct counter *counter = counter_find(census, key, len);
+	const struct census_limits *limits = &census->limits;
+	struct digest address = address_digest(census, peer);
+	enum census_answer answer = CENSUS_FULL;
+	struct hall *hall = census->hall;
 
+	shared_lock(census->shared);
 	/* The address comes first: who has used up its own share must not move others to make room.
 	 */
-	if (counter != NULL && counter->count >= census->limits.sessions_per_address)
-		return CENSUS_ADDRESS_FULL;
-	if (census->sessions >= census->limits.sessions)
-		return CENSUS_FULL;
-	if (count_up(census, key, len, census->limits.sessions_per_address) != 0)
-		return CENSUS_NO_MEMORY;
-	census->sessions++;
-	return CENSUS_ADMITTED;
+	if (count_of(hall, &address) >= limits->sessions_per_address) {
+		answer = CENSUS_ADDRESS_FULL;
+	} else if (hall->sessions < limits->sessions &&
+		   census->sessions_here < limits->sessions_here &&
+		   (seat->number = seat_take(hall, census->worker, &address)) != 0) {
+		seat->serial = hall->serial++;
+		census->sessions_here++;
+		answer = CENSUS_ADMITTED;
+	}
+	shared_unlock(census->shared);
+	return answer;
 }
 
 void
-census_leave(struct census *census, const struct sockaddr_storage *peer)
+census_leave(struct census *census, const struct census_seat *seat)
 {
-	unsigned char key[ADDRESS_KEY_MAX];
-	size_t len = address_key(peer, key);
-
-	census->sessions--;
-	count_down(census, key, len);
+	shared_lock(census->shared);
+	seat_leave(census->hall, seat->number);
+	shared_unlock(census->shared);
+	census->sessions_here--;
 }
 
 static unsigned char
@@ -202,78 +362,88 @@ fold_case(char c)
 	return (unsigned char) (c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
-/* An allocated key of USER at UPSTREAM; NUL ends the first so that no two pairs share a key. */
-static unsigned char *
-user_key(const char *upstream, const char *user, size_t *len)
+/* The digest of USER at UPSTREAM; NUL ends the first so that no two pairs share a key. */
+static int
+user_digest(
+    const struct census *census, const char *upstream, const char *user, struct digest *digest)
 {
 	size_t upstream_len = strlen(upstream) + 1, user_len = strlen(user);
+	size_t len = 1 + upstream_len + user_len;
 	unsigned char *key, *at;
 
-	*len = 1 + upstream_len + user_len;
-	if ((key = malloc(*len)) == NULL)
-		return NULL;
+	if ((key = malloc(len)) == NULL)
+		return ERR_NO_MEMORY;
 	key[0] = COUNTER_USER;
 	memcpy(key + 1, upstream, upstream_len);
 	at = key + 1 + upstream_len;
 	for (size_t i = 0; i < user_len; i++)
 		at[i] = fold_case(user[i]);
-	return key;
-}
-
-/* Whether COUNTER has the key that user_key would make. */
-static bool
-is_counter_of(const struct counter *counter, const char *upstream, const char *user)
-{
-	size_t upstream_len = strlen(upstream) + 1, user_len = strlen(user);
-	const unsigned char *at = counter->key + 1 + upstream_len;
-
-	if (counter->len != 1 + upstream_len + user_len || counter->key[0] != COUNTER_USER ||
-	    memcmp(counter->key + 1, upstream, upstream_len) != 0)
-		return false;
-	for (size_t i = 0; i < user_len; i++)
-		if (at[i] != fold_case(user[i]))
-			return false;
-	return true;
+	*digest = key_digest(census, key, len);
+	free(key);
+	return 0;
 }
 
 int
-census_enter_user(struct census *census, const char *upstream, const char *user)
+census_enter_user(struct census *census, const struct census_seat *seat, const char *upstream,
+    const char *user)
 {
-	unsigned char *key;
-	size_t len;
+	struct seat *mine = &census->hall->seats[seat->number];
+	struct digest digest;
 	int rc;
 
-	if ((key = user_key(upstream, user, &len)) == NULL)
-		return ERR_NO_MEMORY;
-	rc = count_up(census, key, len, census->limits.sessions_per_user);
-	free(key);
+	if ((rc = user_digest(census, upstream, user, &digest)) != 0)
+		return rc;
+	shared_lock(census->shared);
+	if (count_of(census->hall, &digest) >= census->limits.sessions_per_user) {
+		rc = ERR_LIMIT;
+	} else {
+		seat_leave_user(census->hall, mine);
+		mine->user = digest;
+		atomic_store(&mine->has_user, 1);
+		count_up(census->hall, &digest);
+	}
+	shared_unlock(census->shared);
 	return rc;
 }
 
 void
-census_leave_user(struct census *census, const char *upstream, const char *user)
+census_leave_user(struct census *census, const struct census_seat *seat)
 {
-	struct counter *counter, *next;
-	unsigned char *key;
-	size_t len;
-
-	if ((key = user_key(upstream, user, &len)) != NULL) {
-		count_down(census, key, len);
-		free(key);
-		return;
-	}
-	/* A place that is not given back would be lost to that user for good. */
-	HASH_ITER(hh, census->counters, counter, next)
-	{
-		if (is_counter_of(counter, upstream, user)) {
-			take_one(census, counter);
-			return;
-		}
-	}
+	shared_lock(census->shared);
+	seat_leave_user(census->hall, &census->hall->seats[seat->number]);
+	shared_unlock(census->shared);
 }
 
 size_t
-census_count(const struct census *census)
+census_remove_worker(struct census *census, uint32_t worker)
 {
-	return census->sessions;
+	struct hall *hall = census->hall;
+	size_t removed = 0;
+
+	shared_lock(census->shared);
+	for (uint32_t number = 1; number <= hall->seats_touched; number++) {
+		if (atomic_load(&hall->seats[number].worker) != worker)
+			continue;
+		seat_leave(hall, number);
+		removed++;
+	}
+	shared_unlock(census->shared);
+	return removed;
+}
+
+size_t
+census_count(struct census *census)
+{
+	size_t sessions;
+
+	shared_lock(census->shared);
+	sessions = census->hall->sessions;
+	shared_unlock(census->shared);
+	return sessions;
+}
+
+uint32_t
+census_random(const struct census *census)
+{
+	return census->hall->random;
 }

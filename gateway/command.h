@@ -13,3 +13,4 @@ int command_serve(const struct command_line *line);
 int command_check(const struct command_line *line);
 int command_probe(const struct command_line *line);
 int command_settings(const struct command_line *line);
+int command_worker(const struct command_line *line);

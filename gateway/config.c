@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <uv.h>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "gateway/config_check.h"
@@ -40,6 +42,27 @@ const char *
 listener_protocol_name(enum listener_protocol protocol)
 {
 	return protocol == LISTENER_POP3S ? "pop3s" : "pop3";
+}
+
+unsigned
+config_worker_count(const struct config *config)
+{
+	unsigned processors;
+
+	if (config->workers != WORKERS_AUTO)
+		return config->workers;
+	processors = uv_available_parallelism();
+	return processors < WORKERS_MAX ? processors : WORKERS_MAX;
+}
+
+size_t
+config_address_count(const struct config *config)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < config->listener_count; i++)
+		count += config->listeners[i].addresses.count;
+	return count;
 }
 
 struct config *
@@ -364,20 +387,26 @@ read_file(const char *path, char **text, size_t *len)
 }
 
 int
+config_read(const char *path, char **text, size_t *len, struct config_report *report)
+{
+	int rc;
+
+	if ((rc = read_file(path, text, len)) == 0 || rc == ERR_NO_MEMORY)
+		return rc;
+	config_report_add(report, CONFIG_FAULT, 0, "cannot be read: %s",
+	    rc == ERR_LIMIT ? "it is larger than 1 MiB" : strerror(errno));
+	return ERR_INVALID;
+}
+
+int
 config_load(const char *path, struct config **out, struct config_report *report)
 {
 	char *text;
 	size_t len;
 	int rc;
 
-	rc = read_file(path, &text, &len);
-	if (rc == ERR_NO_MEMORY)
+	if ((rc = config_read(path, &text, &len, report)) != 0)
 		return rc;
-	if (rc != 0) {
-		config_report_add(report, CONFIG_FAULT, 0, "cannot be read: %s",
-		    rc == ERR_LIMIT ? "it is larger than 1 MiB" : strerror(errno));
-		return ERR_INVALID;
-	}
 	rc = config_load_text(path, text, len, out, report);
 	free(text);
 	return rc;

@@ -17,6 +17,11 @@
 
 #define CONFIG_DEFAULT_FILE "/etc/popgate/popgate.conf"
 
+enum { WORKERS_MAX = 64 };
+#define WORKERS_AUTO UINT32_MAX /* one for each processor */
+
+enum { CONFIG_ADDRESSES_MAX = 200 }; /* as many descriptors fit one message (SCM_MAX_FD, unix(7)) */
+
 struct text_list {
 	char **items;
 	size_t count;
@@ -50,6 +55,7 @@ struct config {
 	bool plaintext_loopback;
 	struct network_list plaintext_networks;
 	struct census_limits limits;
+	uint32_t workers; /* as written: 0, a number, or WORKERS_AUTO */
 	uint64_t drain_ms;
 	struct config_listener *listeners;
 	size_t listener_count;
@@ -66,8 +72,18 @@ int config_load(const char *path, struct config **out, struct config_report *rep
 int config_load_text(const char *path, const char *text, size_t len, struct config **out,
     struct config_report *report);
 
+/* Reads the file at PATH to *TEXT, allocated. Returns 0; ERR_INVALID where it cannot be read, which
+ * is a fault in REPORT; or ERR_NO_MEMORY. */
+int config_read(const char *path, char **text, size_t *len, struct config_report *report);
+
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is allowed */
+
+/* How many worker processes there are to be. */
+unsigned config_worker_count(const struct config *config);
+
+/* Addresses of all listeners. */
+size_t config_address_count(const struct config *config);
 
 /* "pop3" or "pop3s". */
 const char *listener_protocol_name(enum listener_protocol protocol);

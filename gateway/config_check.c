@@ -149,6 +149,9 @@ check_listeners(
 	if (config->listener_count == 0)
 		config_report_add(
 		    report, CONFIG_FAULT, 0, "no listener block: nobody could connect");
+	if (config_address_count(config) > CONFIG_ADDRESSES_MAX)
+		config_report_add(report, CONFIG_FAULT, 0, "more than %d addresses to listen on",
+		    CONFIG_ADDRESSES_MAX);
 	for (size_t i = 0; i < config->listener_count; i++) {
 		l = &config->listeners[i];
 		if ((rc = check_listener(config, l, &lines->listeners[i], report)) != 0)

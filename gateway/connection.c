@@ -1,14 +1,14 @@
 /* connection.c - accepted connections: each is a fiber that runs one POP3 session.
  *
  * Until it has logged in, a connection costs a stranger nothing. So when the house is full, the one
- * that has waited longest without a login makes room for a new one; who has logged in stays. */
+ * of this worker that has waited longest without a login makes room for a new one; who has logged
+ * in stays. */
 #include "gateway/connection.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "gateway/maildrop.h"
@@ -29,6 +29,7 @@ struct connection {
 	struct stream *stream; /* NULL once the session has freed it */
 	struct fiber *fiber;
 	struct sockaddr_storage peer;
+	struct census_seat seat;
 	char address[ADDRESS_TEXT_MAX];
 	char id[SESSION_ID_MAX];
 	char tls_version[16]; /* when TLS began or login was tried; "" without TLS */
@@ -44,10 +45,6 @@ connections_init(struct connections *connections)
 	memset(connections, 0, sizeof(*connections));
 	TAILQ_INIT(&connections->before_login);
 	TAILQ_INIT(&connections->after_login);
-	/* Ids need to be unique, not secret: should this fail, they are still unique within the
-	 * run. */
-	if (getrandom(&connections->random, sizeof(connections->random), 0) < 0)
-		connections->random = (uint32_t) getpid();
 }
 
 bool
@@ -66,12 +63,13 @@ base32(uint64_t value, int symbols, char *out)
 		out[i] = alphabet[value & 31];
 }
 
-/* 30 bits of chance for the run, then 30 bits of a counter. */
+/* 30 bits of chance for the run, then 30 bits of a counter; all workers have both in common. */
 static void
-make_session_id(struct connections *connections, char id[SESSION_ID_MAX])
+make_session_id(
+    const struct census *census, const struct census_seat *seat, char id[SESSION_ID_MAX])
 {
-	base32(connections->random, 6, id);
-	base32(connections->count_ever++, 6, id + 6);
+	base32(census_random(census), 6, id);
+	base32(seat->serial, 6, id + 6);
 	id[SESSION_ID_MAX - 1] = '\0';
 }
 
@@ -123,7 +121,7 @@ connection_free(struct connection *c)
 		TAILQ_REMOVE(&all->after_login, c, entry);
 	else
 		TAILQ_REMOVE(&all->before_login, c, entry);
-	census_leave(c->worker->census, &c->peer);
+	census_leave(c->worker->census, &c->seat);
 	tls_server_unref(c->tls);
 	config_unref(c->config);
 	free(c);
@@ -204,7 +202,7 @@ connection_run(void *arg)
 
 static struct connection *
 connection_new(struct worker *worker, const struct listener *listener,
-    const struct sockaddr_storage *peer, const char *address)
+    const struct sockaddr_storage *peer, const struct census_seat *seat, const char *address)
 {
 	struct connection *c;
 
@@ -216,15 +214,17 @@ connection_new(struct worker *worker, const struct listener *listener,
 	c->protocol = listener->protocol;
 	c->handshaking = c->protocol == LISTENER_POP3S;
 	c->peer = *peer;
+	c->seat = *seat;
 	c->began = uv_now(&worker->loop);
 	memcpy(c->address, address, sizeof(c->address));
-	make_session_id(&worker->connections, c->id);
+	make_session_id(worker->census, seat, c->id);
 	c->maildrop = (struct maildrop_context){
 		.upstream = &c->config->upstreams[0],
 		.state_directory = c->config->state_directory,
 		.journal = worker->journal,
 		.pool = &worker->prefetch,
 		.census = worker->census,
+		.seat = &c->seat,
 		.log = worker->log,
 		.session_id = c->id,
 		.client_address = c->address,
@@ -271,12 +271,12 @@ evict_oldest(struct worker *worker)
 }
 
 static enum census_answer
-admit(struct worker *worker, const struct sockaddr_storage *peer)
+admit(struct worker *worker, const struct sockaddr_storage *peer, struct census_seat *seat)
 {
-	enum census_answer answer = census_enter(worker->census, peer);
+	enum census_answer answer = census_enter(worker->census, peer, seat);
 
 	if (answer == CENSUS_FULL && evict_oldest(worker))
-		answer = census_enter(worker->census, peer);
+		answer = census_enter(worker->census, peer, seat);
 	return answer;
 }
 
@@ -287,9 +287,10 @@ connection_accept(struct worker *worker, const struct listener *listener, int fd
 	static const char *const reasons[] = {
 		[CENSUS_FULL] = "max_sessions is reached",
 		[CENSUS_ADDRESS_FULL] = "max_sessions_per_address is reached",
-		[CENSUS_NO_MEMORY] = "out of memory",
 	};
-	enum census_answer answer = admit(worker, peer);
+	static const char no_memory[] = "out of memory";
+	struct census_seat seat;
+	enum census_answer answer = admit(worker, peer, &seat);
 	char address[ADDRESS_TEXT_MAX];
 	struct connection *c;
 
@@ -298,14 +299,14 @@ connection_accept(struct worker *worker, const struct listener *listener, int fd
 		refuse(worker, listener, fd, address, reasons[answer]);
 		return;
 	}
-	if ((c = connection_new(worker, listener, peer, address)) == NULL) {
-		census_leave(worker->census, peer);
-		refuse(worker, listener, fd, address, reasons[CENSUS_NO_MEMORY]);
+	if ((c = connection_new(worker, listener, peer, &seat, address)) == NULL) {
+		census_leave(worker->census, &seat);
+		refuse(worker, listener, fd, address, no_memory);
 		return;
 	}
 	if (stream_adopt(worker->fibers, fd, &c->stream) != 0) {
 		connection_free(c);
-		refuse(worker, listener, fd, address, reasons[CENSUS_NO_MEMORY]);
+		refuse(worker, listener, fd, address, no_memory);
 		return;
 	}
 	if (fiber_spawn(worker->fibers, connection_run, c, &c->fiber) != 0) {

@@ -1,8 +1,9 @@
 /* listeners.c - the addresses that a worker listens on. */
 #include "gateway/listeners.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,18 +28,25 @@ listener_close(struct listener *l)
 	free(l);
 }
 
+/* A listener that accepts from a duplicate of SOCKET. */
 static int
-listener_open(struct worker *worker, const char *address, struct listener **out, struct error *e)
+listener_open(struct worker *worker, const char *address, int socket, struct listener **out,
+    struct error *e)
 {
 	struct listener *l;
-	int rc;
+	int fd, rc;
 
 	if ((l = calloc(1, sizeof(*l))) == NULL || (l->address = strdup(address)) == NULL) {
 		free(l);
 		return error_set(e, ERR_NO_MEMORY, "no memory for a listener");
 	}
 	l->worker = worker;
-	if ((rc = acceptor_open(worker->fibers, address, on_accept, l, &l->acceptor, e)) != 0) {
+	if ((fd = fcntl(socket, F_DUPFD_CLOEXEC, 0)) < 0)
+		rc = error_set(
+		    e, ERR_TEMPORARY, "cannot listen on %s: %s", address, strerror(errno));
+	else
+		rc = acceptor_open(worker->fibers, fd, on_accept, l, &l->acceptor, e);
+	if (rc != 0) {
 		listener_close(l);
 		return rc;
 	}
@@ -80,12 +88,12 @@ close_others(struct listeners *listeners, const struct listeners *kept)
 
 static int
 claim_or_open(struct worker *worker, const struct config_listener *wanted, const char *address,
-    struct listeners *next, struct error *e)
+    int socket, struct listeners *next, struct error *e)
 {
 	struct listener *l = find_unclaimed(&worker->listeners, address);
 	int rc;
 
-	if (l == NULL && (rc = listener_open(worker, address, &l, e)) != 0)
+	if (l == NULL && (rc = listener_open(worker, address, socket, &l, e)) != 0)
 		return rc;
 	l->wanted = wanted;
 	next->items[next->count++] = l;
@@ -94,20 +102,20 @@ claim_or_open(struct worker *worker, const struct config_listener *wanted, const
 
 /* Fills NEXT with a listener for each address of CONFIG. */
 static int
-collect(struct worker *worker, const struct config *config, struct listeners *next, struct error *e)
+collect(struct worker *worker, const struct config *config, const int *sockets,
+    struct listeners *next, struct error *e)
 {
 	const struct config_listener *wanted;
-	size_t total = 0;
 	int rc;
 
-	for (size_t i = 0; i < config->listener_count; i++)
-		total += config->listeners[i].addresses.count;
-	if ((next->items = calloc(total, sizeof(struct listener *))) == NULL)
+	next->items = calloc(config_address_count(config), sizeof(struct listener *));
+	if (next->items == NULL)
 		return error_set(e, ERR_NO_MEMORY, "no memory for listeners");
 	for (size_t i = 0; i < config->listener_count; i++) {
 		wanted = &config->listeners[i];
 		for (size_t j = 0; j < wanted->addresses.count; j++) {
-			rc = claim_or_open(worker, wanted, wanted->addresses.items[j], next, e);
+			rc = claim_or_open(worker, wanted, wanted->addresses.items[j],
+			    sockets[next->count], next, e);
 			if (rc != 0)
 				return rc;
 		}
@@ -115,31 +123,15 @@ collect(struct worker *worker, const struct config *config, struct listeners *ne
 	return 0;
 }
 
-/* "127.0.0.1:0" was asked for, "127.0.0.1:40123" is what it became. */
-static void
-log_listening(struct log *log, const struct listener *l)
-{
-	int host_len = (int) (strrchr(l->address, ':') - l->address);
-	char address[ADDRESS_TEXT_MAX + 8];
-
-	snprintf(address, sizeof(address), "%.*s:%u", host_len, l->address,
-	    (unsigned) acceptor_port(l->acceptor));
-	log_event(log, LOG_LEVEL_INFO, NULL, "listening",
-	    LOG_FIELDS(LOG_TEXT("address", address),
-		LOG_TEXT("protocol", listener_protocol_name(l->protocol)),
-		LOG_TEXT("tls", l->protocol == LISTENER_POP3S ? "implicit"
-				: l->tls != NULL	      ? "stls"
-							      : "none")));
-}
-
 int
-listeners_apply(struct worker *worker, const struct config *config, struct error *e)
+listeners_apply(
+    struct worker *worker, const struct config *config, const int *sockets, struct error *e)
 {
 	struct listeners next = { 0 };
 	struct listener *l;
 	int rc;
 
-	if ((rc = collect(worker, config, &next, e)) != 0) {
+	if ((rc = collect(worker, config, sockets, &next, e)) != 0) {
 		close_others(&next, &worker->listeners);
 		for (size_t i = 0; i < worker->listeners.count; i++)
 			worker->listeners.items[i]->wanted = NULL;
@@ -151,8 +143,6 @@ listeners_apply(struct worker *worker, const struct config *config, struct error
 		l->tls = l->wanted->tls != NULL ? tls_server_ref(l->wanted->tls) : NULL;
 		l->protocol = l->wanted->protocol;
 		l->wanted = NULL;
-		if (!contains(&worker->listeners, l))
-			log_listening(worker->log, l);
 	}
 	close_others(&worker->listeners, &next);
 	worker->listeners = next;

@@ -5,7 +5,9 @@
 
 #include "gateway/log.h"
 
-enum { LOG_LINE_MAX = 8192 }; /* octets of a line, with LF and NUL */
+/* Octets of a line, with LF and NUL: as many as go into a pipe in one piece (PIPE_BUF), so that
+ * lines of several processes do not mix. */
+enum { LOG_LINE_MAX = 4096 };
 
 enum log_heading { /* what a line of LOG_PLAIN begins with; LOG_JSON always has time and level */
 	LOG_HEADING_NONE, /* nothing: syslog(3) has both */

@@ -1,6 +1,7 @@
 /* maildrop.c - see maildrop.h. */
 #include "gateway/maildrop.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@ enum { AHEAD_MS = 10000 }; /* for how long messages wait that were fetched ahead
 
 struct maildrop {
 	const struct maildrop_context *context;
-	char *user; /* counted in the census under this name; NULL: not counted */
+	bool counted; /* in the census, as a session of its user */
 	struct maildrop_lock *lock;
 	struct mailbox_link link;
 	struct snapshot *snapshot;
@@ -35,9 +36,8 @@ maildrop_free(struct maildrop *m)
 	snapshot_free(m->snapshot);
 	uidset_clear(&m->flagged_before);
 	maildrop_lock_release(m->lock);
-	if (m->user != NULL)
-		census_leave_user(m->context->census, m->context->upstream->name, m->user);
-	free(m->user);
+	if (m->counted)
+		census_leave_user(m->context->census, m->context->seat);
 	free(m);
 }
 
@@ -70,12 +70,11 @@ enter_census(struct maildrop *m, const char *user, struct error *e)
 
 	if (context->census == NULL)
 		return 0;
-	if ((m->user = strdup(user)) == NULL)
-		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	if ((rc = census_enter_user(context->census, context->upstream->name, user)) == 0)
+	rc = census_enter_user(context->census, context->seat, context->upstream->name, user);
+	if (rc == 0) {
+		m->counted = true;
 		return 0;
-	free(m->user);
-	m->user = NULL;
+	}
 	if (rc == ERR_LIMIT)
 		return error_set(e, rc, "the user has max_sessions_per_user sessions already");
 	return error_set(e, ERR_NO_MEMORY, "out of memory");

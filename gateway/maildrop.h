@@ -17,6 +17,7 @@ struct maildrop_context {
 	struct journal *journal;     /* NULL: deletions go without one */
 	struct retrieval_pool *pool; /* NULL: nothing is fetched ahead */
 	struct census *census;	     /* NULL: users are not counted */
+	const struct census_seat *seat; /* the session's, where there is a census */
 	struct log *log;	     /* NULL: nothing is logged */
 	const char *session_id;
 	const char *client_address; /* for the log */

@@ -15,7 +15,7 @@ struct command {
 	const char *name;
 	int (*run)(const struct command_line *line);
 	const char *synopsis; /* behind the name */
-	const char *summary;
+	const char *summary; /* NULL: not for people, and in no list */
 	bool takes_config;
 	bool takes_password_fd;
 	const char *operand; /* what it is called; NULL: the command takes none */
@@ -30,6 +30,7 @@ static const struct command commands[] = {
 	    "log in to the IMAP server as USER and say what is there", true, true, "USER" },
 	{ "settings", command_settings, "", "list all settings with their defaults", false, false,
 	    NULL },
+	{ "worker", command_worker, "[--config FILE]", NULL, true, false, NULL },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -53,7 +54,7 @@ static void
 print_command_help(const struct command *c)
 {
 	printf("usage: popgate %s%s%s\n\n  %s\n\n", c->name, c->synopsis[0] != '\0' ? " " : "",
-	    c->synopsis, c->summary);
+	    c->synopsis, c->summary != NULL ? c->summary : "what \"popgate serve\" starts");
 	print_option_help(c);
 }
 
@@ -63,7 +64,8 @@ print_help(void)
 	printf("usage: popgate COMMAND [OPTION]...\n\npopgate serves POP3 clients from an IMAP "
 	       "server.\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  %-14s %s\n", commands[i].name, commands[i].summary);
+		if (commands[i].summary != NULL)
+			printf("  %-14s %s\n", commands[i].name, commands[i].summary);
 	printf("\n");
 	print_option_help(NULL);
 	printf("      --version         popgate's version\n\n"
@@ -148,7 +150,8 @@ unknown_command(const char *name)
 
 	suggestion_begin(&nearest, name, strlen(name));
 	for (size_t i = 0; i < COMMANDS; i++)
-		suggestion_offer(&nearest, commands[i].name);
+		if (commands[i].summary != NULL)
+			suggestion_offer(&nearest, commands[i].name);
 	text_escape(name, strlen(name), shown, sizeof(shown));
 	fprintf(stderr, "popgate: unknown command \"%s\"", shown);
 	if (suggestion_best(&nearest) != NULL)

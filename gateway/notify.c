@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 void
 notify_send(const char *state)
 {
@@ -40,4 +42,25 @@ notify_reloading(void)
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
 	    (unsigned long long) now.tv_sec * 1000000 + (unsigned long long) now.tv_nsec / 1000);
 	notify_send(state);
+}
+
+/* The number that NAME is in the environment; 0: none. */
+static uint64_t
+environment_number(const char *name)
+{
+	const char *text = getenv(name);
+	uint64_t number;
+
+	return text != NULL && text_to_number(text, strlen(text), INT64_MAX, &number) == 0 ? number
+											   : 0;
+}
+
+uint64_t
+notify_watchdog_ms(void)
+{
+	uint64_t usec = environment_number("WATCHDOG_USEC"), pid = environment_number("WATCHDOG_PID");
+
+	if (usec == 0 || (pid != 0 && pid != (uint64_t) getpid()))
+		return 0;
+	return usec < 2000 ? 1 : usec / 2000;
 }

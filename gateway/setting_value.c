@@ -125,16 +125,35 @@ set_number(const struct assignment *a, uint64_t number)
 	}
 }
 
+/* The number that the word ITEM stands for. */
+static bool
+number_of_word(const struct setting *setting, const char *item, uint64_t *number)
+{
+	for (const struct setting_choice *c = setting->choices; c != NULL && c->word != NULL; c++) {
+		if (strcmp(c->word, item) == 0) {
+			*number = (uint64_t) c->value;
+			return true;
+		}
+	}
+	return false;
+}
+
 static int
 assign_number(const struct assignment *a)
 {
+	const char *word = a->setting->choices != NULL ? a->setting->choices->word : NULL;
 	char what[80];
 	uint64_t number;
 
+	if (number_of_word(a->setting, a->items[0], &number)) {
+		set_number(a, number);
+		return 0;
+	}
 	if (text_to_number(a->items[0], strlen(a->items[0]), a->setting->max, &number) != 0 ||
 	    number < a->setting->min) {
-		snprintf(what, sizeof(what), "a number from %" PRIu64 " to %" PRIu64,
-		    a->setting->min, a->setting->max);
+		snprintf(what, sizeof(what), "%s%sa number from %" PRIu64 " to %" PRIu64,
+		    word != NULL ? word : "", word != NULL ? " or " : "", a->setting->min,
+		    a->setting->max);
 		return expected(a, what, a->items[0]);
 	}
 	set_number(a, number);
@@ -378,7 +397,9 @@ setting_describe(const struct setting *s, char *out, size_t room)
 	char least[32], most[32];
 
 	if (s->type == SETTING_NUMBER) {
-		snprintf(out, room, "number, %" PRIu64 " to %" PRIu64, s->min, s->max);
+		snprintf(out, room, "%s%snumber, %" PRIu64 " to %" PRIu64,
+		    s->choices != NULL ? s->choices->word : "",
+		    s->choices != NULL ? " | " : "", s->min, s->max);
 	} else if (s->type == SETTING_DURATION) {
 		setting_format_duration(s->min, least, sizeof(least));
 		setting_format_duration(s->max, most, sizeof(most));

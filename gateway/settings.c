@@ -69,6 +69,11 @@ static const struct setting_choice presets[] = {
 	{ NULL, 0 },
 };
 
+static const struct setting_choice worker_counts[] = {
+	{ "auto", (int) WORKERS_AUTO },
+	{ NULL, 0 },
+};
+
 #define GLOBAL(type, member) FIELD(config, member), SETTING_GLOBAL, type
 #define LISTENER(type, member) FIELD(config_listener, member), SETTING_LISTENER, type
 #define UPSTREAM(type, member) FIELD(upstream, member), SETTING_UPSTREAM, type
@@ -90,7 +95,10 @@ const struct setting settings[] = {
 	    GLOBAL(SETTING_NETWORKS, plaintext_networks) },
 	{ "plaintext_loopback", "yes", "whether clients on this machine may log in without TLS",
 	    NULL, 0, 0, GLOBAL(SETTING_YES_NO, plaintext_loopback) },
-	{ "max_sessions", "10000", "sessions at a time", NULL, 1, 1000000,
+	{ "workers", "auto",
+	    "processes that serve sessions; auto: one for each processor; 0: no supervisor",
+	    worker_counts, 0, WORKERS_MAX, GLOBAL(SETTING_NUMBER, workers) },
+	{ "max_sessions", "10000", "sessions at a time", NULL, 1, CENSUS_SESSIONS_MAX,
 	    GLOBAL(SETTING_NUMBER, limits.sessions) },
 	{ "max_sessions_per_address", "50", "sessions from one IPv4 address or IPv6 /64", NULL, 1,
 	    1000000, GLOBAL(SETTING_NUMBER, limits.sessions_per_address) },

@@ -17,7 +17,7 @@ enum setting_type {
 	SETTING_TEXT,	   /* char *; MIN to MAX octets */
 	SETTING_PATH,	   /* char *; relative to the configuration file's folder */
 	SETTING_HOST,	   /* char *; host name or address */
-	SETTING_NUMBER,	   /* uint16_t to uint64_t, MIN to MAX */
+	SETTING_NUMBER,	   /* uint16_t to uint64_t, MIN to MAX; or a word of CHOICES */
 	SETTING_DURATION,  /* uint64_t, MIN to MAX milliseconds */
 	SETTING_CHOICE,	   /* an enum */
 	SETTING_YES_NO,	   /* bool */

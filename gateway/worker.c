@@ -1,4 +1,4 @@
-/* worker.c - one event loop that serves POP3 sessions: its beginning, its signals and its end. */
+/* worker.c - one event loop that serves POP3 sessions: its beginning, its changes and its end. */
 #include "gateway/worker.h"
 
 #include <malloc.h>
@@ -9,11 +9,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "gateway/notify.h"
 #include "gateway/state_directory.h"
 
 enum {
-	PREFETCH_OCTETS = 256 << 20, /* that all sessions may have asked for ahead */
+	PREFETCH_OCTETS = 256 << 20, /* that sessions of all workers may have asked for ahead */
 	TRIM_INTERVAL_MS = 30000,    /* between two looks whether memory can be given back */
 	TRIM_CONNECTIONS = 100,	     /* so many must have ended for that */
 	DESCRIPTORS_PER_SESSION = 3, /* client, upstream, lock */
@@ -41,37 +40,35 @@ raise_descriptor_limit(void)
 }
 
 /* Descriptors that are not for sessions: those of listeners, the loop, the log, look-ups of names.
+ * Without a supervisor, and while a configuration is handed over, there are two for each listener.
  */
 static uint64_t
 reserved_descriptors(const struct config *config)
 {
-	uint64_t reserved = DESCRIPTORS_SPARE;
-
-	for (size_t i = 0; i < config->listener_count; i++)
-		reserved += config->listeners[i].addresses.count;
-	return reserved;
+	return DESCRIPTORS_SPARE + 2 * config_address_count(config);
 }
 
-/* Sets the limits of CONFIG, lowered to what there are descriptors for: a connection that was let
- * in must find those for its server and its lock when it logs in. */
+/* Sets the limits of TASK, lowered to what there are descriptors for: a connection that was let in
+ * must find those for its server and its lock when it logs in. */
 static void
-apply_limits(struct worker *worker, const struct config *config)
+apply_limits(struct worker *worker, const struct worker_task *task)
 {
-	struct census_limits limits = config->limits;
-	uint64_t have = raise_descriptor_limit(), reserved = reserved_descriptors(config);
+	struct census_limits limits = task->config->limits;
+	uint64_t have = raise_descriptor_limit(), reserved = reserved_descriptors(task->config);
 	uint64_t fitting = have > reserved ? (have - reserved) / DESCRIPTORS_PER_SESSION : 0;
+	uint64_t share = (limits.sessions + task->workers - 1) / task->workers;
 
 	if (fitting < 1)
 		fitting = 1;
-	if (limits.sessions > fitting) {
+	if (share > fitting)
 		log_event(worker->log, LOG_LEVEL_WARNING, NULL,
 		    "max_sessions lowered, too few descriptors",
 		    LOG_FIELDS(LOG_NUMBER("max_sessions", limits.sessions),
-			LOG_NUMBER("possible", fitting), LOG_NUMBER("descriptors", have),
-			LOG_NUMBER(
-			    "needed", limits.sessions * DESCRIPTORS_PER_SESSION + reserved)));
-		limits.sessions = (size_t) fitting;
-	}
+			LOG_NUMBER("possible", fitting * task->workers),
+			LOG_NUMBER("descriptors", have),
+			LOG_NUMBER("needed", share * DESCRIPTORS_PER_SESSION + reserved)));
+	if (limits.sessions > fitting)
+		limits.sessions_here = (size_t) fitting;
 	census_set_limits(worker->census, &limits);
 }
 
@@ -89,8 +86,7 @@ worker_connection_ended(struct worker *worker)
 		worker_finish(worker);
 }
 
-/* Ends what is left, without waiting. */
-static void
+void
 worker_cut(struct worker *worker, const char *why)
 {
 	uint64_t cut = connections_cut(&worker->connections);
@@ -107,13 +103,12 @@ on_drain_timeout(uv_timer_t *timer)
 	worker_cut(timer->data, "drain_timeout");
 }
 
-static void
+void
 worker_drain(struct worker *worker)
 {
+	if (worker->draining)
+		return;
 	worker->draining = true;
-	notify_send("STOPPING=1");
-	log_event(worker->log, LOG_LEVEL_INFO, NULL, "stopping",
-	    LOG_FIELDS(LOG_NUMBER("sessions", census_count(worker->census))));
 	listeners_close(&worker->listeners);
 	connections_interrupt(&worker->connections);
 	if (connections_none(&worker->connections))
@@ -122,59 +117,25 @@ worker_drain(struct worker *worker)
 		uv_timer_start(&worker->drain_timer, on_drain_timeout, worker->config->drain_ms, 0);
 }
 
-/* CONFIG was loaded; sees whether a running worker can take it over, and does. */
-static int
-worker_take_config(struct worker *worker, struct config *config, struct error *e)
+int
+worker_take(struct worker *worker, const struct worker_task *task, struct error *e)
 {
+	struct config *config = task->config;
 	int rc;
 
 	/* Sessions on both sides of the change would not see each other's locks. */
 	if (strcmp(config->state_directory, worker->config->state_directory) != 0)
 		return error_set(e, ERR_INVALID, "state_directory cannot change without a restart");
 	if ((rc = state_directory_prepare(config->state_directory, e)) != 0 ||
-	    (rc = listeners_apply(worker, config, e)) != 0)
+	    (rc = listeners_apply(worker, config, task->sockets, e)) != 0)
 		return rc;
 	log_set_options(worker->log, &config->log);
-	apply_limits(worker, config);
+	apply_limits(worker, task);
+	worker->prefetch.most = PREFETCH_OCTETS / task->workers;
+	config_ref(config);
 	config_unref(worker->config);
-	worker->config = config_ref(config);
+	worker->config = config;
 	return 0;
-}
-
-static void
-worker_reload(struct worker *worker)
-{
-	struct config_report report = { 0 };
-	struct config *config = NULL;
-	struct error e = { 0 };
-	int rc;
-
-	notify_reloading();
-	if ((rc = config_load(worker->config_file, &config, &report)) != 0)
-		error_set(&e, rc, "the configuration cannot be used");
-	else
-		rc = worker_take_config(worker, config, &e);
-	config_report_log(&report, worker->config_file, worker->log);
-	if (rc == 0)
-		log_event(worker->log, LOG_LEVEL_INFO, NULL, "configuration reloaded", NULL);
-	else
-		log_failure(worker, "configuration not reloaded, the old one stays", &e);
-	config_unref(config);
-	config_report_clear(&report);
-	notify_send("READY=1");
-}
-
-static void
-on_signal(uv_signal_t *handle, int number)
-{
-	struct worker *worker = handle->data;
-
-	if (number == SIGHUP && !worker->draining)
-		worker_reload(worker);
-	else if (number != SIGHUP && !worker->draining)
-		worker_drain(worker);
-	else if (number != SIGHUP)
-		worker_cut(worker, "second signal");
 }
 
 /* After a rush, what malloc keeps for the next one is given back to the system. */
@@ -192,20 +153,13 @@ on_trim(uv_timer_t *timer)
 static int
 start_handles(struct worker *worker)
 {
-	static const int numbers[WORKER_SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
-	int rc = 0;
-
-	for (size_t i = 0; i < WORKER_SIGNALS; i++) {
-		uv_signal_init(&worker->loop, &worker->signals[i]);
-		worker->signals[i].data = worker;
-		rc |= uv_signal_start(&worker->signals[i], on_signal, numbers[i]);
-	}
 	uv_timer_init(&worker->loop, &worker->drain_timer);
 	uv_timer_init(&worker->loop, &worker->trim_timer);
 	worker->drain_timer.data = worker;
 	worker->trim_timer.data = worker;
-	rc |= uv_timer_start(&worker->trim_timer, on_trim, TRIM_INTERVAL_MS, TRIM_INTERVAL_MS);
-	return rc == 0 ? 0 : ERR_NO_MEMORY;
+	return uv_timer_start(&worker->trim_timer, on_trim, TRIM_INTERVAL_MS, TRIM_INTERVAL_MS) == 0
+		   ? 0
+		   : ERR_NO_MEMORY;
 }
 
 /* A handle that was never begun has no data yet. */
@@ -231,37 +185,30 @@ start_journal(struct worker *worker)
 	return 0;
 }
 
-/* What surrounds the loop: signals, limits, census, folders, listeners. Returns an exit status; E
+/* What surrounds the loop: fibers, journal, timers, limits, listeners. Returns an exit status; E
  * says what failed. */
 static int
-worker_start(struct worker *worker, struct error *e)
+worker_start(struct worker *worker, const struct worker_task *task, struct error *e)
 {
-	if (geteuid() == 0)
-		log_event(worker->log, LOG_LEVEL_WARNING, NULL,
-		    "running as root, which popgate never needs", NULL);
-	if (state_directory_prepare(worker->config->state_directory, e) != 0)
+	if (state_directory_prepare(task->config->state_directory, e) != 0)
 		return EX_CANTCREAT;
 	if (fiber_runtime_new(&worker->loop, &worker->fibers) != 0 ||
-	    fiber_start_threads(worker->fibers) != 0 ||
-	    census_new(&worker->config->limits, &worker->census) != 0 ||
-	    start_journal(worker) != 0 || start_handles(worker) != 0) {
+	    fiber_start_threads(worker->fibers) != 0 || start_journal(worker) != 0 ||
+	    start_handles(worker) != 0) {
 		error_set(e, ERR_NO_MEMORY, "no memory to start");
 		return EX_OSERR;
 	}
-	apply_limits(worker, worker->config);
-	return listeners_apply(worker, worker->config, e) == 0 ? 0 : EX_OSERR;
+	return worker_take(worker, task, e) == 0 ? 0 : EX_OSERR;
 }
 
-static void
-worker_end(struct worker *worker)
+void
+worker_free(struct worker *worker)
 {
 	worker->draining = false; /* nobody is to stop the loop any more */
 	listeners_close(&worker->listeners);
 	connections_cut(&worker->connections);
 	if (worker->fibers != NULL)
 		fiber_runtime_free(worker->fibers);
-	for (size_t i = 0; i < WORKER_SIGNALS; i++)
-		close_handle((uv_handle_t *) &worker->signals[i]);
 	close_handle((uv_handle_t *) &worker->drain_timer);
 	close_handle((uv_handle_t *) &worker->trim_timer);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
@@ -273,7 +220,8 @@ worker_end(struct worker *worker)
 }
 
 int
-worker_run(struct config *config, const char *config_file, struct log *log)
+worker_new(struct log *log, struct census *census, const struct worker_task *task,
+    struct worker **out)
 {
 	struct worker *worker;
 	struct error e = { 0 };
@@ -285,21 +233,24 @@ worker_run(struct config *config, const char *config_file, struct log *log)
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, not the end */
 	if ((worker = calloc(1, sizeof(*worker))) == NULL || uv_loop_init(&worker->loop) != 0) {
 		free(worker);
+		census_free(census);
 		return EX_OSERR;
 	}
 	worker->log = log;
-	worker->config = config_ref(config);
-	worker->config_file = config_file;
-	worker->prefetch.most = PREFETCH_OCTETS;
+	worker->census = census;
+	worker->config = config_ref(task->config);
 	connections_init(&worker->connections);
-	if ((status = worker_start(worker, &e)) != 0) {
+	if ((status = worker_start(worker, task, &e)) != 0) {
 		log_failure(worker, "cannot start", &e);
-		worker_end(worker);
+		worker_free(worker);
 		return status;
 	}
-	notify_send("READY=1");
-	uv_run(&worker->loop, UV_RUN_DEFAULT);
-	log_event(log, LOG_LEVEL_INFO, NULL, "stopped", NULL);
-	worker_end(worker);
+	*out = worker;
 	return 0;
+}
+
+void
+worker_run(struct worker *worker)
+{
+	uv_run(&worker->loop, UV_RUN_DEFAULT);
 }

@@ -2,7 +2,9 @@
  * drain.
  *
  * Everything a worker knows hangs from struct worker. Nothing in it assumes to be the only one:
- * what must hold between processes (maildrop locks) is the kernel's. */
+ * what must hold between processes is the kernel's (maildrop locks) or lies in shared memory (the
+ * census). Who tells it to reload and to end is not known here: a supervisor (command_worker.c), or
+ * signals where there is no supervisor (alone.c). */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,8 +20,6 @@
 #include "gateway/log.h"
 #include "gateway/retrieval.h"
 
-enum { WORKER_SIGNALS = 3 };
-
 struct worker {
 	uv_loop_t loop;
 	struct fiber_runtime *fibers;
@@ -27,21 +27,45 @@ struct worker {
 	struct census *census;
 	struct journal *journal;
 	struct retrieval_pool prefetch;
-	const char *config_file;
 	struct config *config; /* for connections that come from now on */
 	struct listeners listeners;
 	struct connections connections;
-	uv_signal_t signals[WORKER_SIGNALS];
 	uv_timer_t drain_timer;
 	uv_timer_t trim_timer;
 	uint64_t ended_since_trim; /* connections */
 	bool draining;
 };
 
-/* Serves CONFIG (a reference is taken), which came from CONFIG_FILE, until SIGTERM or SIGINT and
- * the drain that follows; reloads CONFIG_FILE at SIGHUP. Returns an exit status of sysexits.h: 0
- * after a drain. */
-int worker_run(struct config *config, const char *config_file, struct log *log);
+/* What a worker is to serve. */
+struct worker_task {
+	struct config *config;
+	const int *sockets; /* listening, one for each of its addresses; the worker makes its own
+			       duplicates */
+	unsigned workers;   /* processes that share the work */
+};
+
+/* A worker that serves TASK (a reference to its configuration is taken) as soon as its loop runs.
+ * CENSUS becomes the worker's, also on failure. Returns 0, or an exit status of sysexits.h with the
+ * reason logged. */
+int worker_new(struct log *log, struct census *census, const struct worker_task *task,
+    struct worker **out);
+
+/* Serves TASK from now on, all or nothing; running sessions go on with what they began with. */
+int worker_take(struct worker *worker, const struct worker_task *task, struct error *e);
+
+/* Accepts no more, asks all sessions to end, and ends itself with the last of them, or after
+ * drain_timeout. Nothing new when it is draining already. */
+void worker_drain(struct worker *worker);
+
+/* Ends what is left, without waiting; WHY is for the log. */
+void worker_cut(struct worker *worker, const char *why);
+
+/* Runs the loop until the drain is over. */
+void worker_run(struct worker *worker);
+
+/* Frees it. Handles that somebody else has put on its loop must be closing; their callbacks are
+ * called here. */
+void worker_free(struct worker *worker);
 
 /* The last connection may have ended: a draining worker ends with it. Called by connection.c. */
 void worker_connection_ended(struct worker *worker);

@@ -182,7 +182,7 @@ def nearest_symbol(path, place):
 
 
 class Gateway(Popgate):
-    """The gateway with the library. All calls succeed until the control says otherwise."""
+    """The gateway, one process, with the library. All calls succeed until the control says otherwise."""
 
     def __init__(self, upstream, place="journal.db", prepare=None, **settings):
         """PREPARE(control) is called before the gateway starts."""
@@ -190,7 +190,7 @@ class Gateway(Popgate):
         self.control.place(place)
         if prepare:
             prepare(self.control)
-        super().__init__({"host": "127.0.0.1", **upstream}, **settings)
+        super().__init__({"host": "127.0.0.1", **upstream}, workers=0, **settings)
 
     def forget_deletions(self):
         """Empties the journal. Entries of failed deletions stay for a while, and each makes the next login longer."""

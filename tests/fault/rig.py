@@ -126,11 +126,11 @@ def keep(text):
 
 
 class Gateway(Popgate):
-    """With ENVIRON added to its environment."""
+    """One process, with ENVIRON added to its environment."""
 
     def __init__(self, upstream, environ=None, **settings):
         self.environ = environ or {}
-        super().__init__(upstream, **settings)
+        super().__init__(upstream, **{"workers": 0, **settings})
 
     def start(self):
         self.process = Process([binary(), "serve", "--config", self.config], env={**environment(), **self.environ})

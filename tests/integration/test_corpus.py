@@ -34,9 +34,9 @@ def fill(server, messages):
 def setUpModule():
     dovecot, cyrus = servers.dovecot(), servers.cyrus()
     authority = certificates.authority().cert
-    GATES["Dovecot plain"] = dovecot, Popgate({"port": dovecot.imap_port})
-    GATES["Dovecot STARTTLS"] = dovecot, Popgate({"port": dovecot.imap_port, "tls": "starttls", "ca_file": authority})
-    GATES["Dovecot TLS"] = dovecot, Popgate({"port": dovecot.imaps_port, "tls": "implicit", "ca_file": authority})
+    GATES["Dovecot plain"] = dovecot, Popgate({"port": dovecot.imap_port}, workers=0)
+    GATES["Dovecot STARTTLS"] = dovecot, Popgate({"port": dovecot.imap_port, "tls": "starttls", "ca_file": authority}, workers=0)
+    GATES["Dovecot TLS"] = dovecot, Popgate({"port": dovecot.imaps_port, "tls": "implicit", "ca_file": authority}, workers=0)
     GATES["Cyrus"] = cyrus, Popgate({"port": cyrus.imap_port})
     for server in (dovecot, cyrus):
         for_fetchmail = [(name, message) for name, message in MESSAGES if clients.fetchmail_carries(message)]

@@ -201,7 +201,7 @@ class SlowServers(Deadlines):
     def test_flood_while_nobody_asks(self):
         """What comes between two commands waits in the kernel, costs nothing, and is refused in the end."""
         server = self.server()
-        gate = self.gate_to(server)
+        gate = self.gate_to(server, workers=0)
         vitals = Vitals(gate.process.pid, binary())
         session = gate.login("someone")
         vitals.forget_peak()
@@ -372,7 +372,7 @@ class SlowClients(Deadlines):
         self.assertNotIn(STUCK, gate.log())
 
     def test_rule_31_a_client_that_sends_without_reading(self):
-        _, gate, neighbour = self.large(client_write_timeout="1s")
+        _, gate, neighbour = self.large(client_write_timeout="1s", workers=0)
         vitals = Vitals(gate.process.pid, binary())
         for count, (tls, line) in enumerate(((False, b"NOOP\r\n"), (True, b"NOOP\r\n"), (False, b"RETR 1\r\n"),
                                              (False, b"LIST\r\n")), 1):
@@ -514,7 +514,7 @@ class Descriptors(Deadlines):
         self.imap = self.server()
 
     def limited(self, **settings):
-        gate = Limited({"port": self.imap.port}, max_sessions_per_address=5000, **settings)
+        gate = Limited({"port": self.imap.port}, workers=0, max_sessions_per_address=5000, **settings)
         self.addCleanup(self._stop, gate)
         return gate, Vitals(gate.process.pid, binary())
 

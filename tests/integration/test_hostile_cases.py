@@ -18,6 +18,7 @@ class Cases(ScriptedCase):
     """A server, a gateway, and a neighbour who has logged in before the trouble begins."""
 
     messages = MESSAGES
+    settings = {"workers": 0}
     count = 0
 
     @classmethod

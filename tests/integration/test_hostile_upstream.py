@@ -380,6 +380,8 @@ class Bodies(Hostile):
 class Framing(Hostile):
     """Answers that no parser may trust. Each comes at several steps of a login."""
 
+    settings = {"workers": 0}
+
     ATTACKS = {
         "endless line": b"* OK " + b"x" * (8 << 20) + b"\r\n{tag} OK done\r\n",
         "deep nesting": b"* 1 FETCH (BODYSTRUCTURE " + b"(" * 20000 + b")" * 20000 + b")\r\n{tag} OK done\r\n",

@@ -16,7 +16,7 @@ class Journal(Case):
 
     def crash(self, points, **upstream):
         """A gateway that dies of POINTS in the QUIT of a session that marked 1 and 2, and runs again."""
-        gate = self.gateway({"port": self.server.port, **upstream})
+        gate = self.gateway({"port": self.server.port, **upstream}, workers=0)
         gate.stop()
         gate.start({"POPGATE_FAILPOINTS": points})
         session = gate.login("someone")

@@ -741,7 +741,7 @@ class Pipelining(SessionCase):
         self.assertTrue(session.status().startswith(b"+OK 1 "))
 
     def test_rule_31_unread_answers_cost_bounded_memory(self):
-        gate = self.gateway({"port": SERVER.imap_port})
+        gate = self.gateway({"port": SERVER.imap_port}, workers=0)
         large = corpus.message("large", corpus.FILL * (corpus.MEGABYTE // len(corpus.FILL)))
         user = self.maildrop(large)
         session = gate.login(user)

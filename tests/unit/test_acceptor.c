@@ -11,6 +11,7 @@
 
 struct reception {
 	struct acceptor *acceptor;
+	uint16_t port;
 	unsigned count;
 	unsigned close_after; /* connections; 0: never */
 	struct sockaddr_storage peer;
@@ -36,7 +37,12 @@ on_accepted(void *arg, int fd, const struct sockaddr_storage *peer)
 static int
 open_acceptor(const char *address, struct reception *r, struct error *e)
 {
-	return acceptor_open(runtime, address, on_accepted, r, &r->acceptor, e);
+	int fd, rc;
+
+	if ((rc = acceptor_listen(address, &fd, e)) != 0)
+		return rc;
+	r->port = acceptor_port(fd);
+	return acceptor_open(runtime, fd, on_accepted, r, &r->acceptor, e);
 }
 
 /* A socket that connects to PORT without waiting for it. */
@@ -61,8 +67,8 @@ connections_arrive_with_their_address(void)
 
 	begin();
 	CU_ASSERT_EQUAL_FATAL(open_acceptor("127.0.0.1:0", &r, NULL), 0);
-	CU_ASSERT_NOT_EQUAL(acceptor_port(r.acceptor), 0);
-	fd = knock(acceptor_port(r.acceptor));
+	CU_ASSERT_NOT_EQUAL(r.port, 0);
+	fd = knock(r.port);
 	while (r.count == 0)
 		uv_run(&loop, UV_RUN_ONCE);
 	CU_ASSERT_EQUAL(getsockname(fd, (struct sockaddr *) &own, &size), 0);
@@ -85,7 +91,7 @@ a_crowd_is_served(void)
 	begin();
 	CU_ASSERT_EQUAL_FATAL(open_acceptor("127.0.0.1:0", &r, NULL), 0);
 	for (size_t i = 0; i < CROWD; i++)
-		fds[i] = knock(acceptor_port(r.acceptor));
+		fds[i] = knock(r.port);
 	while (r.count < CROWD)
 		uv_run(&loop, UV_RUN_ONCE);
 	for (size_t i = 0; i < CROWD; i++)
@@ -103,7 +109,7 @@ the_callback_may_close_the_acceptor(void)
 	begin();
 	CU_ASSERT_EQUAL_FATAL(open_acceptor("127.0.0.1:0", &r, NULL), 0);
 	for (size_t i = 0; i < 5; i++)
-		fds[i] = knock(acceptor_port(r.acceptor));
+		fds[i] = knock(r.port);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	CU_ASSERT_EQUAL(r.count, 2);
 	for (size_t i = 0; i < 5; i++)
@@ -163,7 +169,7 @@ a_taken_port_is_told(void)
 	begin();
 	CU_ASSERT_EQUAL_FATAL(open_acceptor("127.0.0.1:0", &first, NULL), 0);
 	snprintf(
-	    address, sizeof(address), "127.0.0.1:%u", (unsigned) acceptor_port(first.acceptor));
+	    address, sizeof(address), "127.0.0.1:%u", (unsigned) first.port);
 	CU_ASSERT_EQUAL(open_acceptor(address, &second, &e), ERR_PERMANENT);
 	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "in use"));
 	acceptor_close(first.acceptor);
@@ -182,7 +188,7 @@ both_families_share_a_port(void)
 	begin();
 	if (open_acceptor("[::]:0", &v6, NULL) == 0) { /* or there is no IPv6 here */
 		snprintf(
-		    address, sizeof(address), "0.0.0.0:%u", (unsigned) acceptor_port(v6.acceptor));
+		    address, sizeof(address), "0.0.0.0:%u", (unsigned) v6.port);
 		CU_ASSERT_EQUAL(open_acceptor(address, &v4, NULL), 0);
 	}
 	acceptor_close(v6.acceptor);
@@ -231,7 +237,7 @@ run_out_of_descriptors(void)
 	    open_acceptor("127.0.0.1:0", &r, NULL) != 0)
 		return 1;
 	for (size_t i = 0; i < CLIENTS; i++)
-		clients[i] = knock(acceptor_port(r.acceptor));
+		clients[i] = knock(r.port);
 	if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){ LIMIT, LIMIT }) != 0)
 		return 2;
 	while (filled < LIMIT && (fillers[filled] = dup(clients[0])) >= 0)
@@ -282,7 +288,7 @@ it_can_be_closed_while_it_rests(void)
 		if (uv_loop_init(&loop) != 0 || fiber_runtime_new(&loop, &runtime) != 0 ||
 		    open_acceptor("127.0.0.1:0", &r, NULL) != 0)
 			_exit(1);
-		last = knock(acceptor_port(r.acceptor));
+		last = knock(r.port);
 		setrlimit(RLIMIT_NOFILE, &(struct rlimit){ (rlim_t) last + 1, (rlim_t) last + 1 });
 		turns_within(20);
 		acceptor_close(r.acceptor);

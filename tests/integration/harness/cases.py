@@ -46,13 +46,14 @@ class ScriptedCase(Case):
     tls = "none"
     messages = ()
     upstream = {}
+    settings = {}
 
     @classmethod
     def setUpClass(cls):
         cls.server = scripted_imap.Server(capability=cls.capability, tls=cls.tls)
         # Short, for the sake of tests with a server that falls silent; a busy machine must not look like one.
         cls.gate = Popgate({"port": cls.server.port, "tls": cls.tls, "connect_timeout": "3s", "tls_timeout": "3s",
-                            "command_timeout": "3s", **cls.upstream})
+                            "command_timeout": "3s", **cls.upstream}, **cls.settings)
 
     @classmethod
     def tearDownClass(cls):

@@ -1,4 +1,5 @@
 """The gateway under test: its configuration, its process, its end."""
+import contextlib
 import os
 import re
 import signal
@@ -11,8 +12,9 @@ from .process import Process
 
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|runtime error:|LeakSanitizer|ERROR: ThreadSanitizer")
 
-# Kept short so that a failing test does not hold the suite up; tests set what they look at.
-SETTINGS = {"log_level": "debug", "drain_timeout": "5s", "auth_failure_delay": "0s",
+# Kept short so that a failing test does not hold the suite up; tests set what they look at. Those that look at a process
+# (what it uses, how it dies) want one that is all there is: workers = 0.
+SETTINGS = {"workers": 2, "log_level": "debug", "drain_timeout": "5s", "auth_failure_delay": "0s",
             "max_sessions_per_address": 500, "max_sessions_per_user": 50}
 UPSTREAM = {"host": "localhost", "tls": "none", "connect_timeout": "5s", "tls_timeout": "5s",
             "command_timeout": "30s"}
@@ -92,6 +94,7 @@ class Popgate:
         self.upstream = {**UPSTREAM, **upstream}
         if "POPGATE_VALGRIND_REPORTS" in os.environ:
             self.upstream["tls_timeout"] = "15s"  # a handshake takes valgrind a second by itself
+            self.settings["workers"] = 0  # who executes /proc/self/exe under valgrind executes valgrind
         os.mkdir(os.path.join(self.dir, "state"), 0o700)
         self.pop3 = (ports.HOST, ports.free_port())
         self.pop3s = (ports.HOST, ports.free_port())
@@ -145,6 +148,20 @@ class Popgate:
             if b"IN-USE" not in reply or time.monotonic() > deadline:
                 raise AssertionError(f"login of {user}: {reply!r}")
 
+    def workers(self):
+        """The processes that serve, by the log, oldest first; without a supervisor, the one that there is."""
+        if self.settings["workers"] == 0:
+            return [self.process.pid]
+        log = self.log()
+        pids = [int(pid) for pid in re.findall(r"worker started\b.*?\bpid\"?[=:](\d+)", log)]
+        ended = {int(pid) for pid in re.findall(r"worker ended\b.*?\bpid\"?[=:](\d+)", log)}
+        return [pid for pid in pids if pid not in ended]
+
+    def wait_workers(self, count):
+        """Waits until there are COUNT workers, whatever became of others; returns their processes."""
+        self.wait_log(lambda _: len(self.workers()) == count)
+        return self.workers()
+
     def log(self):
         return self.process.output()
 
@@ -162,7 +179,13 @@ class Popgate:
         self.wait_log(outcome, start=start)
 
     def kill(self):
-        """SIGKILL: the crash that no destructor sees."""
+        """SIGKILL to all of it: the crash that no destructor sees. A supervisor is stopped first, so that it notices
+        nothing."""
+        if self.settings["workers"] != 0:
+            self.process.signal(signal.SIGSTOP)
+            for pid in self.workers():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         self.process.signal(signal.SIGKILL)
         self.process.wait()
 

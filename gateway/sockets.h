@@ -1,0 +1,32 @@
+/* sockets.h - the listening sockets of a configuration, bound once and kept across reloads.
+ *
+ * They belong to the process that lives longest. Whoever serves gets duplicates, so that a worker's
+ * end loses none of the connections that wait in them. */
+#pragma once
+#include <stddef.h>
+
+#include "base/error.h"
+#include "gateway/config.h"
+
+struct sockets {
+	char **addresses; /* as written */
+	int *fds;
+	size_t count;
+};
+
+/* Makes NEXT the sockets for CONFIG, in the order of its listeners and their addresses: one of
+ * CURRENT where the address was there, a new one elsewhere. CURRENT does not change. Returns 0, or
+ * an error with E naming the address, and then NEXT holds nothing. */
+int sockets_prepare(const struct sockets *current, const struct config *config,
+    struct sockets *next, struct error *e);
+
+/* Ends a change from CURRENT to NEXT: closes those that NEXT does not have, and CURRENT becomes
+ * NEXT. Logs the new ones. */
+void sockets_commit(struct sockets *current, struct sockets *next, const struct config *config,
+    struct log *log);
+
+/* Ends it without changing CURRENT: closes those that only NEXT has. */
+void sockets_abandon(const struct sockets *current, struct sockets *next);
+
+/* Closes all. */
+void sockets_close(struct sockets *sockets);
