@@ -14,12 +14,15 @@
 enum {
 	BACKLOG = 1024,
 	REST_MS = 100, /* when there are no descriptors left */
+	YIELD_MS = 2,  /* when it is another process's turn */
 };
 
 struct acceptor {
 	int fd;
+	acceptor_turn_fn *my_turn; /* NULL: always */
 	acceptor_fn *accepted;
 	void *arg;
+	bool yielded; /* it was another's turn, but nobody has come */
 	uv_poll_t poll;
 	uv_timer_t rest;
 	unsigned open_handles;
@@ -46,6 +49,14 @@ is_passing(int error)
 	       error == EHOSTUNREACH || error == ENETUNREACH || error == ENOPROTOOPT;
 }
 
+/* Lets the socket be for MS. */
+static void
+acceptor_rest(struct acceptor *a, uint64_t ms)
+{
+	uv_poll_stop(&a->poll);
+	uv_timer_start(&a->rest, on_rested, ms, 0);
+}
+
 /* One connection, then the loop has its turn: other processes may be waiting on the same socket, and
  * are to have the next. A socket that has more wakes the loop again. */
 static void
@@ -57,18 +68,23 @@ on_connections(uv_poll_t *poll, int status, int events)
 	int fd;
 
 	(void) events;
-	if (status < 0) { /* libuv has stopped the handle */
-		uv_timer_start(&a->rest, on_rested, REST_MS, 0);
+	if (status < 0) {
+		acceptor_rest(a, REST_MS);
 		return;
 	}
+	if (a->my_turn != NULL && !a->yielded && !a->my_turn(a->arg)) {
+		a->yielded = true;
+		acceptor_rest(a, YIELD_MS);
+		return;
+	}
+	a->yielded = false;
 	fd = accept4(a->fd, (struct sockaddr *) &peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0) {
 		a->accepted(a->arg, fd, &peer);
 	} else if (errno != EAGAIN && !is_passing(errno)) {
 		/* EMFILE and its kin: the connection stays in the queue and would wake the loop for
 		 * ever. */
-		uv_poll_stop(poll);
-		uv_timer_start(&a->rest, on_rested, REST_MS, 0);
+		acceptor_rest(a, REST_MS);
 	}
 }
 
@@ -141,8 +157,8 @@ acceptor_listen(const char *address, int *fd, struct error *e)
 }
 
 int
-acceptor_open(struct fiber_runtime *runtime, int fd, acceptor_fn *accepted, void *arg,
-    struct acceptor **out, struct error *e)
+acceptor_open(struct fiber_runtime *runtime, int fd, acceptor_turn_fn *my_turn,
+    acceptor_fn *accepted, void *arg, struct acceptor **out, struct error *e)
 {
 	struct acceptor *a = calloc(1, sizeof(*a));
 
@@ -155,6 +171,7 @@ acceptor_open(struct fiber_runtime *runtime, int fd, acceptor_fn *accepted, void
 	uv_timer_init(fiber_loop(runtime), &a->rest);
 	a->poll.data = a->rest.data = a;
 	a->open_handles = 2;
+	a->my_turn = my_turn;
 	a->accepted = accepted;
 	a->arg = arg;
 	on_rested(&a->rest);

@@ -4,6 +4,7 @@
  * process has no descriptors left (EMFILE, ENFILE) or the kernel no memory, it rests for a moment
  * instead of spinning, and goes on by itself. */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -16,6 +17,10 @@ struct acceptor;
  * says from where. */
 typedef void acceptor_fn(void *arg, int fd, const struct sockaddr_storage *peer);
 
+/* Called before a connection is taken. Where it returns false, the connection is left for other
+ * processes to take, for two milliseconds. */
+typedef bool acceptor_turn_fn(void *arg);
+
 /* Binds and listens on ADDRESS: "127.0.0.1:110", "[::1]:110", "[::]:995" (IPv6 only), port 0 for
  * any free one. The non-blocking socket *FD is the caller's. Returns 0, ERR_INVALID (not an
  * address) or ERR_PERMANENT (with a text: in use, no permission, ...). */
@@ -25,9 +30,9 @@ int acceptor_listen(const char *address, int *fd, struct error *e);
 uint16_t acceptor_port(int fd);
 
 /* Accepts from the listening socket FD, which now belongs to the acceptor, also when this fails.
- * Returns 0 or ERR_NO_MEMORY. */
-int acceptor_open(struct fiber_runtime *runtime, int fd, acceptor_fn *accepted, void *arg,
-    struct acceptor **out, struct error *e);
+ * MY_TURN may be NULL: it always is. Returns 0 or ERR_NO_MEMORY. */
+int acceptor_open(struct fiber_runtime *runtime, int fd, acceptor_turn_fn *my_turn,
+    acceptor_fn *accepted, void *arg, struct acceptor **out, struct error *e);
 
 /* Stops accepting, closes the socket and frees A (NULL is allowed). */
 void acceptor_close(struct acceptor *a);

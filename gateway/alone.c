@@ -11,6 +11,8 @@
 
 enum { SIGNALS = 3 };
 
+static const int numbers[SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
+
 struct alone {
 	struct worker *worker;
 	struct log *log;
@@ -96,7 +98,6 @@ on_watchdog(uv_timer_t *timer)
 static int
 start_handles(struct alone *alone)
 {
-	static const int numbers[SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
 	uint64_t watchdog_ms = notify_watchdog_ms();
 	uv_loop_t *loop = &alone->worker->loop;
 	int rc = 0;
@@ -149,11 +150,20 @@ int
 serve_alone(struct config *config, const char *config_file, struct log *log)
 {
 	struct alone alone = { .log = log, .config_file = config_file };
-	int status;
+	sigset_t ours, before;
+	int status, rc;
 
+	/* From the moment that somebody can connect, signals mean what they are to mean; they wait
+	 * until there is a loop to hear them. */
+	sigemptyset(&ours);
+	for (size_t i = 0; i < SIGNALS; i++)
+		sigaddset(&ours, numbers[i]);
+	sigprocmask(SIG_BLOCK, &ours, &before);
 	if ((status = start_worker(&alone, config)) != 0)
 		return status;
-	if (start_handles(&alone) == 0) {
+	rc = start_handles(&alone);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (rc == 0) {
 		notify_send("READY=1");
 		worker_run(alone.worker);
 		log_event(log, LOG_LEVEL_INFO, NULL, "stopped", NULL);

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -52,6 +51,14 @@ enum {
 	SEATS = CENSUS_SESSIONS_MAX + 1, /* number 0 is none */
 	COUNTERS = 2 * SEATS,		 /* an address and a user for each seat */
 	BUCKETS_MAX = 1 << 20,
+	LOADS = 256,  /* workers at a time; those that are leaving, too */
+	HEAD_START = 4, /* sessions that one worker may have more than another */
+};
+
+/* How many sessions a worker has, for the others to see. */
+struct load {
+	_Atomic uint32_t worker; /* 0: free */
+	_Atomic uint32_t sessions;
 };
 
 /* The shared memory. */
@@ -60,12 +67,13 @@ struct hall {
 	uint32_t random;
 	uint32_t buckets_used; /* a power of two */
 	uint64_t serial;
+	struct load loads[LOADS];
 
 	uint32_t seats_touched; /* seats 1 to this were taken at some time */
 	uint32_t seat_free;	/* the first of a list; 0: none */
 
 	/* All below follows from the seats. */
-	uint32_t sessions;
+	_Atomic uint32_t sessions;
 	uint32_t counters_touched;
 	uint32_t counter_free;
 	uint32_t buckets[BUCKETS_MAX];
@@ -76,7 +84,8 @@ struct hall {
 struct census {
 	struct census_limits limits;
 	uint32_t worker;
-	size_t sessions_here;
+	uint32_t sessions_here;
+	struct load *load; /* NULL: nobody is to see it */
 	struct shared *shared;
 	struct hall *hall;
 };
@@ -256,15 +265,41 @@ census_new(const struct census_limits *limits, struct census **out)
 	return rc;
 }
 
+static void
+show_load(struct census *census)
+{
+	struct load *loads = census->hall->loads;
+	uint32_t none;
+
+	for (size_t i = 0; i < LOADS && census->load == NULL; i++) {
+		none = 0;
+		if (atomic_compare_exchange_strong(&loads[i].worker, &none, census->worker))
+			census->load = &loads[i];
+	}
+	if (census->load != NULL)
+		atomic_store(&census->load->sessions, 0);
+}
+
+/* CHANGE is 1 or -1. */
+static void
+change_load(struct census *census, int change)
+{
+	census->sessions_here += (uint32_t) change;
+	if (census->load != NULL)
+		atomic_store(&census->load->sessions, census->sessions_here);
+}
+
 int
 census_attach(int fd, uint32_t worker, struct census **out)
 {
 	struct shared *shared;
 	int rc;
 
-	if ((rc = shared_attach(fd, sizeof(struct hall), hall_repair, &shared)) != 0)
+	if ((rc = shared_attach(fd, sizeof(struct hall), hall_repair, &shared)) != 0 ||
+	    (rc = census_on(shared, worker, out)) != 0)
 		return rc;
-	return census_on(shared, worker, out);
+	show_load(*out);
+	return 0;
 }
 
 int
@@ -340,7 +375,7 @@ census_enter(struct census *census, const struct sockaddr_storage *peer, struct 
 		   census->sessions_here < limits->sessions_here &&
 		   (seat->number = seat_take(hall, census->worker, &address)) != 0) {
 		seat->serial = hall->serial++;
-		census->sessions_here++;
+		change_load(census, 1);
 		answer = CENSUS_ADMITTED;
 	}
 	shared_unlock(census->shared);
@@ -353,7 +388,7 @@ census_leave(struct census *census, const struct census_seat *seat)
 	shared_lock(census->shared);
 	seat_leave(census->hall, seat->number);
 	shared_unlock(census->shared);
-	census->sessions_here--;
+	change_load(census, -1);
 }
 
 static unsigned char
@@ -414,12 +449,37 @@ census_leave_user(struct census *census, const struct census_seat *seat)
 	shared_unlock(census->shared);
 }
 
+bool
+census_is_ahead(const struct census *census)
+{
+	const struct load *loads = census->hall->loads;
+
+	if (census->load == NULL || census->sessions_here <= HEAD_START)
+		return false;
+	for (size_t i = 0; i < LOADS; i++)
+		if (atomic_load(&loads[i].worker) != 0 &&
+		    atomic_load(&loads[i].sessions) < census->sessions_here - HEAD_START)
+			return true;
+	return false;
+}
+
+void
+census_retire(struct census *census)
+{
+	if (census->load != NULL)
+		atomic_store(&census->load->worker, 0);
+	census->load = NULL;
+}
+
 size_t
 census_remove_worker(struct census *census, uint32_t worker)
 {
 	struct hall *hall = census->hall;
 	size_t removed = 0;
 
+	for (size_t i = 0; i < LOADS; i++)
+		if (atomic_load(&hall->loads[i].worker) == worker)
+			atomic_store(&hall->loads[i].worker, 0);
 	shared_lock(census->shared);
 	for (uint32_t number = 1; number <= hall->seats_touched; number++) {
 		if (atomic_load(&hall->seats[number].worker) != worker)
@@ -432,14 +492,9 @@ census_remove_worker(struct census *census, uint32_t worker)
 }
 
 size_t
-census_count(struct census *census)
+census_count(const struct census *census)
 {
-	size_t sessions;
-
-	shared_lock(census->shared);
-	sessions = census->hall->sessions;
-	shared_unlock(census->shared);
-	return sessions;
+	return atomic_load(&census->hall->sessions);
 }
 
 uint32_t

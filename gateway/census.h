@@ -4,6 +4,7 @@
  * name, only keyed digests of them, so that nobody can choose them to collide, or read them there.
  * Does not suspend. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -63,11 +64,18 @@ int census_enter_user(struct census *census, const struct census_seat *seat, con
     const char *user);
 void census_leave_user(struct census *census, const struct census_seat *seat);
 
+/* Whether this worker has clearly more sessions than one of the others, which should have the next.
+ */
+bool census_is_ahead(const struct census *census);
+
+/* This worker admits nobody any more, and the others need not wait for it. */
+void census_retire(struct census *census);
+
 /* Counts out all sessions of WORKER, which has ended. Returns how many there were. */
 size_t census_remove_worker(struct census *census, uint32_t worker);
 
-/* Connections that are in now. */
-size_t census_count(struct census *census);
+/* Connections that are in now. Waits for nobody, also while somebody changes that. */
+size_t census_count(const struct census *census);
 
 /* 32 bits of chance that all processes of this census have in common. */
 uint32_t census_random(const struct census *census);

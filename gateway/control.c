@@ -107,11 +107,10 @@ control_receive(int end, struct control_message *message)
 		return ERR_CLOSED;
 	message->fd_count = 0;
 	take_descriptors(&header, message);
-	/* Truncated: some descriptors did not arrive, for there was no room for them. */
-	if (got != (ssize_t) sizeof(head) || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-		control_discard(message);
+	if (got != (ssize_t) sizeof(head) || (header.msg_flags & MSG_CTRUNC) != 0)
+		control_discard(message); /* we may have no more of them */
+	if (got != (ssize_t) sizeof(head))
 		return ERR_CLOSED;
-	}
 	message->word = head.word;
 	message->worker = head.worker;
 	message->workers = head.workers;

@@ -50,7 +50,8 @@ int control_send(int end, const struct control_message *message);
 /* Sends a word alone. */
 int control_say(int end, enum control_word word);
 
-/* Receives a message; its descriptors are the caller's. Returns 0, ERR_TEMPORARY (there is none) or
+/* Receives a message; its descriptors are the caller's. Where not all of them could be received,
+ * there are none. Returns 0, ERR_TEMPORARY (there is none) or
  * ERR_CLOSED (the other side has ended, or makes no sense). */
 int control_receive(int end, struct control_message *message);
 

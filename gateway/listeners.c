@@ -19,6 +19,15 @@ on_accept(void *arg, int fd, const struct sockaddr_storage *peer)
 	connection_accept(l->worker, l, fd, peer);
 }
 
+/* Sessions last, and whoever happens to be quick would get most of them. */
+static bool
+is_our_turn(void *arg)
+{
+	const struct listener *l = arg;
+
+	return !census_is_ahead(l->worker->census);
+}
+
 static void
 listener_close(struct listener *l)
 {
@@ -45,7 +54,8 @@ listener_open(struct worker *worker, const char *address, int socket, struct lis
 		rc = error_set(
 		    e, ERR_TEMPORARY, "cannot listen on %s: %s", address, strerror(errno));
 	else
-		rc = acceptor_open(worker->fibers, fd, on_accept, l, &l->acceptor, e);
+		rc = acceptor_open(
+		    worker->fibers, fd, is_our_turn, on_accept, l, &l->acceptor, e);
 	if (rc != 0) {
 		listener_close(l);
 		return rc;

@@ -164,14 +164,20 @@ void
 supervisor_child_ended(struct child *child, int status, int signal)
 {
 	struct supervisor *s = child->supervisor;
-	size_t lost = census_remove_worker(s->census, child->number);
+	/* Once stopping, nobody new comes, and counts are of no use. To ask for the lock then would be
+	 * to wait for a worker that hangs with it, instead of ending it. */
+	size_t lost = s->stopping ? 0 : census_remove_worker(s->census, child->number);
 	bool expected = child->leaving && status == 0 && signal == 0;
 
 	TAILQ_REMOVE(&s->children, child, entry);
 	log_event(s->log, expected ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, NULL, "worker ended",
 	    LOG_FIELDS(LOG_NUMBER("pid", (uint64_t) child_pid(child)),
 		LOG_TEXT("signal", signal != 0 ? strsignal(signal) : NULL),
-		LOG_NUMBER("status", (uint64_t) status), LOG_NUMBER("sessions_lost", lost)));
+		LOG_NUMBER("status", (uint64_t) status)));
+	if (lost > 0)
+		log_event(s->log, LOG_LEVEL_WARNING, NULL, "sessions lost",
+		    LOG_FIELDS(LOG_NUMBER("pid", (uint64_t) child_pid(child)),
+			LOG_NUMBER("sessions", lost)));
 	if (child->slot != NULL) {
 		child->slot->child = NULL;
 		slot_fill_later(child->slot);
@@ -195,6 +201,8 @@ supervisor_child_ready(struct child *child)
 {
 	struct supervisor *s = child->supervisor;
 
+	log_event(s->log, LOG_LEVEL_DEBUG, NULL, "worker serves",
+	    LOG_FIELDS(LOG_NUMBER("pid", (uint64_t) child_pid(child))));
 	if (s->announcement == ANNOUNCE_NOTHING || s->stopping || !all_serve(s))
 		return;
 	log_event(s->log, LOG_LEVEL_INFO, NULL,

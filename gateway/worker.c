@@ -109,6 +109,7 @@ worker_drain(struct worker *worker)
 	if (worker->draining)
 		return;
 	worker->draining = true;
+	census_retire(worker->census);
 	listeners_close(&worker->listeners);
 	connections_interrupt(&worker->connections);
 	if (connections_none(&worker->connections))

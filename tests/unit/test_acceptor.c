@@ -12,6 +12,8 @@
 struct reception {
 	struct acceptor *acceptor;
 	uint16_t port;
+	bool others_first;   /* says that it is another's turn */
+	unsigned asked;	     /* whose turn it is */
 	unsigned count;
 	unsigned close_after; /* connections; 0: never */
 	struct sockaddr_storage peer;
@@ -34,6 +36,15 @@ on_accepted(void *arg, int fd, const struct sockaddr_storage *peer)
 	}
 }
 
+static bool
+my_turn(void *arg)
+{
+	struct reception *r = arg;
+
+	r->asked++;
+	return !r->others_first;
+}
+
 static int
 open_acceptor(const char *address, struct reception *r, struct error *e)
 {
@@ -42,7 +53,7 @@ open_acceptor(const char *address, struct reception *r, struct error *e)
 	if ((rc = acceptor_listen(address, &fd, e)) != 0)
 		return rc;
 	r->port = acceptor_port(fd);
-	return acceptor_open(runtime, fd, on_accepted, r, &r->acceptor, e);
+	return acceptor_open(runtime, fd, my_turn, on_accepted, r, &r->acceptor, e);
 }
 
 /* A socket that connects to PORT without waiting for it. */
@@ -114,6 +125,30 @@ the_callback_may_close_the_acceptor(void)
 	CU_ASSERT_EQUAL(r.count, 2);
 	for (size_t i = 0; i < 5; i++)
 		close(fds[i]);
+	end();
+}
+
+/* Others get their chance; but what they leave is taken, so that nobody waits for a process that
+ * has died. */
+static void
+a_connection_that_others_leave_is_taken(void)
+{
+	struct reception r = { .others_first = true };
+	int fds[3];
+
+	begin();
+	CU_ASSERT_EQUAL_FATAL(open_acceptor("127.0.0.1:0", &r, NULL), 0);
+	for (size_t i = 0; i < 3; i++)
+		fds[i] = knock(r.port);
+	while (r.asked == 0)
+		uv_run(&loop, UV_RUN_ONCE);
+	CU_ASSERT_EQUAL(r.count, 0);
+	while (r.count < 3)
+		uv_run(&loop, UV_RUN_ONCE);
+	CU_ASSERT_EQUAL(r.asked, 3);
+	for (size_t i = 0; i < 3; i++)
+		close(fds[i]);
+	acceptor_close(r.acceptor);
 	end();
 }
 
@@ -308,6 +343,8 @@ main(void)
 		{ "connections_arrive_with_their_address", connections_arrive_with_their_address },
 		{ "a_crowd_is_served", a_crowd_is_served },
 		{ "the_callback_may_close_the_acceptor", the_callback_may_close_the_acceptor },
+		{ "a_connection_that_others_leave_is_taken",
+		    a_connection_that_others_leave_is_taken },
 		{ "addresses_are_understood_or_refused", addresses_are_understood_or_refused },
 		{ "a_taken_port_is_told", a_taken_port_is_told },
 		{ "both_families_share_a_port", both_families_share_a_port },

@@ -249,6 +249,39 @@ a_worker_may_have_a_limit_of_its_own(void)
 }
 
 static void
+who_is_ahead_is_known(void)
+{
+	struct census *supervisor = census_of(100, 100, 100);
+	struct census *one = attached(supervisor, 1, 100), *two = attached(supervisor, 2, 100);
+	struct census_seat seat;
+
+	for (int i = 0; i < 4; i++)
+		enter(one, "192.0.2.1");
+	CU_ASSERT_FALSE(census_is_ahead(one)); /* not by much */
+	take(one, "192.0.2.1", &seat);
+	CU_ASSERT_TRUE(census_is_ahead(one));
+	CU_ASSERT_FALSE(census_is_ahead(two));
+	CU_ASSERT_FALSE(census_is_ahead(supervisor));
+	enter(two, "192.0.2.1");
+	CU_ASSERT_FALSE(census_is_ahead(one));
+	enter(one, "192.0.2.1");
+	CU_ASSERT_TRUE(census_is_ahead(one));
+	census_leave(one, &seat);
+	CU_ASSERT_FALSE(census_is_ahead(one));
+	enter(one, "192.0.2.1");
+	census_retire(two); /* it will take nobody */
+	CU_ASSERT_FALSE(census_is_ahead(one));
+	census_free(two);
+	two = attached(supervisor, 3, 100);
+	CU_ASSERT_TRUE(census_is_ahead(one));
+	census_remove_worker(supervisor, 3);
+	CU_ASSERT_FALSE(census_is_ahead(one));
+	census_free(one);
+	census_free(two);
+	census_free(supervisor);
+}
+
+static void
 a_dead_worker_is_counted_out(void)
 {
 	struct census *supervisor = census_of(10, 10, 10);
@@ -441,6 +474,7 @@ main(void)
 		{ "no two sessions have the same serial", no_two_sessions_have_the_same_serial },
 		{ "limits hold across workers", limits_hold_across_workers },
 		{ "a worker may have a limit of its own", a_worker_may_have_a_limit_of_its_own },
+		{ "who is ahead is known", who_is_ahead_is_known },
 		{ "a dead worker is counted out", a_dead_worker_is_counted_out },
 		{ "a kill at any instant loses no count", a_kill_at_any_instant_loses_no_count },
 		{ "a lock outlives its holder", a_lock_outlives_its_holder },

@@ -149,17 +149,18 @@ class Popgate:
                 raise AssertionError(f"login of {user}: {reply!r}")
 
     def workers(self):
-        """The processes that serve, by the log, oldest first; without a supervisor, the one that there is."""
+        """The worker processes, by the log, oldest first; without a supervisor, the one that there is."""
         if self.settings["workers"] == 0:
             return [self.process.pid]
-        log = self.log()
-        pids = [int(pid) for pid in re.findall(r"worker started\b.*?\bpid\"?[=:](\d+)", log)]
-        ended = {int(pid) for pid in re.findall(r"worker ended\b.*?\bpid\"?[=:](\d+)", log)}
-        return [pid for pid in pids if pid not in ended]
+        ended = self._workers_that("ended")
+        return [pid for pid in self._workers_that("started") if pid not in ended]
+
+    def _workers_that(self, did):
+        return [int(pid) for pid in re.findall(rf"worker {did}\b.*?\bpid\"?[=:](\d+)", self.log())]
 
     def wait_workers(self, count):
-        """Waits until there are COUNT workers, whatever became of others; returns their processes."""
-        self.wait_log(lambda _: len(self.workers()) == count)
+        """Waits until there are COUNT workers and all serve, whatever became of others; returns their processes."""
+        self.wait_log(lambda _: len(self.workers()) == count and set(self.workers()) <= set(self._workers_that("serves")))
         return self.workers()
 
     def log(self):
