@@ -57,8 +57,8 @@ acceptor_rest(struct acceptor *a, uint64_t ms)
 	uv_timer_start(&a->rest, on_rested, ms, 0);
 }
 
-/* One connection, then the loop has its turn: other processes may be waiting on the same socket, and
- * are to have the next. A socket that has more wakes the loop again. */
+/* One connection, then the loop has its turn: other processes may be waiting on the same socket,
+ * and are to have the next. A socket that has more wakes the loop again. */
 static void
 on_connections(uv_poll_t *poll, int status, int events)
 {

@@ -127,13 +127,12 @@ start_worker(struct alone *alone, struct config *config)
 {
 	struct worker_task task = { .config = config, .workers = 1 };
 	struct sockets next;
-	struct census *census;
+	struct census *census = NULL;
 	struct error e = { 0 };
 	int status;
 
-	if (census_new(&config->limits, &census) != 0)
-		return EX_OSERR;
-	if (sockets_prepare(&alone->sockets, config, &next, &e) != 0) {
+	if (census_new(&config->limits, &census, &e) != 0 ||
+	    sockets_prepare(&alone->sockets, config, &next, &e) != 0) {
 		log_error(alone->log, LOG_LEVEL_ERROR, NULL, "cannot start", &e, NULL);
 		census_free(census);
 		return EX_OSERR;

@@ -51,7 +51,7 @@ enum {
 	SEATS = CENSUS_SESSIONS_MAX + 1, /* number 0 is none */
 	COUNTERS = 2 * SEATS,		 /* an address and a user for each seat */
 	BUCKETS_MAX = 1 << 20,
-	LOADS = 256,  /* workers at a time; those that are leaving, too */
+	LOADS = 256,	/* workers at a time; those that are leaving, too */
 	HEAD_START = 4, /* sessions that one worker may have more than another */
 };
 
@@ -241,7 +241,7 @@ census_on(struct shared *shared, uint32_t worker, struct census **out)
 }
 
 int
-census_new(const struct census_limits *limits, struct census **out)
+census_new(const struct census_limits *limits, struct census **out, struct error *e)
 {
 	struct shared *shared;
 	struct hall *hall;
@@ -249,20 +249,22 @@ census_new(const struct census_limits *limits, struct census **out)
 
 	rc = shared_new("popgate-census", sizeof(struct hall), hall_repair, &shared);
 	if (rc != 0)
-		return rc;
+		return error_set(e, rc,
+		    "no shared memory: a limit of file sizes (RLIMIT_FSIZE) must allow for 128 MB");
 	hall = shared_memory(shared);
-	if ((rc = fill_random(hall->keys, sizeof(hall->keys))) != 0 ||
-	    (rc = fill_random(&hall->random, sizeof(hall->random))) != 0) {
+	if (fill_random(hall->keys, sizeof(hall->keys)) != 0 ||
+	    fill_random(&hall->random, sizeof(hall->random)) != 0) {
 		shared_free(shared);
-		return rc;
+		return error_set(e, ERR_NO_MEMORY, "no random numbers");
 	}
 	/* Not larger than needed: unlike the rest, buckets are touched all over. */
 	hall->buckets_used = 1024;
 	while (hall->buckets_used < BUCKETS_MAX && hall->buckets_used < limits->sessions)
 		hall->buckets_used *= 2;
-	if ((rc = census_on(shared, UINT32_MAX, out)) == 0)
-		census_set_limits(*out, limits);
-	return rc;
+	if ((rc = census_on(shared, UINT32_MAX, out)) != 0)
+		return error_set(e, rc, "out of memory");
+	census_set_limits(*out, limits);
+	return 0;
 }
 
 static void
@@ -330,8 +332,8 @@ key_digest(const struct census *census, const void *key, size_t len)
 {
 	const struct hall *hall = census->hall;
 
-	return (struct digest){ siphash(&hall->keys[0], key, len),
-		siphash(&hall->keys[1], key, len) };
+	return (
+	    struct digest){ siphash(&hall->keys[0], key, len), siphash(&hall->keys[1], key, len) };
 }
 
 enum { ADDRESS_KEY_MAX = 9 }; /* kind and an IPv6 /64 */
@@ -419,8 +421,8 @@ user_digest(
 }
 
 int
-census_enter_user(struct census *census, const struct census_seat *seat, const char *upstream,
-    const char *user)
+census_enter_user(
+    struct census *census, const struct census_seat *seat, const char *upstream, const char *user)
 {
 	struct seat *mine = &census->hall->seats[seat->number];
 	struct digest digest;

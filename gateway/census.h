@@ -35,8 +35,8 @@ struct census_seat {
 struct census;
 
 /* A new census, with nobody in it. It is laid out for LIMITS, which may change later. Returns 0 or
- * ERR_NO_MEMORY. */
-int census_new(const struct census_limits *limits, struct census **out);
+ * ERR_NO_MEMORY; that may also be a limit of file sizes (RLIMIT_FSIZE), which says E. */
+int census_new(const struct census_limits *limits, struct census **out, struct error *e);
 
 /* The census of another process, whose census_descriptor FD was; takes FD over, also when this
  * fails. Sessions are counted as those of WORKER (not 0). Returns 0, ERR_INVALID or ERR_NO_MEMORY.
@@ -60,8 +60,8 @@ void census_leave(struct census *census, const struct census_seat *seat);
 /* Counts the session of SEAT as one of USER at UPSTREAM (ASCII letters of USER count as equal in
  * either case). Returns 0, ERR_LIMIT when the user has its share, or ERR_NO_MEMORY; only after 0
  * census_leave_user may be called. */
-int census_enter_user(struct census *census, const struct census_seat *seat, const char *upstream,
-    const char *user);
+int census_enter_user(
+    struct census *census, const struct census_seat *seat, const char *upstream, const char *user);
 void census_leave_user(struct census *census, const struct census_seat *seat);
 
 /* Whether this worker has clearly more sessions than one of the others, which should have the next.

@@ -18,11 +18,11 @@ TAILQ_HEAD(children, child);
 struct child {
 	TAILQ_ENTRY(child) entry;
 	struct supervisor *supervisor;
-	struct slot *slot;   /* the place that it fills; NULL: nobody is to follow it */
-	uint32_t number;     /* of all workers that there ever were */
-	unsigned owed;	     /* answers to CONTROL_SERVE that are due */
-	bool ping_unheard;   /* a CONTROL_PING has not been answered */
-	bool leaving;	     /* it was told to end */
+	struct slot *slot; /* the place that it fills; NULL: nobody is to follow it */
+	uint32_t number;   /* of all workers that there ever were */
+	unsigned owed;	   /* answers to CONTROL_SERVE that are due */
+	bool ping_unheard; /* a CONTROL_PING has not been answered */
+	bool leaving;	   /* it was told to end */
 	int control;
 	uv_process_t process;
 	uv_poll_t poll;

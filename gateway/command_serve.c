@@ -1,5 +1,6 @@
 /* command_serve.c - "popgate serve": loads the configuration and has it served, by workers under a
  * supervisor or by this process alone. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -50,6 +51,8 @@ command_serve(const struct command_line *line)
 	struct source source = { .file = line->config };
 	int rc, status;
 
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, not the end */
 	umask(077);
 	rc = config_read(source.file, &source.text, &source.len, &source.report);
 	if (rc == 0)

@@ -25,8 +25,8 @@ struct employee {
 
 /* The configuration that came with MESSAGE, whose sockets are to fit. Returns 0 or an error. */
 static int
-load_config(const struct control_message *message, const char *config_file,
-    struct config **out, struct error *e)
+load_config(const struct control_message *message, const char *config_file, struct config **out,
+    struct error *e)
 {
 	struct config_report report = { 0 };
 	struct config *config;
@@ -34,8 +34,8 @@ load_config(const struct control_message *message, const char *config_file,
 
 	rc = message->fd_count < CONTROL_FD_SOCKETS
 		 ? ERR_INVALID
-		 : config_load_sealed(config_file, message->fds[CONTROL_FD_CONFIG], &config,
-		       &report);
+		 : config_load_sealed(
+		       config_file, message->fds[CONTROL_FD_CONFIG], &config, &report);
 	if (rc == 0 && config_address_count(config) != message->fd_count - CONTROL_FD_SOCKETS) {
 		config_unref(config);
 		rc = ERR_INVALID;
@@ -227,6 +227,8 @@ command_worker(const struct command_line *line)
 		fprintf(stderr, "popgate worker: is started by \"popgate serve\", not by hand\n");
 		return EX_USAGE;
 	}
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, not the end */
 	prctl(PR_SET_NAME, "popgate"); /* it was executed as /proc/self/exe */
 	control_wait(CONTROL_FD);
 	if (control_receive(CONTROL_FD, &message) != 0)

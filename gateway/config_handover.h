@@ -11,5 +11,4 @@
 int config_seal(const char *text, size_t len, int *fd);
 
 /* As config_load, for the text that config_seal has put behind FD; PATH is where it came from. */
-int config_load_sealed(
-    const char *path, int fd, struct config **out, struct config_report *report);
+int config_load_sealed(const char *path, int fd, struct config **out, struct config_report *report);

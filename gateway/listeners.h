@@ -25,9 +25,9 @@ struct listeners {
 };
 
 /* Makes the listeners of WORKER those of CONFIG: an address that was there keeps its listener, one
- * that is gone is closed, and a new one accepts from a duplicate of its socket in SOCKETS, which has
- * one for each address, in the order of CONFIG. All or nothing: on an error (E says which address)
- * everything is as before. */
+ * that is gone is closed, and a new one accepts from a duplicate of its socket in SOCKETS, which
+ * has one for each address, in the order of CONFIG. All or nothing: on an error (E says which
+ * address) everything is as before. */
 int listeners_apply(
     struct worker *worker, const struct config *config, const int *sockets, struct error *e);
 

@@ -1,5 +1,5 @@
-/* shared.c - see shared.h. The lock is a robust mutex of pthreads: the kernel tells the next one who
- * wants it that its holder has died. */
+/* shared.c - see shared.h. The lock is a robust mutex of pthreads: the kernel tells the next one
+ * who wants it that its holder has died. */
 #include "gateway/shared.h"
 
 #include <errno.h>

@@ -37,15 +37,14 @@ static int
 find_unclaimed(const struct sockets *current, const struct sockets *next, const char *address)
 {
 	for (size_t i = 0; i < current->count; i++)
-		if (strcmp(current->addresses[i], address) == 0 &&
-		    !contains(next, current->fds[i]))
+		if (strcmp(current->addresses[i], address) == 0 && !contains(next, current->fds[i]))
 			return current->fds[i];
 	return -1;
 }
 
 static int
-claim_or_open(const struct sockets *current, const char *address, struct sockets *next,
-    struct error *e)
+claim_or_open(
+    const struct sockets *current, const char *address, struct sockets *next, struct error *e)
 {
 	int fd = find_unclaimed(current, next, address);
 	char *copy;
@@ -87,14 +86,13 @@ sockets_prepare(const struct sockets *current, const struct config *config, stru
 
 /* "127.0.0.1:0" was asked for, "127.0.0.1:40123" is what it became. */
 static void
-log_listening(
-    struct log *log, const struct config_listener *listener, const char *written, int fd)
+log_listening(struct log *log, const struct config_listener *listener, const char *written, int fd)
 {
 	int host_len = (int) (strrchr(written, ':') - written);
 	char address[ADDRESS_TEXT_MAX + 8];
 
-	snprintf(address, sizeof(address), "%.*s:%u", host_len, written,
-	    (unsigned) acceptor_port(fd));
+	snprintf(
+	    address, sizeof(address), "%.*s:%u", host_len, written, (unsigned) acceptor_port(fd));
 	log_event(log, LOG_LEVEL_INFO, NULL, "listening",
 	    LOG_FIELDS(LOG_TEXT("address", address),
 		LOG_TEXT("protocol", listener_protocol_name(listener->protocol)),
@@ -104,16 +102,16 @@ log_listening(
 }
 
 void
-sockets_commit(struct sockets *current, struct sockets *next, const struct config *config,
-    struct log *log)
+sockets_commit(
+    struct sockets *current, struct sockets *next, const struct config *config, struct log *log)
 {
 	size_t at = 0;
 
 	for (size_t i = 0; i < config->listener_count; i++)
 		for (size_t j = 0; j < config->listeners[i].addresses.count; j++, at++)
 			if (!contains(current, next->fds[at]))
-				log_listening(log, &config->listeners[i], next->addresses[at],
-				    next->fds[at]);
+				log_listening(
+				    log, &config->listeners[i], next->addresses[at], next->fds[at]);
 	close_others(current, next);
 	*current = *next;
 }

@@ -22,8 +22,8 @@ int sockets_prepare(const struct sockets *current, const struct config *config,
 
 /* Ends a change from CURRENT to NEXT: closes those that NEXT does not have, and CURRENT becomes
  * NEXT. Logs the new ones. */
-void sockets_commit(struct sockets *current, struct sockets *next, const struct config *config,
-    struct log *log);
+void sockets_commit(
+    struct sockets *current, struct sockets *next, const struct config *config, struct log *log);
 
 /* Ends it without changing CURRENT: closes those that only NEXT has. */
 void sockets_abandon(const struct sockets *current, struct sockets *next);

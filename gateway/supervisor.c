@@ -130,7 +130,8 @@ slot_clear(struct slot *slot)
 	slot->child = NULL;
 }
 
-/* Has all slots up to COUNT filled by workers that serve what is to be served now, and no others. */
+/* Has all slots up to COUNT filled by workers that serve what is to be served now, and no others.
+ */
 static void
 use_slots(struct supervisor *s, unsigned count)
 {
@@ -164,8 +165,8 @@ void
 supervisor_child_ended(struct child *child, int status, int signal)
 {
 	struct supervisor *s = child->supervisor;
-	/* Once stopping, nobody new comes, and counts are of no use. To ask for the lock then would be
-	 * to wait for a worker that hangs with it, instead of ending it. */
+	/* Once stopping, nobody new comes, and counts are of no use. To ask for the lock then would
+	 * be to wait for a worker that hangs with it, instead of ending it. */
 	size_t lost = s->stopping ? 0 : census_remove_worker(s->census, child->number);
 	bool expected = child->leaving && status == 0 && signal == 0;
 
@@ -238,15 +239,14 @@ check_change(const struct supervisor *s, const struct config *config, struct err
 	if (strcmp(config->state_directory, s->config->state_directory) != 0)
 		return error_set(e, ERR_INVALID, "state_directory cannot change without a restart");
 	if (config_worker_count(config) == 0)
-		return error_set(
-		    e, ERR_INVALID, "workers cannot become 0 without a restart");
+		return error_set(e, ERR_INVALID, "workers cannot become 0 without a restart");
 	return state_directory_prepare(config->state_directory, e);
 }
 
 /* CONFIG was loaded from TEXT: has it served from now on, all or nothing. */
 static int
-take_config(struct supervisor *s, struct config *config, const char *text, size_t len,
-    struct error *e)
+take_config(
+    struct supervisor *s, struct config *config, const char *text, size_t len, struct error *e)
 {
 	struct sockets next;
 	int config_fd, rc;
@@ -305,7 +305,8 @@ on_kill(uv_timer_t *timer)
 	struct supervisor *s = timer->data;
 	struct child *child;
 
-	TAILQ_FOREACH (child, &s->children, entry) {
+	TAILQ_FOREACH(child, &s->children, entry)
+	{
 		log_event(s->log, LOG_LEVEL_ERROR, NULL, "worker did not end, killed",
 		    LOG_FIELDS(LOG_NUMBER("pid", (uint64_t) child_pid(child))));
 		child_kill(child);
@@ -324,8 +325,8 @@ drain(struct supervisor *s)
 	sockets_close(&s->sockets);
 	for (unsigned i = 0; i < s->slots_used; i++)
 		slot_clear(&s->slots[i]);
-	TAILQ_FOREACH (child, &s->children, entry)
-		child_drain(child);
+	TAILQ_FOREACH(child, &s->children, entry)
+	child_drain(child);
 	uv_timer_start(&s->kill_timer, on_kill, s->config->drain_ms + GRACE_MS, 0);
 	stop_if_none_is_left(s);
 }
@@ -335,8 +336,8 @@ cut(struct supervisor *s)
 {
 	struct child *child;
 
-	TAILQ_FOREACH (child, &s->children, entry)
-		child_cut(child);
+	TAILQ_FOREACH(child, &s->children, entry)
+	child_cut(child);
 	uv_timer_start(&s->kill_timer, on_kill, GRACE_MS, 0);
 }
 
@@ -361,7 +362,8 @@ on_watchdog(uv_timer_t *timer)
 	bool all_answered = true;
 	struct child *child;
 
-	TAILQ_FOREACH (child, &s->children, entry) {
+	TAILQ_FOREACH(child, &s->children, entry)
+	{
 		if (child->ping_unheard) {
 			log_event(s->log, LOG_LEVEL_WARNING, NULL, "worker does not answer",
 			    LOG_FIELDS(LOG_NUMBER("pid", (uint64_t) child_pid(child))));
@@ -410,12 +412,12 @@ supervisor_start(
 
 	if (state_directory_prepare(config->state_directory, e) != 0)
 		return EX_CANTCREAT;
-	if (start_handles(s) != 0 || config_seal(text, len, &s->config_fd) != 0 ||
-	    census_new(&config->limits, &s->census) != 0) {
+	if (start_handles(s) != 0 || config_seal(text, len, &s->config_fd) != 0) {
 		error_set(e, ERR_NO_MEMORY, "no memory to start");
 		return EX_OSERR;
 	}
-	if (sockets_prepare(&s->sockets, config, &next, e) != 0)
+	if (census_new(&config->limits, &s->census, e) != 0 ||
+	    sockets_prepare(&s->sockets, config, &next, e) != 0)
 		return EX_OSERR;
 	sockets_commit(&s->sockets, &next, config, s->log);
 	return 0;
@@ -444,14 +446,13 @@ supervisor_free(struct supervisor *s)
 }
 
 int
-supervisor_run(struct config *config, const char *text, size_t len, const char *config_file,
-    struct log *log)
+supervisor_run(
+    struct config *config, const char *text, size_t len, const char *config_file, struct log *log)
 {
 	struct supervisor *s;
 	struct error e = { 0 };
 	int status;
 
-	signal(SIGPIPE, SIG_IGN);
 	if ((s = calloc(1, sizeof(*s))) == NULL || uv_loop_init(&s->loop) != 0) {
 		free(s);
 		return EX_OSERR;

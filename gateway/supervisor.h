@@ -12,5 +12,5 @@
 /* Has CONFIG served, which was loaded from TEXT (LEN octets), the content of CONFIG_FILE, until
  * SIGTERM or SIGINT and the drain that follows; reloads CONFIG_FILE at SIGHUP. Returns an exit
  * status of sysexits.h: 0 after a drain. */
-int supervisor_run(struct config *config, const char *text, size_t len, const char *config_file,
-    struct log *log);
+int supervisor_run(
+    struct config *config, const char *text, size_t len, const char *config_file, struct log *log);

@@ -2,7 +2,6 @@
 #include "gateway/worker.h"
 
 #include <malloc.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -230,8 +229,6 @@ worker_new(struct log *log, struct census *census, const struct worker_task *tas
 
 	setenv(
 	    "UV_THREADPOOL_SIZE", "8", 0); /* look-ups of names are slow, and there may be many */
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, not the end */
 	if ((worker = calloc(1, sizeof(*worker))) == NULL || uv_loop_init(&worker->loop) != 0) {
 		free(worker);
 		census_free(census);

@@ -32,7 +32,7 @@ census_of(size_t sessions, size_t per_address, size_t per_user)
 	struct census_limits limits = { sessions, per_address, per_user, 0 };
 	struct census *census = NULL;
 
-	CU_ASSERT_EQUAL_FATAL(census_new(&limits, &census), 0);
+	CU_ASSERT_EQUAL_FATAL(census_new(&limits, &census, NULL), 0);
 	return census;
 }
 
