@@ -16,6 +16,7 @@ class Bug:
 REMOVAL, COMMIT, REPLAY = "gateway/removal.c", "gateway/commit.c", "gateway/replay.c"
 LINK, MAILDROP, LOCK = "gateway/mailbox_link.c", "gateway/maildrop.c", "gateway/maildrop_lock.c"
 LISTING = "gateway/listing.c"
+SUPERVISOR, RESPAWN, WORKER = "gateway/supervisor.c", "gateway/respawn.c", "gateway/command_worker.c"
 MAILBOX, FETCH = "imapback/mailbox.c", "imapback/fetch.c"
 SESSION, QUIT, RETRIEVE = "pop3front/session.c", "pop3front/session_quit.c", "pop3front/session_retrieve.c"
 
@@ -147,4 +148,17 @@ BUGS = [
     Bug("index-of-another-user", "a kept listing is used whoever it belongs to", (
         (LISTING, " && head->owner == r->place.owner &&", " &&"),),
         {"test_index": "test_index_of_somebody_else"}),
+    Bug("census-of-the-dead", "sessions of a dead worker are counted for ever", (
+        (SUPERVISOR, "census_remove_worker(s->census, child->number)", "child->number"),),
+        {"test_workers": "test_a_killed_worker"}),
+    Bug("census-of-its-own", "each worker counts for itself", (
+        (WORKER, "census_attach(message->fds[CONTROL_FD_CENSUS], message->worker, &census)",
+         "census_new(&config->limits, &census, NULL)"),),
+        {"test_workers": "test_sessions_of_an_address|test_sessions_of_a_user"}),
+    Bug("respawn-at-once", "a worker that dies at once is started in a loop", (
+        (RESPAWN, "respawn->early_ends <= 1 ||", "respawn->early_ends <= 1000 ||"),),
+        {"test_workers": "test_who_dies_at_once"}),
+    Bug("orphans-serve", "workers go on without their supervisor", (
+        (WORKER, 'worker stops", NULL);\n	worker_drain(employee->worker);', 'worker stops", NULL);'),),
+        {"test_workers": "test_the_supervisor_takes_all_with_it"}),
 ]

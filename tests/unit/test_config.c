@@ -127,6 +127,11 @@ static const struct row {
 	    "popgate.conf:7: max_sessions: expected a number from 1 to 1000000, found \"0\"\n" },
 	{ LEAST "max_sessions = 1000001\n", "popgate.conf:7: max_sessions: expected a number from "
 					    "1 to 1000000, found \"1000001\"\n" },
+	{ LEAST "workers = 65\n",
+	    "popgate.conf:7: workers: expected auto or a number from 0 to 64, found \"65\"\n" },
+	{ LEAST "workers = automatic\n",
+	    "popgate.conf:7: workers: expected auto or a number from 0 to 64, found "
+	    "\"automatic\"\n" },
 	{ LEAST "max_sessions = 0x10\n",
 	    "popgate.conf:7: max_sessions: expected a number from 1 to 1000000, found \"0x10\"\n" },
 	{ LEAST "log = file\n",
@@ -258,6 +263,8 @@ defaults(void)
 	CU_ASSERT_EQUAL(config->limits.sessions, 10000);
 	CU_ASSERT_EQUAL(config->limits.sessions_per_address, 50);
 	CU_ASSERT_EQUAL(config->limits.sessions_per_user, 4);
+	CU_ASSERT_EQUAL(config->workers, WORKERS_AUTO);
+	CU_ASSERT(config_worker_count(config) >= 1 && config_worker_count(config) <= WORKERS_MAX);
 	CU_ASSERT_EQUAL(config->pop3.login_ms, 60000);
 	CU_ASSERT_EQUAL(config->pop3.authorization_ms, 180000);
 	CU_ASSERT_EQUAL(config->pop3.idle_ms, 600000);
@@ -299,7 +306,8 @@ every_setting_is_read(void)
 	    "all\n"
 	    "nul = replace\nplaintext_networks = 10.0.0.0/8, \"fd00::/8\" , 192.0.2.1\n"
 	    "plaintext_loopback = no\nmax_sessions = 20\nmax_sessions_per_address = 21\n"
-	    "max_sessions_per_user = 22\nlogin_timeout = 1500ms\nauthorization_timeout = 2m\n"
+	    "max_sessions_per_user = 22\nworkers = 23\n"
+	    "login_timeout = 1500ms\nauthorization_timeout = 2m\n"
 	    "idle_timeout = 1h\nclient_write_timeout = 90s\ndrain_timeout = 0s\nauth_failure_delay "
 	    "= 0s\n"
 	    "max_auth_failures = 4\nmax_bad_commands_before_login = "
@@ -327,6 +335,8 @@ every_setting_is_read(void)
 	CU_ASSERT_EQUAL(config->limits.sessions, 20);
 	CU_ASSERT_EQUAL(config->limits.sessions_per_address, 21);
 	CU_ASSERT_EQUAL(config->limits.sessions_per_user, 22);
+	CU_ASSERT_EQUAL(config_worker_count(config), 23);
+	CU_ASSERT_EQUAL(config_address_count(config), 2);
 	CU_ASSERT_EQUAL(config->pop3.login_ms, 1500);
 	CU_ASSERT_EQUAL(config->pop3.authorization_ms, 120000);
 	CU_ASSERT_EQUAL(config->pop3.idle_ms, 3600000);
