@@ -123,6 +123,8 @@ worker_take(struct worker *worker, const struct worker_task *task, struct error 
 	struct config *config = task->config;
 	int rc;
 
+	if (worker->draining)
+		return error_set(e, ERR_TEMPORARY, "the worker is stopping");
 	/* Sessions on both sides of the change would not see each other's locks. */
 	if (strcmp(config->state_directory, worker->config->state_directory) != 0)
 		return error_set(e, ERR_INVALID, "state_directory cannot change without a restart");

@@ -301,6 +301,23 @@ class Changes(Workers):
         with popgate.Pop3(("127.0.0.1", port)) as session:
             session.login(self.user())
 
+    def test_a_reload_finds_a_worker_on_its_way_out(self):
+        server = self.scripted([ONE])
+        gate = self.gate_to({"port": server.port}, workers=1, drain_timeout="10m")
+        old, = gate.workers()
+        session = gate.login("someone")
+        server.on("fetch body", scripted_imap.once(scripted_imap.stall))
+        session.send(b"RETR 1\r\n")
+        server.wait_for(lambda s: [c for c in s.commands if c.step == "fetch body"])
+        waiting = gate.connect()
+        os.kill(old, signal.SIGTERM)
+        self.assert_code(waiting.status(), "SYS/TEMP")  # it drains, and cannot end
+        gate.reload()
+        self.assert_works(gate, "another")
+        session.close()
+        gate.wait_workers(1)
+        self.assertNotIn(old, gate.workers())
+
     def test_reloads_while_workers_die(self):
         gate = self.gate_to()
         user = self.user()
