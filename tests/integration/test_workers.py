@@ -314,7 +314,9 @@ class Changes(Workers):
         self.assert_code(waiting.status(), "SYS/TEMP")  # it drains, and cannot end
         gate.reload()
         self.assert_works(gate, "another")
-        session.close()
+        server.drop_connections()  # so that the RETR goes on, by a new one
+        self.assertTrue(session.status().startswith(b"+OK"))
+        self.assertEqual(session.multi_body(), ONE)
         gate.wait_workers(1)
         self.assertNotIn(old, gate.workers())
 
