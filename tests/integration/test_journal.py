@@ -259,7 +259,7 @@ class Journal(Case):
         self.assertEqual(self.server.uids(), [2, 3, 4, 5])
 
     def test_journal_that_cannot_be_written_means_no_deletion(self):
-        gate = self.gateway({"port": self.server.port})
+        gate = self.gateway({"port": self.server.port}, workers=0)
         gate.stop()
         gate.start({"POPGATE_FAILPOINTS": "journal.write=error"})
         session = gate.login("someone")
