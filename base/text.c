@@ -35,6 +35,23 @@ lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char) (c + ('a' - 'A')) : c;
 }
 
+size_t
+text_from_number(uint64_t number, unsigned base, char out[TEXT_NUMBER_MAX])
+{
+	char digits[TEXT_NUMBER_MAX];
+	size_t at = sizeof(digits);
+
+	/* The bases by themselves: a division by a constant is no division to a machine. */
+	do {
+		unsigned digit = (unsigned) (base == 10 ? number % 10 : number & 15);
+
+		digits[--at] = "0123456789abcdef"[digit];
+		number = base == 10 ? number / 10 : number >> 4;
+	} while (number != 0);
+	memcpy(out, digits + at, sizeof(digits) - at);
+	return sizeof(digits) - at;
+}
+
 bool
 text_is_word(const char *text, size_t len, const char *word)
 {

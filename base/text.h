@@ -10,6 +10,12 @@
  * ERR_INVALID, or ERR_LIMIT when the number is over MAX. */
 int text_to_number(const char *text, size_t len, uint64_t max, uint64_t *out);
 
+enum { TEXT_NUMBER_MAX = 20 }; /* digits of a number, in either base */
+
+/* Writes NUMBER with base 10 or 16 (lower case), without a final NUL. Returns how many octets. Much
+ * faster than snprintf, for listings of a million lines. */
+size_t text_from_number(uint64_t number, unsigned base, char out[TEXT_NUMBER_MAX]);
+
 /* Whether TEXT (LEN octets) equals the NUL-terminated WORD, ASCII letters of any case. */
 bool text_is_word(const char *text, size_t len, const char *word);
 

@@ -142,6 +142,39 @@ uidset_contains(const struct uidset *set, uint32_t uid)
 	return at < set->count && set->ranges[at].first <= uid;
 }
 
+bool
+uidset_contains_next(const struct uidset *set, size_t *at, uint32_t uid)
+{
+	while (*at < set->count && set->ranges[*at].last < uid)
+		(*at)++;
+	return *at < set->count && set->ranges[*at].first <= uid;
+}
+
+static int
+compare_ranges(const void *a, const void *b)
+{
+	const struct uid_range *left = a, *right = b;
+
+	return (left->first > right->first) - (left->first < right->first);
+}
+
+int
+uidset_take_ranges(struct uidset *set, struct uid_range *ranges, size_t count)
+{
+	struct uidset sum = { .ranges = ranges, .room = count };
+
+	for (size_t i = 0; i < count; i++)
+		if (ranges[i].first == 0 || ranges[i].last < ranges[i].first)
+			return ERR_INVALID;
+	if (count > 0)
+		qsort(ranges, count, sizeof(*ranges), compare_ranges);
+	/* In place: there are never more ranges in the sum than were read. */
+	for (size_t i = 0; i < count; i++)
+		append_joining(&sum, ranges[i]);
+	*set = sum;
+	return 0;
+}
+
 uint64_t
 uidset_size(const struct uidset *set)
 {

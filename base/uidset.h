@@ -27,7 +27,15 @@ int uidset_add(struct uidset *set, uint32_t uid);
 /* Adds all members of OTHER. Returns 0 or ERR_NO_MEMORY, and SET is then as it was. */
 int uidset_add_set(struct uidset *set, const struct uidset *other);
 
+/* SET, empty before, becomes the members of RANGES (COUNT, in any order, allocated by malloc; NULL
+ * for none), which belong to SET from now on. Returns 0; or ERR_INVALID (UID 0, or a range that ends
+ * before it begins), and RANGES stay the caller's. */
+int uidset_take_ranges(struct uidset *set, struct uid_range *ranges, size_t count);
+
 bool uidset_contains(const struct uidset *set, uint32_t uid);
+
+/* The same for UIDs that are asked about in ascending order. *AT is 0 at first. */
+bool uidset_contains_next(const struct uidset *set, size_t *at, uint32_t uid);
 
 /* How many UIDs are in the set. */
 uint64_t uidset_size(const struct uidset *set);

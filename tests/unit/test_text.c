@@ -176,11 +176,37 @@ errors_carry_text(void)
 		CU_ASSERT_STRING_NOT_EQUAL(error_name(code), "unknown error");
 }
 
+static void
+numbers_are_written(void)
+{
+	static const struct {
+		uint64_t number;
+		unsigned base;
+		const char *text;
+	} written[] = {
+		{ 0, 10, "0" },
+		{ 0, 16, "0" },
+		{ 10, 10, "10" },
+		{ 4294967295, 10, "4294967295" },
+		{ 0x1abcdef0, 16, "1abcdef0" },
+		{ UINT64_MAX, 10, "18446744073709551615" },
+		{ UINT64_MAX, 16, "ffffffffffffffff" },
+	};
+
+	for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+		char out[TEXT_NUMBER_MAX + 1] = "";
+
+		out[text_from_number(written[i].number, written[i].base, out)] = '\0';
+		CU_ASSERT_STRING_EQUAL(out, written[i].text);
+	}
+}
+
 int
 main(void)
 {
 	static const struct unit_test tests[] = {
 		{ "numbers_are_strict", numbers_are_strict },
+		{ "numbers_are_written", numbers_are_written },
 		{ "words_have_no_case", words_have_no_case },
 		{ "utf8_is_strict", utf8_is_strict },
 		{ "atoms_have_nothing_special", atoms_have_nothing_special },

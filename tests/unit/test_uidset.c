@@ -24,9 +24,11 @@ static void
 check_members(const struct uidset *set, const bool member[UNIVERSE + 1])
 {
 	uint64_t size = 0;
+	size_t at = 0;
 
 	for (uint32_t uid = 1; uid <= UNIVERSE; uid++) {
 		CU_ASSERT_EQUAL(uidset_contains(set, uid), member[uid]);
+		CU_ASSERT_EQUAL(uidset_contains_next(set, &at, uid), member[uid]);
 		size += member[uid];
 	}
 	CU_ASSERT_EQUAL(uidset_size(set), size);
@@ -143,11 +145,53 @@ batches_cover_all_and_fit(void)
 	uidset_clear(&set);
 }
 
+/* Ranges as a server may send them, against a table of their members. */
+static void
+ranges_in_any_order(void)
+{
+	unsigned seed = 1;
+
+	for (int round = 0; round < 400; round++) {
+		size_t count = (size_t) round % 12;
+		struct uid_range *ranges = calloc(count + 1, sizeof(*ranges));
+		bool member[UNIVERSE + 1] = { 0 };
+		struct uidset set = { 0 };
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(ranges);
+		for (size_t i = 0; i < count; i++) {
+			seed = seed * 1103515245u + 12345u;
+			ranges[i].first = (seed >> 16) % UNIVERSE + 1;
+			ranges[i].last = ranges[i].first + (seed >> 24) % 5;
+			if (ranges[i].last > UNIVERSE)
+				ranges[i].last = UNIVERSE;
+			for (uint32_t uid = ranges[i].first; uid <= ranges[i].last; uid++)
+				member[uid] = true;
+		}
+		CU_ASSERT_EQUAL(uidset_take_ranges(&set, ranges, count), 0);
+		check_members(&set, member);
+		uidset_clear(&set);
+	}
+}
+
+static void
+ranges_that_are_none(void)
+{
+	struct uid_range zero[] = { { 3, 4 }, { 0, 4 } }, backwards[] = { { 5, 4 } };
+	struct uidset set = { 0 };
+
+	CU_ASSERT_EQUAL(uidset_take_ranges(&set, zero, 2), ERR_INVALID);
+	CU_ASSERT_EQUAL(uidset_take_ranges(&set, backwards, 1), ERR_INVALID);
+	CU_ASSERT_EQUAL(uidset_take_ranges(&set, NULL, 0), 0);
+	CU_ASSERT_EQUAL(set.count, 0);
+}
+
 int
 main(void)
 {
 	static const struct unit_test tests[] = {
 		{ "operations_agree_with_a_table", operations_agree_with_a_table },
+		{ "ranges_in_any_order", ranges_in_any_order },
+		{ "ranges_that_are_none", ranges_that_are_none },
 		{ "edges_of_the_range", edges_of_the_range },
 		{ "batches_cover_all_and_fit", batches_cover_all_and_fit },
 	};
