@@ -21,6 +21,7 @@ static const struct {
 	{ "MOVE", IMAP_CAP_MOVE },
 	{ "UNSELECT", IMAP_CAP_UNSELECT },
 	{ "LITERAL+", IMAP_CAP_LITERAL_PLUS },
+	{ "QRESYNC", IMAP_CAP_QRESYNC },
 };
 
 static unsigned

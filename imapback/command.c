@@ -22,19 +22,134 @@ budget(const struct imap *imap)
 	return IMAP_BUDGET + (uint64_t) imap->exists * IMAP_MESSAGE_BUDGET;
 }
 
-/* Puts the tag, TEXT and END into the parser's stream and sends all that is in it. */
+/* ---- what is foreseen ---- */
+
+static void
+foresee_at(struct imap *imap, size_t at, const char *text)
+{
+	char *copy;
+
+	if (imap->dead || imap->foreseen_sent || imap->foreseen_count == IMAP_FORESEEN_MAX ||
+	    (copy = strdup(text)) == NULL)
+		return;
+	memmove(imap->foreseen + at + 1, imap->foreseen + at,
+	    (imap->foreseen_count - at) * sizeof(imap->foreseen[0]));
+	imap->foreseen[at] = copy;
+	imap->foreseen_count++;
+}
+
+void
+imap_foresee(struct imap *imap, const char *text)
+{
+	foresee_at(imap, imap->foreseen_count, text);
+}
+
+void
+imap_foresee_first(struct imap *imap, const char *text)
+{
+	foresee_at(imap, 0, text);
+}
+
+void
+imap_forget_foreseen(struct imap *imap)
+{
+	for (size_t i = 0; i < imap->foreseen_count; i++)
+		free(imap->foreseen[i]);
+	imap->foreseen_count = 0;
+	imap->foreseen_sent = false;
+}
+
+/* The first of what was sent ahead is the command that runs now. */
+static void
+begin_foreseen(struct imap *imap)
+{
+	free(imap->foreseen[0]);
+	imap->foreseen_count--;
+	memmove(imap->foreseen, imap->foreseen + 1,
+	    imap->foreseen_count * sizeof(imap->foreseen[0]));
+	imap->foreseen_sent = imap->foreseen_count > 0;
+	imap->session->imap_tag++;
+}
+
+/* Throws away the answers to all that was sent ahead. Whether the server could do it does not
+ * matter: behind a SELECT that failed it cannot. */
 static int
-send_line(struct imap *imap, const char *text, const char *end, enum guard_expectation expectation)
+drop_foreseen(struct imap *imap)
+{
+	struct imap_operation kept = imap->operation;
+	struct imap_outcome outcome;
+	const char *line;
+	int rc = 0;
+
+	while (rc == 0 && imap->foreseen_sent) {
+		begin_foreseen(imap);
+		imap->operation = (struct imap_operation){ 0 };
+		/* Of all kinds of answers, search results may have the longest lines. */
+		guard_expect(&imap->guard, GUARD_EXPECT_SEARCH, budget(imap));
+		imap_wait_anew(imap);
+		if ((rc = imap_read_line(imap, &line)) == 0)
+			rc = imap_take_answer(imap, &outcome);
+		free(imap->operation.hits);
+	}
+	imap->operation = kept;
+	return rc;
+}
+
+/* Puts the tag, TEXT and END into the parser's stream. */
+static int
+put_line(struct imap *imap, const char *text, const char *end)
 {
 	mailstream *stream = imap->session->imap_stream;
 
-	if (imap->dead || imap_batch_close(imap, NULL) != 0)
-		return imap->error.code;
-	guard_expect(&imap->guard, expectation, budget(imap));
-	imap_wait_anew(imap);
 	if (mailimap_send_current_tag(imap->session) != MAILIMAP_NO_ERROR ||
 	    mailstream_write(stream, text, strlen(text)) < 0 ||
-	    mailstream_write(stream, end, strlen(end)) < 0 || mailstream_flush(stream) < 0)
+	    mailstream_write(stream, end, strlen(end)) < 0)
+		return imap_fail(imap, ERR_CLOSED, "a command could not be sent");
+	return 0;
+}
+
+/* Behind a whole command, with tags of its own; the parser goes on with the tag of that command. */
+static int
+put_foreseen(struct imap *imap)
+{
+	int tag = imap->session->imap_tag, rc = 0;
+
+	for (size_t i = 0; i < imap->foreseen_count && rc == 0; i++)
+		rc = put_line(imap, imap->foreseen[i], "\r\n");
+	imap->foreseen_sent = imap->foreseen_count > 0;
+	imap->session->imap_tag = tag;
+	return rc;
+}
+
+static bool
+is_foreseen(const struct imap *imap, const char *text)
+{
+	return imap->foreseen_sent && strcmp(imap->foreseen[0], text) == 0;
+}
+
+/* ---- commands ---- */
+
+/* Puts the tag, TEXT and END into the parser's stream and sends all that is in it, unless that has
+ * happened already. */
+static int
+send_line(struct imap *imap, const char *text, const char *end, enum guard_expectation expectation)
+{
+	bool whole = end[0] != '\0', sent = whole && is_foreseen(imap, text);
+	int rc;
+
+	if (imap->dead || imap_batch_close(imap, NULL) != 0)
+		return imap->error.code;
+	if (sent)
+		begin_foreseen(imap);
+	else if ((rc = drop_foreseen(imap)) != 0)
+		return rc;
+	guard_expect(&imap->guard, expectation, budget(imap));
+	imap_wait_anew(imap);
+	if (sent)
+		return 0;
+	if ((rc = put_line(imap, text, end)) != 0 || (whole && (rc = put_foreseen(imap)) != 0))
+		return rc;
+	if (mailstream_flush(imap->session->imap_stream) < 0)
 		return imap_fail(imap, ERR_CLOSED, "a command could not be sent");
 	return 0;
 }

@@ -172,6 +172,7 @@ imap_close(struct imap *imap)
 		return;
 	imap->dead = true;
 	free(imap->batch.kept);
+	imap_forget_foreseen(imap);
 	if (imap->session != NULL) {
 		/* With a stream, mailimap_free would send LOGOUT and wait. */
 		stream = imap->session->imap_stream;

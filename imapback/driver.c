@@ -88,7 +88,8 @@ imap_wait_anew(struct imap *imap)
 static int
 make_room(struct imap *imap)
 {
-	bool large = imap->operation.body_begun || imap->batch.open;
+	bool large = imap->operation.body_begun || imap->batch.open ||
+		     imap->guard.expectation == GUARD_EXPECT_LIST;
 	size_t wanted = large ? INPUT_LARGE : INPUT_SMALL;
 
 	if (imap->in != NULL && imap->in_room >= wanted)
@@ -159,6 +160,28 @@ imap_keep_hit(struct imap *imap, uint64_t uid)
 	return 0;
 }
 
+/* More of them than the mailbox can have had: whoever asked has to do without. */
+int
+imap_keep_vanished(struct imap *imap, uint32_t first, uint32_t last)
+{
+	struct imap_operation *op = &imap->operation;
+	size_t room = op->vanished_room == 0 ? 64 : op->vanished_room * 2;
+	struct uid_range *vanished;
+
+	if (op->vanished_count >= op->vanished_most) {
+		op->vanished_too_many = true;
+		return 0;
+	}
+	if (op->vanished_count == op->vanished_room) {
+		if ((vanished = realloc(op->vanished, room * sizeof(*vanished))) == NULL)
+			return imap_fail(imap, ERR_NO_MEMORY, "out of memory");
+		op->vanished = vanished;
+		op->vanished_room = room;
+	}
+	op->vanished[op->vanished_count++] = (struct uid_range){ first, last };
+	return 0;
+}
+
 /* The connection ends by a rule of the guard's, or by BYE. */
 static int
 take_refusal(struct imap *imap)
@@ -203,6 +226,8 @@ take_event(struct imap *imap, const struct guard_event *event)
 		break;
 	case GUARD_SEARCH_HIT:
 		return imap_keep_hit(imap, event->number);
+	case GUARD_VANISHED:
+		return imap_keep_vanished(imap, event->uid, (uint32_t) event->number);
 	case GUARD_REFUSED:
 		break;
 	}

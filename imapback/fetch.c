@@ -10,6 +10,21 @@
 
 /* ---- listing ---- */
 
+static void
+list_command(uint32_t first, char *text, size_t room)
+{
+	snprintf(text, room, "UID FETCH %u:* (UID RFC822.SIZE FLAGS)", (unsigned) first);
+}
+
+void
+imap_foresee_list_from(struct imap *imap, uint32_t first)
+{
+	char text[64];
+
+	list_command(first, text, sizeof(text));
+	imap_foresee(imap, text);
+}
+
 int
 imap_list_from(struct imap *imap, uint32_t first, imap_list_fn *each, void *ctx, struct error *e)
 {
@@ -24,7 +39,7 @@ imap_list_from(struct imap *imap, uint32_t first, imap_list_fn *each, void *ctx,
 	    info->sel_exists == 0) /* 1:* in an empty mailbox is an error to some servers */
 		return 0;
 	imap->operation = (struct imap_operation){ .each = each, .each_ctx = ctx };
-	snprintf(text, sizeof(text), "UID FETCH %u:* (UID RFC822.SIZE FLAGS)", (unsigned) first);
+	list_command(first, text, sizeof(text));
 	rc = imap_command(imap, text, GUARD_EXPECT_LIST, &outcome);
 	imap->operation = (struct imap_operation){ 0 };
 	if (rc != 0)

@@ -18,6 +18,7 @@ guard_expect(struct guard *g, enum guard_expectation expectation, uint64_t budge
 	g->expectation = expectation;
 	g->budget = budget;
 	g->parsed = 0;
+	g->modseq = 0;
 	g->diverted = g->searched = g->halted = false;
 	g->answer = (struct guard_answer){ .status = GUARD_NO_ANSWER };
 }
@@ -38,6 +39,12 @@ bool
 guard_has_searched(const struct guard *g)
 {
 	return g->searched;
+}
+
+uint64_t
+guard_modseq(const struct guard *g)
+{
+	return g->modseq;
 }
 
 const struct guard_answer *
@@ -231,6 +238,73 @@ in_search_modseq(struct guard *g, char c)
 	return c == '"' || c == '{' ? refuse(g, "search result that is no number") : DROP;
 }
 
+/* ---- what has vanished ---- */
+
+/* C makes no sense there. Where nobody asked, the line is swallowed like others. */
+static enum guard_action
+spoil_vanished(struct guard *g, char c, uint32_t depth)
+{
+	if (g->expectation == GUARD_EXPECT_VANISHED)
+		return refuse(g, "malformed VANISHED");
+	g->depth = depth;
+	g->state = DATA;
+	return in_data(g, c);
+}
+
+static enum guard_action
+in_vanished_tag(struct guard *g, char c)
+{
+	if (c == ')') {
+		g->earlier = is_word(g, "EARLIER");
+		return go(g, VANISHED, DROP);
+	}
+	return c > ' ' && add_to_word(g, c) ? DROP : spoil_vanished(g, c, 1);
+}
+
+/* C ended a UID, or a range of them. */
+static enum guard_action
+end_of_vanished(struct guard *g, char c, struct guard_event *event)
+{
+	uint32_t last = (uint32_t) g->number, first = g->first == 0 ? last : g->first;
+
+	if (g->digits == 0 || last == 0)
+		return spoil_vanished(g, c, 0);
+	event->kind = GUARD_VANISHED;
+	event->uid = first < last ? first : last;
+	event->number = first < last ? last : first;
+	g->first = 0;
+	begin_number(g);
+	if (c == '\r')
+		g->state = LF_EXPECTED;
+	if (g->earlier && g->expectation == GUARD_EXPECT_VANISHED)
+		return EVENT;
+	*event = (struct guard_event){ .kind = GUARD_NOTHING };
+	return DROP;
+}
+
+static enum guard_action
+in_vanished(struct guard *g, char c, struct guard_event *event)
+{
+	g->line = 0; /* as of search results */
+	if (is_digit(c))
+		return add_digit(g, c, UINT32_MAX) ? DROP : spoil_vanished(g, c, 0);
+	if (g->digits == 0 && g->first == 0) {
+		if (c == '(')
+			return begin_word(g, VANISHED_TAG, DROP);
+		if (c == '\r')
+			return go(g, LF_EXPECTED, DROP);
+		return c == ' ' ? DROP : spoil_vanished(g, c, 0);
+	}
+	if (c == ':' && g->first == 0 && g->number != 0) {
+		g->first = (uint32_t) g->number;
+		begin_number(g);
+		return DROP;
+	}
+	if (c == ',' || c == '\r')
+		return end_of_vanished(g, c, event);
+	return spoil_vanished(g, c, 0);
+}
+
 /* ---- one octet ---- */
 
 static enum guard_action
@@ -261,6 +335,10 @@ in_line(struct guard *g, char c, struct guard_event *event)
 		return in_search(g, c, event);
 	case SEARCH_MODSEQ:
 		return in_search_modseq(g, c);
+	case VANISHED:
+		return in_vanished(g, c, event);
+	case VANISHED_TAG:
+		return in_vanished_tag(g, c);
 	default:
 		return g->state >= FETCH_OPEN ? guard_in_fetch(g, c, event) : guard_in_text(g, c);
 	}
@@ -347,7 +425,7 @@ size_t
 guard_feed(struct guard *g, const char *in, size_t len, char *out, size_t room, size_t *written,
     struct guard_event *event)
 {
-	size_t at = 0;
+	size_t at = 0, used;
 
 	*written = 0;
 	*event = (struct guard_event){ .kind = GUARD_NOTHING };
@@ -358,6 +436,13 @@ guard_feed(struct guard *g, const char *in, size_t len, char *out, size_t room, 
 			return at + feed_body(g, in + at, len - at, event);
 		if (at == len || g->halted)
 			return at;
+		if (g->state == HEAD && g->word_len == 0 && g->expectation == GUARD_EXPECT_LIST &&
+		    (used = guard_take_listed(g, in + at, len - at, event)) > 0) {
+			at += used;
+			if (event->kind != GUARD_NOTHING)
+				return at;
+			continue;
+		}
 		action = take(g, in[at], event);
 		if (action == REFUSE)
 			break;

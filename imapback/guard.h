@@ -36,6 +36,7 @@ enum guard_expectation {
 				  literals are diverted, and the parser gets none */
 	GUARD_EXPECT_PARTS,    /* the same for BODY[]<origin> */
 	GUARD_EXPECT_SEARCH,   /* and SEARCH responses, diverted */
+	GUARD_EXPECT_VANISHED, /* and VANISHED (EARLIER) responses (RFC 7162), diverted */
 };
 
 enum guard_event_kind {
@@ -45,6 +46,7 @@ enum guard_event_kind {
 	GUARD_BODY_END,	  /* all octets of it have come */
 	GUARD_LISTED,	  /* message event.uid has event.number octets */
 	GUARD_SEARCH_HIT, /* event.number is one number of a SEARCH response */
+	GUARD_VANISHED,	  /* messages event.uid to event.number have gone */
 	GUARD_REFUSED,	  /* the octets break a rule, which guard_reason names. Final. */
 };
 
@@ -109,6 +111,9 @@ struct guard {
 	bool answering;	 /* the current line is the answer below */
 	bool diverted;	 /* a body has come since guard_expect */
 	bool searched;	 /* so has a SEARCH response */
+	bool earlier;	 /* VANISHED is of what went before SELECT */
+	uint32_t first;	 /* of the UIDs of VANISHED that are being read; 0: there is only one */
+	uint64_t modseq; /* HIGHESTMODSEQ, told since guard_expect; 0: not told */
 	bool has_body;	 /* and in the current FETCH response */
 	bool halted;	 /* the answer is complete: what follows waits for guard_expect */
 	struct guard_answer answer;
@@ -142,6 +147,9 @@ bool guard_is_halted(const struct guard *g);
 
 /* Whether a SEARCH response, be it empty, came since guard_expect. */
 bool guard_has_searched(const struct guard *g);
+
+/* The HIGHESTMODSEQ that came since guard_expect (RFC 7162 section 3.1.2.1); 0: none. */
+uint64_t guard_modseq(const struct guard *g);
 
 /* The tagged answer that came since guard_expect, or BYE. */
 const struct guard_answer *guard_answer(const struct guard *g);

@@ -287,3 +287,107 @@ guard_in_flags(struct guard *g, char c)
 	return g->after == FETCH_NEXT ? go(g, FETCH_NEXT, DROP)
 				      : go(g, (enum guard_state) g->after, PASS);
 }
+
+/* ---- a listing, line by line ----
+ *
+ * A mailbox has up to millions of messages, and each octet costs much more on its way through the
+ * states above than here. Nothing is decided here that is not decided there: what is in any way
+ * unusual takes that way. */
+
+enum { LISTED_LINE_MAX = 512, DIGITS_32 = 10, DIGITS_63 = 18 };
+
+struct listed {
+	const char *at, *end;
+	uint32_t uid;
+	uint64_t size;
+	bool has_size, deleted;
+};
+
+static bool
+skip_text(struct listed *l, const char *text, size_t len)
+{
+	if ((size_t) (l->end - l->at) < len || memcmp(l->at, text, len) != 0)
+		return false;
+	l->at += len;
+	return true;
+}
+
+#define SKIP(l, text) skip_text(l, text, sizeof(text) - 1)
+
+static bool
+read_digits(struct listed *l, unsigned most, uint64_t *number)
+{
+	const char *first = l->at;
+
+	for (*number = 0; l->at < l->end && is_digit(*l->at); l->at++)
+		*number = *number * 10 + (uint64_t) (*l->at - '0');
+	return l->at > first && l->at - first <= (ptrdiff_t) most;
+}
+
+static bool
+read_flags(struct listed *l)
+{
+	const char *flag = l->at;
+
+	for (; l->at < l->end; l->at++) {
+		char c = *l->at;
+
+		if (c == '(' || c == '\r' || c == '\n' || c == '\0')
+			return false;
+		if (c != ' ' && c != ')')
+			continue;
+		if (text_is_word(flag, (size_t) (l->at - flag), "\\Deleted"))
+			l->deleted = true;
+		flag = l->at + 1;
+		if (c == ')')
+			break;
+	}
+	return l->at++ < l->end;
+}
+
+static bool
+read_listed_item(struct listed *l)
+{
+	uint64_t uid;
+
+	if (SKIP(l, "UID ")) {
+		if (l->uid != 0 || !read_digits(l, DIGITS_32, &uid) || uid > UINT32_MAX)
+			return false;
+		l->uid = (uint32_t) uid;
+		return true;
+	}
+	if (SKIP(l, "RFC822.SIZE ")) {
+		if (l->has_size || !read_digits(l, DIGITS_63, &l->size))
+			return false;
+		l->has_size = true;
+		return true;
+	}
+	return SKIP(l, "FLAGS (") && read_flags(l);
+}
+
+size_t
+guard_take_listed(struct guard *g, const char *in, size_t len, struct guard_event *event)
+{
+	size_t most = len < LISTED_LINE_MAX ? len : LISTED_LINE_MAX, used;
+	struct listed l = { .at = in, .end = in + most };
+	uint64_t number;
+
+	if (!SKIP(&l, "* ") || !read_digits(&l, DIGITS_32, &number) || number > UINT32_MAX ||
+	    !SKIP(&l, " FETCH ("))
+		return 0;
+	do {
+		if (!read_listed_item(&l))
+			return 0;
+	} while (SKIP(&l, " "));
+	used = (size_t) (l.at - in) + 3;
+	if (!SKIP(&l, ")\r\n") || used > g->budget)
+		return 0;
+	g->budget -= used;
+	g->line = 0;
+	if (l.uid == 0 || !l.has_size)
+		return used;
+	*event = (struct guard_event){
+		.kind = GUARD_LISTED, .number = l.size, .uid = l.uid, .deleted = l.deleted
+	};
+	return used;
+}

@@ -78,6 +78,16 @@ begin_search(struct guard *g, char c)
 	return begin_data(g, c, SEARCH);
 }
 
+/* Read whether it is of interest or not: it may be as long as a search result. */
+static enum guard_action
+begin_vanished(struct guard *g, char c)
+{
+	begin_number(g);
+	g->first = 0;
+	g->earlier = false;
+	return begin_data(g, c, VANISHED);
+}
+
 static void
 begin_answer(struct guard *g, enum guard_status status)
 {
@@ -110,6 +120,8 @@ begin_untagged(struct guard *g, char c)
 		return guard_begin_text(g, c, true);
 	if (is_part(g, 2, "SEARCH") && g->expectation == GUARD_EXPECT_SEARCH)
 		return begin_search(g, c);
+	if (is_part(g, 2, "VANISHED"))
+		return begin_vanished(g, c);
 	if (is_part(g, 2, "CAPABILITY"))
 		return begin_capability(g, c);
 	if (is_part(g, 2, "ID") && g->expectation == GUARD_EXPECT_ID)

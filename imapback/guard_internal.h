@@ -15,6 +15,8 @@ enum guard_state {
 	DATA,	     /* structure: of ID, and of what is swallowed */
 	SEARCH,
 	SEARCH_MODSEQ, /* "(MODSEQ n)" at its end (RFC 7162 section 3.1.5) */
+	VANISHED,      /* the set of UIDs, or what stands before it */
+	VANISHED_TAG,  /* "(EARLIER)" (RFC 7162 section 3.2.10) */
 
 	QUOTED,
 	QUOTED_ESCAPE,
@@ -28,6 +30,7 @@ enum guard_state {
 	TEXT_START,  /* the first octet of free text */
 	CODE_NAME,   /* inside "[", collecting the name of a response code */
 	CODE_NUMBER, /* its argument, by kind */
+	CODE_MODSEQ,
 	CODE_WORDS,
 	CODE_FLAGS_OPEN,
 	CODE_SKIP,
@@ -153,6 +156,11 @@ enum guard_action guard_in_text(struct guard *g, char c);
 /* ---- guard_fetch.c: FETCH responses ---- */
 
 void guard_begin_fetch(struct guard *g);
+
+/* The line at the beginning of IN, whole and in the form that a listing has from most servers:
+ * fills EVENT as the octets would one by one, and returns how many there are; 0 for any other. */
+size_t guard_take_listed(struct guard *g, const char *in, size_t len, struct guard_event *event);
+
 enum guard_action guard_in_fetch(struct guard *g, char c, struct guard_event *event);
 
 /* One more octet of a list of flags. */

@@ -97,6 +97,21 @@ end_of_name(struct guard *g, char c)
 		if (is_word(g, wanted[i].name) &&
 		    (i == 0 || g->expectation != GUARD_EXPECT_GREETING))
 			return begin_argument(g, c, wanted[i].argument);
+	if (c == ' ' && is_word(g, "HIGHESTMODSEQ")) {
+		begin_number(g);
+		return go(g, CODE_MODSEQ, DROP);
+	}
+	return skip_argument(g, c);
+}
+
+/* For us, not for the parser. 63 bits (RFC 7162 section 7, mod-sequence-value). */
+static enum guard_action
+in_modseq(struct guard *g, char c)
+{
+	if (is_digit(c))
+		return add_digit(g, c, INT64_MAX) ? DROP : refuse(g, "number out of range");
+	if (c == ']')
+		g->modseq = g->number;
 	return skip_argument(g, c);
 }
 
@@ -138,6 +153,8 @@ guard_in_text(struct guard *g, char c)
 		return in_name(g, c);
 	case CODE_NUMBER:
 		return in_number(g, c);
+	case CODE_MODSEQ:
+		return in_modseq(g, c);
 	case CODE_WORDS:
 		return in_words(g, c);
 	case CODE_FLAGS_OPEN:

@@ -49,6 +49,7 @@ enum imap_capability { /* bits of imap_capabilities */
 	IMAP_CAP_MOVE = 1 << 7,	   /* also set by IMAP4rev2 */
 	IMAP_CAP_UNSELECT = 1 << 8,
 	IMAP_CAP_LITERAL_PLUS = 1 << 9,
+	IMAP_CAP_QRESYNC = 1 << 10,
 };
 
 /* Connects, does TLS, reads the greeting and learns the capabilities. PREAUTH is refused
@@ -80,6 +81,7 @@ struct imap_mailbox {
 	uint32_t exists;
 	uint32_t uidvalidity;
 	uint32_t uidnext;	 /* 0: not told */
+	uint64_t modseq;	 /* HIGHESTMODSEQ (RFC 7162); 0: not told */
 	bool read_only;		 /* [READ-ONLY] */
 	bool deleted_permanent;	 /* \Deleted can be stored */
 	bool seen_permanent;	 /* \Seen can be stored */
@@ -89,6 +91,18 @@ struct imap_mailbox {
 /* SELECT. NAME is UTF-8 (encoded as modified UTF-7 here), without CR, LF and NUL. ERR_PERMANENT: no
  * such mailbox, no permission. ERR_PROTOCOL: the server told no UIDVALIDITY. */
 int imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, struct error *e);
+
+/* What will be asked next behind a SELECT that comes now. It is sent together with it, so that the
+ * answers come in one round trip (RFC 3501 section 5.5, command pipelining). Whatever else is asked
+ * instead first throws those answers away. To be called in the order of the later calls; an empty
+ * mailbox is not asked by imap_list. These do not suspend. */
+void imap_foresee_list_from(struct imap *imap, uint32_t first);
+void imap_foresee_search_deleted(struct imap *imap);
+void imap_foresee_search_keyword(struct imap *imap, const char *keyword);
+
+/* Lets the next SELECT be preceded by ENABLE QRESYNC, without a round trip of its own, where the
+ * server has that. Does not suspend. */
+void imap_want_qresync(struct imap *imap);
 
 /* One message of a listing. Returning other than 0 ends the listing with that code, and the
  * connection. */
@@ -177,6 +191,12 @@ int imap_search_marked(struct imap *imap, const struct uid_range *ranges, size_t
 
 /* UID SEARCH ALL: adds all messages of the mailbox to FOUND. */
 int imap_search_all(struct imap *imap, struct uidset *found, struct error *e);
+
+/* Adds to GONE (empty before) those UIDs below UIDNEXT whose messages went after the mailbox had
+ * MODSEQ; others that went before may be among them (RFC 7162 section 3.2.6, UID FETCH with
+ * VANISHED). At most MOST ranges are wanted. ERR_TEMPORARY: the server cannot say. */
+int imap_list_vanished(struct imap *imap, uint32_t uidnext, uint64_t modseq, size_t most,
+    struct uidset *gone, struct error *e);
 
 /* UID SEARCH DELETED and UID SEARCH KEYWORD: adds the flagged messages of the mailbox to FOUND. */
 int imap_search_deleted(struct imap *imap, struct uidset *found, struct error *e);

@@ -20,9 +20,14 @@ struct imap_operation {
 	bool uid_confirmed;	 /* the response with the body bore the UID asked for */
 	uint32_t *hits;		 /* search results in the order of the server */
 	size_t hit_count, hit_room;
-	imap_list_fn *each; /* who is told of listed messages */
+	struct uid_range *vanished; /* in the order of the server */
+	size_t vanished_count, vanished_room, vanished_most;
+	bool vanished_too_many; /* not all are there */
+	imap_list_fn *each;	/* who is told of listed messages */
 	void *each_ctx;
 };
+
+enum { IMAP_FORESEEN_MAX = 4 };
 
 /* A command that fetches many messages and whose answer is taken piece by piece, see batch.c. */
 struct imap_batch {
@@ -43,6 +48,11 @@ struct imap {
 	struct guard guard;
 	struct imap_operation operation;
 	struct imap_batch batch;
+	char *foreseen[IMAP_FORESEEN_MAX]; /* commands that go out behind the one before them */
+	size_t foreseen_count;
+	bool foreseen_sent; /* they are out, and their answers come next */
+	bool wants_qresync; /* ENABLE is to come before SELECT */
+	bool has_qresync;   /* it has come, and the server obeyed */
 	bool dead;
 	struct error error; /* what made it dead */
 
@@ -88,6 +98,9 @@ void imap_wait_anew(struct imap *imap);
 /* Keeps UID as a result of the running command. Returns 0, or the reason of death. */
 int imap_keep_hit(struct imap *imap, uint64_t uid);
 
+/* Keeps a range of UIDs that have vanished. Returns 0, or the reason of death. */
+int imap_keep_vanished(struct imap *imap, uint32_t first, uint32_t last);
+
 /* Frees the input buffer while nothing is in it. */
 void imap_driver_rest(struct imap *imap);
 
@@ -113,6 +126,15 @@ int imap_send(struct imap *imap, const char *text, enum guard_expectation expect
 int imap_send_line(struct imap *imap, const char *text, enum guard_expectation expectation);
 int imap_read_line(struct imap *imap, const char **line);
 int imap_take_answer(struct imap *imap, struct imap_outcome *outcome);
+
+/* Foresees that TEXT will be the command behind the one that is sent next and those foreseen
+ * before; or before these. It goes out with that, and its answer is on the way when it is wanted.
+ * Without memory or room nothing is foreseen, which costs a round trip. */
+void imap_foresee(struct imap *imap, const char *text);
+void imap_foresee_first(struct imap *imap, const char *text);
+
+/* Forgets what was foreseen. */
+void imap_forget_foreseen(struct imap *imap);
 
 /* Writes LEN octets past libetpan's buffer, so that no secret stays in it. */
 int imap_write_raw(struct imap *imap, const void *octets, size_t len);

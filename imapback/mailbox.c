@@ -1,5 +1,6 @@
 /* mailbox.c - SELECT, and changing what is in a mailbox (RFC 3501 section 6.3.1 and 6.4, RFC 4315,
- * RFC 6851). */
+ * RFC 6851, RFC 7162). */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,9 @@ enum {
 	DIGITS = 10,
 	KEYWORD_MAX = 64,
 };
+
+static const char search_deleted[] = "UID SEARCH DELETED";
+static const char search_keyword[] = "UID SEARCH KEYWORD ";
 
 /* NAME encoded and quoted in BUF: what modified UTF-7 yields is printable ASCII. */
 static int
@@ -67,6 +71,30 @@ reset_selection(struct imap *imap)
 	return 0;
 }
 
+void
+imap_want_qresync(struct imap *imap)
+{
+	imap->wants_qresync = true;
+}
+
+/* ENABLE has its place before SELECT (RFC 5161 section 3.1), and its answer matters only to what
+ * comes behind SELECT. */
+static int
+enable_qresync(struct imap *imap, const char *select, struct error *e)
+{
+	struct imap_outcome outcome;
+
+	if (!imap->wants_qresync || imap->has_qresync ||
+	    (imap->capabilities & IMAP_CAP_QRESYNC) == 0 ||
+	    imap->session->imap_state == MAILIMAP_STATE_SELECTED)
+		return 0;
+	imap_foresee_first(imap, select);
+	if (imap_command(imap, "ENABLE QRESYNC", GUARD_EXPECT_RESPONSE, &outcome) != 0)
+		return imap_dead_error(imap, e);
+	imap->has_qresync = outcome.ok;
+	return 0;
+}
+
 int
 imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, struct error *e)
 {
@@ -79,7 +107,8 @@ imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, struc
 	if ((rc = quoted_name(name, quoted, e)) != 0)
 		return rc;
 	snprintf(text, sizeof(text), "SELECT %s", quoted);
-	if ((rc = imap_simple(imap, text, "SELECT", RESPONSE_TO_SELECT, e)) != 0)
+	if ((rc = enable_qresync(imap, text, e)) != 0 ||
+	    (rc = imap_simple(imap, text, "SELECT", RESPONSE_TO_SELECT, e)) != 0)
 		return rc;
 	imap->session->imap_state = MAILIMAP_STATE_SELECTED;
 	info = imap->session->imap_selection_info;
@@ -93,6 +122,7 @@ imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, struc
 	out->exists = imap->exists = info->sel_exists;
 	out->uidvalidity = info->sel_uidvalidity;
 	out->uidnext = info->sel_uidnext;
+	out->modseq = guard_modseq(&imap->guard);
 	out->read_only = info->sel_perm == MAILIMAP_MAILBOX_READONLY;
 	out->deleted_permanent = !out->read_only && is_permanent(info, MAILIMAP_FLAG_DELETED);
 	out->seen_permanent = !out->read_only && is_permanent(info, MAILIMAP_FLAG_SEEN);
@@ -347,7 +377,7 @@ imap_search_keyword(struct imap *imap, const char *keyword, struct uidset *found
 		return imap_dead_error(imap, e);
 	if ((rc = check_keyword(keyword, e)) != 0)
 		return rc;
-	snprintf(text, sizeof(text), "UID SEARCH KEYWORD %s", keyword);
+	snprintf(text, sizeof(text), "%s%s", search_keyword, keyword);
 	return search(imap, text, found, e);
 }
 
@@ -359,12 +389,60 @@ imap_search_all(struct imap *imap, struct uidset *found, struct error *e)
 	return search(imap, "UID SEARCH ALL", found, e);
 }
 
+/* FETCH tells what has changed besides, which is of no interest. BAD is no reason to give up the
+ * connection: it may come from a server that did not mean what it said of QRESYNC. */
+int
+imap_list_vanished(struct imap *imap, uint32_t uidnext, uint64_t modseq, size_t most,
+    struct uidset *gone, struct error *e)
+{
+	struct imap_operation *op = &imap->operation;
+	struct imap_outcome outcome;
+	char text[96];
+	int rc;
+
+	if (imap->dead)
+		return imap_dead_error(imap, e);
+	if (!imap->has_qresync || modseq == 0 || uidnext < 2)
+		return error_set(e, ERR_TEMPORARY, "the server does not say what has vanished");
+	snprintf(text, sizeof(text), "UID FETCH 1:%u (UID) (CHANGEDSINCE %" PRIu64 " VANISHED)",
+	    (unsigned) (uidnext - 1), modseq);
+	*op = (struct imap_operation){ .vanished_most = most };
+	if (imap_command(imap, text, GUARD_EXPECT_VANISHED, &outcome) != 0)
+		rc = imap_dead_error(imap, e);
+	else if (!outcome.ok || op->vanished_too_many)
+		rc = error_set(e, ERR_TEMPORARY, "the server does not say what has vanished");
+	else if ((rc = uidset_take_ranges(gone, op->vanished, op->vanished_count)) != 0)
+		error_set(e, rc, "out of memory");
+	else
+		op->vanished = NULL;
+	free(op->vanished);
+	*op = (struct imap_operation){ 0 };
+	return rc;
+}
+
+void
+imap_foresee_search_deleted(struct imap *imap)
+{
+	imap_foresee(imap, search_deleted);
+}
+
+void
+imap_foresee_search_keyword(struct imap *imap, const char *keyword)
+{
+	char text[KEYWORD_MAX + 32];
+
+	if (check_keyword(keyword, NULL) != 0)
+		return;
+	snprintf(text, sizeof(text), "%s%s", search_keyword, keyword);
+	imap_foresee(imap, text);
+}
+
 int
 imap_search_deleted(struct imap *imap, struct uidset *found, struct error *e)
 {
 	if (imap->dead)
 		return imap_dead_error(imap, e);
-	return search(imap, "UID SEARCH DELETED", found, e);
+	return search(imap, search_deleted, found, e);
 }
 
 int

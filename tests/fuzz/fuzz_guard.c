@@ -58,6 +58,11 @@ take_event(struct result *r, const struct guard_event *event)
 			abort();
 		note(r, event->number);
 		break;
+	case GUARD_VANISHED:
+		if (event->uid == 0 || event->uid > event->number || event->number > UINT32_MAX)
+			abort();
+		note(r, event->number ^ (uint64_t) event->uid << 32);
+		break;
 	case GUARD_REFUSED:
 		r->refused = true;
 		break;
@@ -92,6 +97,7 @@ feed(enum guard_expectation expectation, const char *in, size_t len, size_t piec
 			if (!guard_is_halted(g))
 				return;
 			note(r, guard_answer(g)->status);
+			note(r, guard_modseq(g));
 			guard_expect(g, expectation, BUDGET);
 		}
 	}
@@ -117,7 +123,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const enum guard_expectation expectations[] = { GUARD_EXPECT_GREETING,
 		GUARD_EXPECT_RESPONSE, GUARD_EXPECT_ID, GUARD_EXPECT_LIST, GUARD_EXPECT_BODY,
-		GUARD_EXPECT_PART, GUARD_EXPECT_SEARCH, GUARD_EXPECT_BODY };
+		GUARD_EXPECT_PART, GUARD_EXPECT_SEARCH, GUARD_EXPECT_VANISHED };
 	struct result whole = { 0 }, cut = { 0 };
 	enum guard_expectation expectation;
 

@@ -15,7 +15,8 @@ struct row {
 	const char *in;
 	const char *out;     /* what the parser sees */
 	const char *events;  /* b12@5+0 body of 12 octets from 0 on for UID 5; (...) its octets; e
-			      * end; l7=12D message  7 has 12 octets, deleted; s7 search hit;
+			      * end; l7=12D message  7 has 12 octets, deleted; s7 search hit; v3:5
+			      * UIDs 3 to 5 have vanished;
 			      * a:1:OK:CODE:text the answer */
 	const char *refused; /* the reason, or NULL */
 };
@@ -220,6 +221,62 @@ static const struct row rows[] = {
 	    "search result that is no number" },
 	{ "search results too large", GUARD_EXPECT_SEARCH, "* SEARCH 4294967296\r\n", "", "",
 	    "number over 32 bits" },
+
+	{ "what has vanished", GUARD_EXPECT_VANISHED,
+	    "* VANISHED (EARLIER) 1,3:5,9:7,4294967295\r\n* 2 FETCH (UID 8 MODSEQ (5))\r\n1 OK\r\n",
+	    "1 OK \r\n", "v1:1v3:5v7:9v4294967295:4294967295a:1:OK::", NULL },
+	{ "what vanishes meanwhile", GUARD_EXPECT_VANISHED, "* VANISHED 3:5\r\n* vanished 7\r\n",
+	    "", "", NULL },
+	{ "what vanished, unasked", GUARD_EXPECT_LIST, "* VANISHED (EARLIER) 3:5,7\r\n", "", "",
+	    NULL },
+	{ "nothing has vanished", GUARD_EXPECT_VANISHED,
+	    "* VANISHED (EARLIER)\r\n* VANISHED (EARLIER) \r\n* VANISHED\r\n", "", "", NULL },
+	{ "vanished otherwise", GUARD_EXPECT_VANISHED, "* VANISHED (LATER) 3\r\n", "", "", NULL },
+	{ "UID 0 has vanished", GUARD_EXPECT_VANISHED, "* VANISHED (EARLIER) 1,0\r\n", "", "v1:1",
+	    "malformed VANISHED" },
+	{ "a range from 0", GUARD_EXPECT_VANISHED, "* VANISHED (EARLIER) 0:4\r\n", "", "",
+	    "malformed VANISHED" },
+	{ "a range of three", GUARD_EXPECT_VANISHED, "* VANISHED (EARLIER) 1:2:3\r\n", "", "",
+	    "malformed VANISHED" },
+	{ "a range without an end", GUARD_EXPECT_VANISHED, "* VANISHED (EARLIER) 1:\r\n", "", "",
+	    "malformed VANISHED" },
+	{ "all have vanished", GUARD_EXPECT_VANISHED, "* VANISHED (EARLIER) 1:*\r\n", "", "",
+	    "malformed VANISHED" },
+	{ "vanished, too large", GUARD_EXPECT_VANISHED, "* VANISHED (EARLIER) 4294967296\r\n", "",
+	    "", "malformed VANISHED" },
+	{ "nonsense that nobody asked for", GUARD_EXPECT_RESPONSE,
+	    "* VANISHED 1:*\r\n* VANISHED (EARLIER 3) 4\r\n* VANISHED 4294967296,0 x {3}\r\na\rb\r\n1 "
+	    "OK\r\n",
+	    "1 OK \r\n", "a:1:OK::", NULL },
+	{ "vanished, unbalanced", GUARD_EXPECT_VANISHED, "* VANISHED (EARLIER 1\r\n", "", "",
+	    "malformed VANISHED" },
+	{ "vanished, twice", GUARD_EXPECT_VANISHED, "* VANISHED 1 (EARLIER) 2\r\n", "", "",
+	    "malformed VANISHED" },
+	{ "MODSEQ", GUARD_EXPECT_RESPONSE,
+	    "* OK [HIGHESTMODSEQ 9223372036854775807] x\r\n* OK [HIGHESTMODSEQ] x\r\n* OK "
+	    "[HIGHESTMODSEQ x] x\r\n* OK [NOMODSEQ] x\r\n1 OK\r\n",
+	    "1 OK \r\n", "a:1:OK::", NULL },
+	{ "MODSEQ too large", GUARD_EXPECT_RESPONSE, "* OK [HIGHESTMODSEQ 9223372036854775808] x\r\n",
+	    "", "", "number out of range" },
+
+	/* The plainest form of a line of a listing is read all at once, if it is whole. */
+	{ "a plain listing", GUARD_EXPECT_LIST,
+	    "* 1 FETCH (UID 1 RFC822.SIZE 1)\r\n* 2 FETCH (FLAGS (\\deleted) RFC822.SIZE "
+	    "999999999999999999 UID 4294967295)\r\n* 3 FETCH (UID 3 FLAGS (\\Deletedx x\\Deleted "
+	    "\\Deleted\\Deleted) RFC822.SIZE 3)\r\n* 4 FETCH (UID 4 FLAGS (a  \\Deleted ) RFC822.SIZE "
+	    "4)\r\n1 OK\r\n",
+	    "1 OK \r\n", "l1=1l4294967295=999999999999999999Dl3=3l4=4Da:1:OK::", NULL },
+	{ "a listing that is nearly plain", GUARD_EXPECT_LIST,
+	    "* 1 FETCH (UID 1 UID 2 RFC822.SIZE 1)\r\n* 01 FETCH (RFC822.SIZE 1 RFC822.SIZE 02 UID "
+	    "3)\r\n* 2 FETCH (UID 4 RFC822.SIZE 9223372036854775807)\r\n* 2 FETCH (UID 5 RFC822.SIZE 5 "
+	    ")\r\n",
+	    "", "l2=1l3=2l4=9223372036854775807", "malformed FETCH response" },
+	{ "a sequence number over 32 bits", GUARD_EXPECT_LIST,
+	    "* 4294967296 FETCH (UID 1 RFC822.SIZE 1)\r\n", "", "", "number over 32 bits" },
+	{ "LF in a listing", GUARD_EXPECT_LIST, "* 1 FETCH (UID 1 RFC822.SIZE 1)\n", "", "l1=1",
+	    "line end that is not CRLF" },
+	{ "LF in flags", GUARD_EXPECT_LIST, "* 1 FETCH (UID 1 RFC822.SIZE 1 FLAGS (\n))\r\n", "", "",
+	    "line end that is not CRLF" },
 };
 
 /* What a run of the guard made of its input. */
@@ -266,6 +323,10 @@ take_event(struct outcome *o, const struct guard *g, const struct guard_event *e
 		break;
 	case GUARD_SEARCH_HIT:
 		snprintf(text, sizeof(text), "s%llu", (unsigned long long) event->number);
+		break;
+	case GUARD_VANISHED:
+		snprintf(text, sizeof(text), "v%u:%llu", (unsigned) event->uid,
+		    (unsigned long long) event->number);
 		break;
 	case GUARD_REFUSED:
 		o->refused = guard_reason(g);
