@@ -8,6 +8,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/text.h"
 
 enum piece_kind {
 	PIECE_TEXT,
@@ -118,8 +119,8 @@ format_piece(const struct piece *piece, uint32_t uidvalidity, uint32_t uid, char
     size_t *len)
 {
 	uint32_t number = piece->kind == PIECE_UID ? uid : uidvalidity;
-	char digits[WIDTH_MAX + 1];
-	int n;
+	char digits[TEXT_NUMBER_MAX];
+	size_t n;
 
 	if (piece->kind == PIECE_TEXT) {
 		if (*len < room)
@@ -127,11 +128,11 @@ format_piece(const struct piece *piece, uint32_t uidvalidity, uint32_t uid, char
 		(*len)++;
 		return;
 	}
-	n = snprintf(digits, sizeof(digits), piece->hex ? "%x" : "%u", (unsigned) number);
-	for (unsigned i = (unsigned) n; i < piece->width; i++, (*len)++)
+	n = text_from_number(number, piece->hex ? 16 : 10, digits);
+	for (size_t i = n; i < piece->width; i++, (*len)++)
 		if (*len < room)
 			buf[*len] = piece->zeroes ? '0' : ' ';
-	for (int i = 0; i < n; i++, (*len)++)
+	for (size_t i = 0; i < n; i++, (*len)++)
 		if (*len < room)
 			buf[*len] = digits[i];
 }

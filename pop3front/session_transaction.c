@@ -2,6 +2,9 @@
 #include "pop3front/session_internal.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+#include "base/text.h"
 
 int
 session_message_number(struct session *s, const struct command *c, unsigned index, size_t *number)
@@ -40,24 +43,40 @@ session_stat(struct session *s, const struct command *c)
 	    snapshot_left_octets(s->maildrop.snapshot));
 }
 
-/* One line of LIST or UIDL about message NUMBER, behind PREFIX. */
-typedef enum session_next show_message(struct session *s, const char *prefix, size_t number);
+enum { SHOWN_MAX = UIDL_MAX + 1 }; /* more than any number */
 
-static enum session_next
-show_size(struct session *s, const char *prefix, size_t number)
+/* What LIST or UIDL says of message NUMBER; returns its length. */
+typedef size_t show_message(const struct session *s, size_t number, char out[SHOWN_MAX]);
+
+static size_t
+show_size(const struct session *s, size_t number, char out[SHOWN_MAX])
 {
-	return session_reply(s, "%s%zu %" PRIu64, prefix, number,
-	    snapshot_at(s->maildrop.snapshot, number)->size);
+	return text_from_number(snapshot_at(s->maildrop.snapshot, number)->size, 10, out);
 }
 
-static enum session_next
-show_uidl(struct session *s, const char *prefix, size_t number)
+static size_t
+show_uidl(const struct session *s, size_t number, char out[SHOWN_MAX])
 {
-	char uidl[UIDL_MAX + 1];
-
-	snapshot_uidl(s->maildrop.snapshot, number, uidl);
-	return session_reply(s, "%s%zu %s", prefix, number, uidl);
+	snapshot_uidl(s->maildrop.snapshot, number, out);
+	return strlen(out);
 }
+
+/* One line, behind PREFIX. There may be a million of them. */
+static enum session_next
+show_line(struct session *s, const char *prefix, size_t number, show_message *show_one)
+{
+	char line[8 + TEXT_NUMBER_MAX + 1 + SHOWN_MAX + 2];
+	size_t len = strlen(prefix);
+
+	memcpy(line, prefix, len);
+	len += text_from_number(number, 10, line + len);
+	line[len++] = ' ';
+	len += show_one(s, number, line + len);
+	memcpy(line + len, "\r\n", 2);
+	return session_write(s, line, len + 2);
+}
+
+enum { LONG_LISTING = 200 }; /* messages that fill more than the usual output */
 
 /* The command about one message where it names one, else about all that are not marked. */
 static enum session_next
@@ -69,15 +88,18 @@ show(struct session *s, const struct command *c, show_message *show_one)
 	if (c->words == 1) {
 		if (session_message_number(s, c, 0, &number) != 0)
 			return state_after_reply(s);
-		return show_one(s, "+OK ", number);
+		return show_line(s, "+OK ", number, show_one);
 	}
+	/* Without the room it takes longer, nothing else. */
+	if (snapshot_left(snapshot) > LONG_LISTING)
+		(void) session_output_room(s, OUTPUT_MESSAGE);
 	if (session_reply(s, "+OK %zu messages", snapshot_left(snapshot)) == SESSION_OVER)
 		return SESSION_OVER;
 	/* To a client that is gone nothing is written, so nothing would make other sessions' turn come. */
 	for (number = 1; number <= snapshot_count(snapshot) && !s->client_gone; number++) {
 		if (snapshot_at(snapshot, number)->deleted)
 			continue;
-		if (show_one(s, "", number) == SESSION_OVER)
+		if (show_line(s, "", number, show_one) == SESSION_OVER)
 			return SESSION_OVER;
 	}
 	return session_reply(s, ".");
