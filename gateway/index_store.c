@@ -174,6 +174,14 @@ do_write(void *arg)
 	free(fresh);
 }
 
+static void
+do_remove(void *arg)
+{
+	struct job *job = arg;
+
+	job->rc = unlink(job->path) == 0 || errno == ENOENT ? 0 : ERR_TEMPORARY;
+}
+
 int
 index_store_read(const struct index_place *place, size_t most, unsigned char **octets, size_t *len)
 {
@@ -206,6 +214,22 @@ index_store_write(const struct index_place *place, unsigned char *octets, size_t
 	job->octets = octets;
 	job->len = len;
 	if ((rc = fiber_offload(do_write, job_free, job)) == ERR_CANCELLED)
+		return rc;
+	if (rc == 0)
+		rc = job->rc;
+	job_free(job);
+	return rc;
+}
+
+int
+index_store_remove(const struct index_place *place)
+{
+	struct job *job = job_new(place);
+	int rc;
+
+	if (job == NULL)
+		return ERR_NO_MEMORY;
+	if ((rc = fiber_offload(do_remove, job_free, job)) == ERR_CANCELLED)
 		return rc;
 	if (rc == 0)
 		rc = job->rc;

@@ -22,6 +22,9 @@ int index_store_place(const char *state_directory, const char *upstream, const c
 int index_store_read(
     const struct index_place *place, size_t most, unsigned char **octets, size_t *len);
 
+/* Removes the file at PLACE, if there is one. Errors as index_store_write. Suspends. */
+int index_store_remove(const struct index_place *place);
+
 /* Writes OCTETS (LEN), which are its own from now on. Returns 0 if they were written;
  * ERR_TEMPORARY, ERR_NO_MEMORY or ERR_CANCELLED. Suspends. */
 int index_store_write(const struct index_place *place, unsigned char *octets, size_t len);

@@ -8,13 +8,10 @@
 
 #include <stdlib.h>
 
-#include "gateway/index_store.h"
-#include "mapping/index.h"
-
 enum { INDEX_WORTH = 100 }; /* messages, below which a listing costs less than a file */
 
 struct run {
-	const struct listing *listing;
+	struct listing *listing;
 	struct snapshot **snapshot;
 	struct uidset *flagged_before;
 	uint32_t *flagged; /* the same, in the order of the server */
@@ -22,10 +19,16 @@ struct run {
 	struct uidset hidden;  /* bear the keyword of delete = mark */
 	struct uidset deleted; /* flagged \Deleted, where flags do not come with the listing */
 	uint32_t first;	       /* UIDs below are known already */
+	struct fresh *fresh;   /* the others, in the order of the server */
+	size_t fresh_count, fresh_room;
+	bool keeps; /* an index is to be written */
 	struct index_writer writer;
-	struct index_place place;
-	unsigned char *kept; /* the old index; NULL: there is none of use */
-	struct index_reader reader;
+};
+
+/* A message that came since the kept listing. */
+struct fresh {
+	struct index_message message;
+	bool deleted;
 };
 
 static const struct imap_mailbox *
@@ -49,9 +52,9 @@ begin(struct run *r, struct error *e)
 	snapshot_free(*r->snapshot);
 	*r->snapshot = NULL;
 	uidset_clear(r->flagged_before);
-	r->flagged_count = 0;
+	r->flagged_count = r->fresh_count = 0;
 	index_writer_clear(&r->writer);
-	r->first = 1;
+	r->first = r->listing->asked = 1;
 	if (snapshot_new(
 		mailbox->uidvalidity, upstream_of(r)->uidl, mailbox->exists, r->snapshot) != 0)
 		return error_set(e, ERR_NO_MEMORY, "no memory for a maildrop of %u messages",
@@ -99,26 +102,30 @@ collect_flagged(struct run *r, struct error *e)
 
 /* Adds a message of the mailbox to what the session sees, if it is to be seen. */
 static int
-show(struct run *r, uint32_t uid, uint64_t size, bool deleted)
+show(struct run *r, const struct index_message *m, bool deleted)
 {
 	const struct upstream *upstream = upstream_of(r);
 	int rc;
 
-	if ((deleted && upstream->deleted == DELETED_HIDE) || uidset_contains(&r->hidden, uid))
+	if ((deleted && upstream->deleted == DELETED_HIDE) || uidset_contains(&r->hidden, m->uid))
 		return 0;
-	if (deleted && (rc = note_flagged(r, uid)) != 0)
+	if (deleted && (rc = note_flagged(r, m->uid)) != 0)
 		return rc;
-	return snapshot_add(*r->snapshot, uid, size, (size_t) upstream->max_messages);
+	rc = snapshot_add(*r->snapshot, m->uid, m->size, (size_t) upstream->max_messages);
+	if (rc != 0 || !m->exact)
+		return rc;
+	return snapshot_set_exact(*r->snapshot, snapshot_count(*r->snapshot), m->size);
 }
 
 static int
 add_listed(void *ctx, uint32_t uid, uint64_t size, bool deleted)
 {
+	const struct index_message m = { uid, size, false };
 	struct run *r = ctx;
 
-	if (r->place.path != NULL && uid < mailbox_of(r)->uidnext)
-		index_add(&r->writer, uid, size);
-	return show(r, uid, size, deleted);
+	if (r->keeps && uid < mailbox_of(r)->uidnext)
+		index_add(&r->writer, &m);
+	return show(r, &m, deleted);
 }
 
 static int
@@ -137,29 +144,72 @@ list_all(struct run *r, struct error *e)
 
 /* Only what SELECT told of. */
 static int
-add_new(void *ctx, uint32_t uid, uint64_t size, bool deleted)
+note_fresh(void *ctx, uint32_t uid, uint64_t size, bool deleted)
 {
 	struct run *r = ctx;
 
 	if (uid < r->first || uid >= mailbox_of(r)->uidnext)
 		return 0;
-	index_add(&r->writer, uid, size);
-	return show(r, uid, size, deleted || uidset_contains(&r->deleted, uid));
+	if (r->fresh_count == mailbox_of(r)->exists)
+		return ERR_PROTOCOL;
+	if (r->fresh_count == r->fresh_room) {
+		size_t room = r->fresh_room == 0 ? 16 : 2 * r->fresh_room;
+		struct fresh *more = realloc(r->fresh, room * sizeof(*more));
+
+		if (more == NULL)
+			return ERR_NO_MEMORY;
+		r->fresh = more;
+		r->fresh_room = room;
+	}
+	r->fresh[r->fresh_count++] = (struct fresh){ { uid, size, false }, deleted };
+	return 0;
 }
 
-/* The messages of the index, as far as they are among SURVIVORS (NULL: all). */
 static int
-take_index(struct run *r, const struct uidset *survivors)
+compare_fresh(const void *a, const void *b)
 {
-	uint64_t size;
-	uint32_t uid;
+	const struct fresh *left = a, *right = b;
+
+	return (left->message.uid > right->message.uid) - (left->message.uid < right->message.uid);
+}
+
+static int
+take_fresh(struct run *r)
+{
+	int rc = 0;
+
+	if (r->fresh_count > 0)
+		qsort(r->fresh, r->fresh_count, sizeof(*r->fresh), compare_fresh);
+	for (size_t i = 0; i < r->fresh_count && rc == 0; i++) {
+		const struct index_message *m = &r->fresh[i].message;
+
+		index_add(&r->writer, m);
+		rc = show(r, m, r->fresh[i].deleted || uidset_contains(&r->deleted, m->uid));
+	}
+	return rc;
+}
+
+/* What became of the messages of the index. */
+struct fate {
+	bool all_there;
+	bool by_gone; /* GONE says what went; else SURVIVORS what is left */
+	struct uidset gone, survivors;
+};
+
+/* The messages of the index that are there still. */
+static int
+take_index(struct run *r, const struct fate *fate)
+{
+	const struct uidset *set = fate->by_gone ? &fate->gone : &fate->survivors;
+	size_t at = 0, deleted_at = 0;
+	struct index_message m;
 	int rc;
 
-	while (index_next(&r->reader, &uid, &size)) {
-		if (survivors != NULL && !uidset_contains(survivors, uid))
+	while (index_next(&r->listing->reader, &m)) {
+		if (!fate->all_there && uidset_contains_next(set, &at, m.uid) == fate->by_gone)
 			continue;
-		index_add(&r->writer, uid, size);
-		if ((rc = show(r, uid, size, uidset_contains(&r->deleted, uid))) != 0)
+		index_add(&r->writer, &m);
+		if ((rc = show(r, &m, uidset_contains_next(&r->deleted, &deleted_at, m.uid))) != 0)
 			return rc;
 	}
 	return 0;
@@ -171,9 +221,26 @@ static bool
 is_without_gaps(const struct run *r)
 {
 	const struct imap_mailbox *mailbox = mailbox_of(r);
-	const struct index_head *head = &r->reader.head;
+	const struct index_head *head = &r->listing->reader.head;
 
 	return mailbox->exists == (uint64_t) head->count + (mailbox->uidnext - head->uidnext);
+}
+
+/* Something went. A server with QRESYNC says what; any other what is left. */
+static int
+ask_what_went(struct run *r, struct fate *fate, struct error *e)
+{
+	const struct index_head *head = &r->listing->reader.head;
+	struct imap *imap = r->listing->link->imap;
+	/* No more ranges can be of use than there are messages, and gaps between them. */
+	size_t most = (size_t) head->count + mailbox_of(r)->exists + 1;
+	int rc;
+
+	rc = imap_list_vanished(imap, head->uidnext, head->modseq, most, &fate->gone, e);
+	fate->by_gone = rc == 0;
+	if (rc == 0 || imap_is_dead(imap))
+		return rc;
+	return imap_search_all(imap, &fate->survivors, e);
 }
 
 /* Puts the mailbox together. *DONE: it is as SELECT told. */
@@ -181,103 +248,194 @@ static int
 list_changes(struct run *r, bool *done, struct error *e)
 {
 	struct imap *imap = r->listing->link->imap;
-	const struct imap_mailbox *mailbox = mailbox_of(r);
-	struct uidset survivors = { 0 };
-	bool all = is_without_gaps(r);
+	struct fate fate = { .all_there = is_without_gaps(r) };
 	int rc;
 
-	if ((rc = begin(r, e)) != 0 || (rc = imap_search_deleted(imap, &r->deleted, e)) != 0 ||
-	    (!all && (rc = imap_search_all(imap, &survivors, e)) != 0))
+	if ((rc = begin(r, e)) != 0)
+		return rc;
+	r->first = r->listing->asked = r->listing->reader.head.uidnext;
+	if ((rc = imap_search_deleted(imap, &r->deleted, e)) != 0 ||
+	    (rc = imap_list_from(imap, r->first, note_fresh, r, e)) != 0 ||
+	    (!fate.all_there && (rc = ask_what_went(r, &fate, e)) != 0))
 		goto out;
-	r->first = r->reader.head.uidnext;
-	if ((rc = take_index(r, all ? NULL : &survivors)) != 0) {
+	if ((rc = take_index(r, &fate)) != 0 || (rc = take_fresh(r)) != 0) {
 		error_set(e, rc, "the kept listing does not fit");
 		goto out;
 	}
-	if (mailbox->uidnext > r->first)
-		rc = imap_list_from(imap, r->first, add_new, r, e);
-	*done = rc == 0 && !r->writer.failed && r->writer.count == mailbox->exists;
+	*done = !r->writer.failed && r->writer.count == mailbox_of(r)->exists;
 out:
-	uidset_clear(&survivors);
+	uidset_clear(&fate.gone);
+	uidset_clear(&fate.survivors);
 	return rc;
 }
 
-/* The index of an earlier session, if the mailbox can have come from it. */
-static int
-find_index(struct run *r)
+static void
+drop_kept(struct listing *l)
+{
+	free(l->kept);
+	l->kept = NULL;
+}
+
+/* Whether an index is worth a file here. One that has learned something always is. */
+static bool
+is_worth_keeping(const struct run *r)
+{
+	const struct imap_mailbox *mailbox = mailbox_of(r);
+
+	return r->listing->place.path != NULL && mailbox->uidnext != 0 &&
+	       (mailbox->exists >= INDEX_WORTH || upstream_of(r)->size_mode != SIZES_FAST);
+}
+
+/* Whether the mailbox can have come from the index of an earlier session. */
+static bool
+is_successor(const struct imap_mailbox *mailbox, const struct index_head *head)
+{
+	return mailbox->exists > 0 && head->uidvalidity == mailbox->uidvalidity &&
+	       head->uidnext <= mailbox->uidnext &&
+	       mailbox->exists <= (uint64_t) head->count + (mailbox->uidnext - head->uidnext);
+}
+
+/* What the next index says of the whole. */
+static struct index_head
+new_head(const struct run *r)
 {
 	const struct imap_mailbox *mailbox = mailbox_of(r);
 	const struct listing *l = r->listing;
-	const struct upstream *upstream = upstream_of(r);
-	const struct index_head *head = &r->reader.head;
-	size_t len, most = (size_t) upstream->max_messages * INDEX_MESSAGE_OCTETS + INDEX_HEADER;
-	int rc;
+	struct index_head head = { .owner = l->place.owner,
+		.uidvalidity = mailbox->uidvalidity,
+		.uidnext = mailbox->uidnext,
+		.modseq = mailbox->modseq };
 
-	if (!upstream->index_cache || mailbox->uidnext == 0 || mailbox->exists < INDEX_WORTH ||
-	    index_store_place(
-		l->state_directory, upstream->name, l->user, upstream->mailbox, &r->place) != 0)
-		return 0;
-	if ((rc = index_store_read(&r->place, most, &r->kept, &len)) != 0 || r->kept == NULL)
-		return rc;
-	if (index_read(&r->reader, r->kept, len) == 0 && head->owner == r->place.owner &&
-	    head->uidvalidity == mailbox->uidvalidity && head->uidnext <= mailbox->uidnext &&
-	    mailbox->exists <= (uint64_t) head->count + (mailbox->uidnext - head->uidnext))
-		return 0;
-	free(r->kept);
-	r->kept = NULL;
-	return 0;
+	if (l->kept == NULL)
+		return head;
+	/* From an earlier state on a server only tells more than is needed. */
+	if (head.modseq == 0)
+		head.modseq = l->reader.head.modseq;
+	head.estimates = l->reader.head.estimates;
+	return head;
 }
 
-/* Whether the index that was read says what a new one would. */
+/* Whether the index that was read says what a new one would. That flags have changed since its
+ * MODSEQ is no reason to write. */
 static bool
 is_unchanged(const struct run *r)
 {
 	const struct imap_mailbox *mailbox = mailbox_of(r);
+	const struct index_head *head = &r->listing->reader.head;
 
-	return r->kept != NULL && r->reader.head.uidnext == mailbox->uidnext &&
-	       r->reader.head.count == mailbox->exists;
+	return r->listing->kept != NULL && head->uidnext == mailbox->uidnext &&
+	       head->count == mailbox->exists && (head->modseq != 0 || mailbox->modseq == 0);
 }
 
 static int
 keep_index(struct run *r)
 {
-	const struct imap_mailbox *mailbox = mailbox_of(r);
-	const struct index_head head = { .owner = r->place.owner,
-		.uidvalidity = mailbox->uidvalidity,
-		.uidnext = mailbox->uidnext };
+	struct listing *l = r->listing;
 	unsigned char *octets;
 	size_t len;
+	int rc;
 
-	if (r->place.path == NULL || r->writer.count != mailbox->exists ||
-	    index_finish(&r->writer, &head, &octets, &len) != 0)
+	l->head = new_head(r);
+	if (!r->keeps || r->writer.count != mailbox_of(r)->exists ||
+	    index_finish(&r->writer, &l->head, &octets, &len) != 0)
 		return 0;
 	index_writer_clear(&r->writer);
-	return index_store_write(&r->place, octets, len) == ERR_CANCELLED ? ERR_CANCELLED : 0;
+	rc = index_store_write(&l->place, octets, len);
+	l->is_kept = rc == 0;
+	return rc == ERR_CANCELLED ? rc : 0;
 }
 
 static int
 list(struct run *r, struct error *e)
 {
-	struct imap *imap = r->listing->link->imap;
+	struct listing *l = r->listing;
 	struct error attempt = { 0 };
 	bool done = false;
 	int rc;
 
-	if ((rc = find_index(r)) != 0)
-		return error_set(e, rc, "cancelled");
-	if (r->kept != NULL && list_changes(r, &done, &attempt) != 0 && imap_is_dead(imap)) {
+	r->keeps = is_worth_keeping(r);
+	if (l->kept != NULL && !r->keeps && index_store_remove(&l->place) == ERR_CANCELLED)
+		return error_set(e, ERR_CANCELLED, "cancelled");
+	if (l->kept != NULL && (!r->keeps || !is_successor(mailbox_of(r), &l->reader.head)))
+		drop_kept(l);
+	if (l->kept != NULL && list_changes(r, &done, &attempt) != 0 &&
+	    imap_is_dead(l->link->imap)) {
 		*e = attempt;
 		return error_prefix(e, "listing of \"%s\"", upstream_of(r)->mailbox);
 	}
-	if (done && is_unchanged(r))
+	if (done && is_unchanged(r)) {
+		l->head = l->reader.head;
+		l->is_kept = true;
 		return 0;
-	if (!done && (rc = list_all(r, e)) != 0)
-		return rc;
+	}
+	if (!done) {
+		drop_kept(l);
+		if ((rc = list_all(r, e)) != 0)
+			return rc;
+	}
 	return keep_index(r) == 0 ? 0 : error_set(e, ERR_CANCELLED, "cancelled");
 }
 
+/* ---- the listing ---- */
+
+static bool
+hides_keyword(const struct upstream *upstream)
+{
+	return upstream->delete == DELETION_MARK && upstream->mark_keyword[0] != '\0';
+}
+
+/* Sizes that were counted are not what size_mode = fast is to show. */
+static bool
+is_of_use(struct listing *l, size_t len)
+{
+	const struct index_head *head = &l->reader.head;
+
+	return index_read(&l->reader, l->kept, len) == 0 &&
+	       head->owner == l->place.owner &&
+	       (head->exact == 0 || l->link->upstream->size_mode != SIZES_FAST);
+}
+
+/* The index of an earlier session. */
+static int
+find_index(struct listing *l)
+{
+	const struct upstream *upstream = l->link->upstream;
+	size_t len, most = (size_t) upstream->max_messages * INDEX_MESSAGE_OCTETS + INDEX_HEADER;
+	int rc;
+
+	if (!upstream->index_cache || index_store_place(l->state_directory, upstream->name, l->user,
+					  upstream->mailbox, &l->place) != 0)
+		return 0;
+	if ((rc = index_store_read(&l->place, most, &l->kept, &len)) != 0 || l->kept == NULL)
+		return rc;
+	if (!is_of_use(l, len))
+		drop_kept(l);
+	return 0;
+}
+
 int
-listing_run(const struct listing *l, struct snapshot **snapshot, struct uidset *flagged_before,
+listing_begin(struct listing *l)
+{
+	const struct upstream *upstream = l->link->upstream;
+	struct imap *imap = l->link->imap;
+	int rc;
+
+	if ((rc = find_index(l)) != 0)
+		return rc;
+	if (hides_keyword(upstream))
+		imap_foresee_search_keyword(imap, upstream->mark_keyword);
+	if (l->kept == NULL) {
+		imap_foresee_list_from(imap, 1);
+		return 0;
+	}
+	imap_want_qresync(imap);
+	imap_foresee_search_deleted(imap);
+	imap_foresee_list_from(imap, l->reader.head.uidnext);
+	return 0;
+}
+
+int
+listing_run(struct listing *l, struct snapshot **snapshot, struct uidset *flagged_before,
     struct error *e)
 {
 	const struct upstream *upstream = l->link->upstream;
@@ -288,8 +446,7 @@ listing_run(const struct listing *l, struct snapshot **snapshot, struct uidset *
 	if (mailbox->exists > upstream->max_messages)
 		return error_set(e, ERR_LIMIT, "%u messages are more than max_messages",
 		    (unsigned) mailbox->exists);
-	if (upstream->delete == DELETION_MARK && upstream->mark_keyword[0] != '\0' &&
-	    mailbox->exists > 0)
+	if (hides_keyword(upstream) && mailbox->exists > 0)
 		rc = imap_search_keyword(l->link->imap, upstream->mark_keyword, &r.hidden, e);
 	if (rc == 0)
 		rc = list(&r, e);
@@ -297,11 +454,19 @@ listing_run(const struct listing *l, struct snapshot **snapshot, struct uidset *
 		rc = collect_flagged(&r, e);
 	if (rc == 0 && snapshot_seal(*snapshot) != 0)
 		rc = error_set(e, ERR_PROTOCOL, "the server gave the same UID to two messages");
+	drop_kept(l);
 	uidset_clear(&r.hidden);
 	uidset_clear(&r.deleted);
 	index_writer_clear(&r.writer);
-	free(r.place.path);
-	free(r.kept);
 	free(r.flagged);
+	free(r.fresh);
 	return rc;
+}
+
+void
+listing_clear(struct listing *l)
+{
+	drop_kept(l);
+	free(l->place.path);
+	l->place.path = NULL;
 }

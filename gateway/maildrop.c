@@ -13,6 +13,7 @@
 #include "gateway/removal.h"
 #include "gateway/replay.h"
 #include "gateway/retrieval.h"
+#include "gateway/sizing.h"
 
 enum { AHEAD_MS = 10000 }; /* for how long messages wait that were fetched ahead */
 
@@ -21,7 +22,10 @@ struct maildrop {
 	bool counted; /* in the census, as a session of its user */
 	struct maildrop_lock *lock;
 	struct mailbox_link link;
+	struct listing listing;
+	struct sizing sizing;
 	struct snapshot *snapshot;
+	bool removed; /* the marked messages are gone from the mailbox */
 	struct retrieval retrieval;
 	struct uidset
 	    flagged_before; /* messages shown although somebody had flagged them \Deleted */
@@ -33,12 +37,26 @@ static void
 maildrop_free(struct maildrop *m)
 {
 	retrieval_end(&m->retrieval);
+	listing_clear(&m->listing);
 	snapshot_free(m->snapshot);
 	uidset_clear(&m->flagged_before);
 	maildrop_lock_release(m->lock);
 	if (m->counted)
 		census_leave_user(m->context->census, m->context->seat);
 	free(m);
+}
+
+/* What the session found out goes into the kept listing, while the lock is held. */
+static void
+keep_findings(struct maildrop *m)
+{
+	struct uidset gone = { 0 };
+
+	if (!m->removed || snapshot_marked_uids(m->snapshot, &gone) == 0)
+		sizing_end(&m->sizing, &gone);
+	else
+		sizing_end(&m->sizing, NULL);
+	uidset_clear(&gone);
 }
 
 static void
@@ -49,6 +67,7 @@ maildrop_close(void *handle)
 	/* The connection goes first: once the lock is free, another session may open the mailbox at
 	 * any moment. */
 	mailbox_link_close(&m->link);
+	keep_findings(m);
 	maildrop_free(m);
 }
 
@@ -85,18 +104,28 @@ static int
 select_and_list(struct maildrop *m, struct error *e)
 {
 	struct journal_key key = journal_key(m);
-	const struct listing listing = { &m->link, m->context->state_directory, m->name };
 	bool changed;
 	int rc;
 
+	m->listing = (struct listing){
+		.link = &m->link,
+		.state_directory = m->context->state_directory,
+		.user = m->name,
+	};
+	if ((rc = listing_begin(&m->listing)) != 0)
+		return error_set(e, rc, "cancelled");
 	if ((rc = mailbox_link_select(&m->link, e)) != 0 ||
 	    (rc = FAILPOINT_ERROR("maildrop.after_select", e)) != 0 ||
 	    (rc = replay_run(m->context->journal, &key, &m->link, &changed, e)) != 0)
 		return rc;
 	if (changed && (rc = mailbox_link_select(&m->link, e)) != 0)
 		return rc;
-	if ((rc = listing_run(&listing, &m->snapshot, &m->flagged_before, e)) != 0)
+	if ((rc = listing_run(&m->listing, &m->snapshot, &m->flagged_before, e)) != 0)
 		return rc;
+	sizing_begin(&m->sizing, &m->listing);
+	if (m->context->upstream->size_mode == SIZES_EXACT &&
+	    (rc = sizing_measure(&m->sizing, m->snapshot, e)) != 0)
+		return error_prefix(e, "counting octets");
 	return FAILPOINT_ERROR("maildrop.after_list", e);
 }
 
@@ -160,6 +189,7 @@ fail:
 	    LOG_FIELDS(LOG_TEXT("user", c->user), LOG_TEXT("client", context->client_address),
 		LOG_TEXT("upstream", upstream->name)));
 	mailbox_link_close(&m->link);
+	sizing_end(&m->sizing, NULL);
 	maildrop_free(m);
 	return rc;
 }
@@ -189,8 +219,13 @@ maildrop_retrieve(
     void *handle, const struct snapshot_message *message, struct octet_sink *sink, struct error *e)
 {
 	const struct wanted wanted = { .message = message };
+	struct maildrop *m = handle;
+	struct sized_sink sized;
+	int rc;
 
-	return retrieve(handle, &wanted, sink, e);
+	rc = retrieve(m, &wanted, sizing_watch(&m->sizing, &sized, sink), e);
+	sizing_note(&m->sizing, message, &sized, rc);
+	return rc;
 }
 
 static int
@@ -240,6 +275,7 @@ static int
 maildrop_commit(void *handle, struct deletion_result *result, struct error *e)
 {
 	struct maildrop *m = handle;
+	int rc;
 	const struct commit commit = {
 		.link = &m->link,
 		.journal = m->context->journal,
@@ -248,7 +284,10 @@ maildrop_commit(void *handle, struct deletion_result *result, struct error *e)
 		.flagged_before = &m->flagged_before,
 	};
 
-	return commit_run(&commit, result, e);
+	rc = commit_run(&commit, result, e);
+	m->removed = rc == 0 && (m->context->upstream->delete == DELETION_REMOVE ||
+				    m->context->upstream->delete == DELETION_TRASH);
+	return rc;
 }
 
 const struct pop3_backend maildrop_backend = {

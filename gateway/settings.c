@@ -44,6 +44,12 @@ static const struct setting_choice seen_ways[] = {
 	{ "retr", MARK_SEEN_RETR },
 	{ NULL, 0 },
 };
+static const struct setting_choice size_ways[] = {
+	{ "fast", SIZES_FAST },
+	{ "learn", SIZES_LEARN },
+	{ "exact", SIZES_EXACT },
+	{ NULL, 0 },
+};
 static const struct setting_choice deleted_ways[] = {
 	{ "hide", DELETED_HIDE },
 	{ "show", DELETED_SHOW },
@@ -178,6 +184,9 @@ const struct setting settings[] = {
 	{ "index_cache", "yes",
 	    "whether the listing of a large mailbox is kept in the state directory", NULL, 0, 0,
 	    UPSTREAM(SETTING_YES_NO, index_cache) },
+	{ "size_mode", "fast",
+	    "sizes as the server tells them, as learned by handing messages over, or counted at login",
+	    size_ways, 0, 0, UPSTREAM(SETTING_CHOICE, size_mode) },
 	{ "send_id", "no", "whether to tell the server popgate's name and version (RFC 2971)", NULL,
 	    0, 0, UPSTREAM(SETTING_YES_NO, send_id) },
 };

@@ -21,6 +21,12 @@ enum deleted_messages { /* those that somebody else flagged \Deleted before the 
 	DELETED_SHOW,
 };
 
+enum size_mode { /* what LIST and STAT show, see sizing.h */
+	SIZES_FAST,  /* what the server says */
+	SIZES_LEARN, /* that, until a message was counted on its way to a client */
+	SIZES_EXACT, /* what was counted, at the latest before the maildrop opens */
+};
+
 enum upstream_preset { /* defaults for a provider, see upstream_preset.c */
 	PRESET_NONE,
 	PRESET_GMAIL,
@@ -42,6 +48,7 @@ struct upstream {
 	enum deleted_messages deleted;
 	enum deletion_foreign without_uidplus;
 	uint64_t max_messages;
+	enum size_mode size_mode;
 	bool index_cache; /* listings of large mailboxes are kept */
 	bool send_id;	  /* introduce ourselves by ID (RFC 2971) */
 

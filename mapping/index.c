@@ -1,8 +1,10 @@
 /* index.c - see index.h.
  *
  * The form: magic (8 octets), owner (8), UIDVALIDITY, UIDNEXT, messages, octets of the runs (4
- * each), checksum of all the rest (8); then for each run of UIDs how many are missing before it,
- * and how many it has less one; then the sizes. Numbers of the head are little-endian. */
+ * each), MODSEQ (8), bits (4), checksum of all the rest (8); then for each run of UIDs how many are
+ * missing before it, and how many it has less one; then the sizes, each twice and one more if it is
+ * exact. Numbers of the head are little-endian. The last octet of the magic is the form's version:
+ * a file of another one is listed anew. */
 #include "mapping/index.h"
 
 #include <stdlib.h>
@@ -10,10 +12,12 @@
 
 #include "base/error.h"
 
-static const unsigned char magic[8] = { 'P', 'G', 'I', 'N', 'D', 'E', 'X', '1' };
+static const unsigned char magic[8] = { 'P', 'G', 'I', 'N', 'D', 'E', 'X', '2' };
 
 enum { AT_OWNER = 8, AT_UIDVALIDITY = 16, AT_UIDNEXT = 20, AT_COUNT = 24, AT_RUNS = 28 };
-enum { AT_CHECKSUM = 32, NUMBER_MAX = 10 /* octets of a number in base 128 */ };
+enum { AT_MODSEQ = 32, AT_BITS = 40, AT_CHECKSUM = 44 };
+enum { BIT_ESTIMATES = 1 << 0 };
+enum { NUMBER_MAX = 10 /* octets of a number in base 128 */ };
 
 static void
 put(unsigned char *at, uint64_t number, size_t octets)
@@ -80,9 +84,9 @@ enum step {
 };
 
 static enum step
-step(struct index_reader *r, uint32_t *uid, uint64_t *size)
+step(struct index_reader *r, struct index_message *m)
 {
-	uint64_t gap, more;
+	uint64_t gap, more, size;
 
 	if (r->told == r->head.count)
 		return r->left == 0 && r->run == r->run_end && r->size == r->size_end ? STEP_END
@@ -95,18 +99,20 @@ step(struct index_reader *r, uint32_t *uid, uint64_t *size)
 		r->uid += (uint32_t) gap;
 		r->left = (uint32_t) more + 1;
 	}
-	if (!read_number(&r->size, r->size_end, INT64_MAX, size))
+	if (!read_number(&r->size, r->size_end, UINT64_MAX, &size))
 		return STEP_DAMAGE;
 	r->left--;
 	r->told++;
-	*uid = ++r->uid;
+	m->uid = ++r->uid;
+	m->size = size >> 1;
+	m->exact = (size & 1) != 0;
 	return STEP_MESSAGE;
 }
 
 bool
-index_next(struct index_reader *r, uint32_t *uid, uint64_t *size)
+index_next(struct index_reader *r, struct index_message *m)
 {
-	return step(r, uid, size) == STEP_MESSAGE;
+	return step(r, m) == STEP_MESSAGE;
 }
 
 int
@@ -114,28 +120,31 @@ index_read(struct index_reader *r, const void *octets, size_t len)
 {
 	const unsigned char *at = octets;
 	struct index_reader walk;
+	struct index_message m;
 	enum step took;
-	uint64_t runs, size;
-	uint32_t uid;
+	uint64_t runs, bits;
 
 	if (len < INDEX_HEADER || memcmp(at, magic, sizeof(magic)) != 0 ||
 	    get(at + AT_CHECKSUM, 8) != checksum(at, len))
 		return ERR_INVALID;
-	if ((runs = get(at + AT_RUNS, 4)) > len - INDEX_HEADER)
+	if ((runs = get(at + AT_RUNS, 4)) > len - INDEX_HEADER ||
+	    (bits = get(at + AT_BITS, 4)) > BIT_ESTIMATES)
 		return ERR_INVALID;
 	*r = (struct index_reader){
 		.head = { .owner = get(at + AT_OWNER, 8),
 		    .uidvalidity = (uint32_t) get(at + AT_UIDVALIDITY, 4),
 		    .uidnext = (uint32_t) get(at + AT_UIDNEXT, 4),
-		    .count = (uint32_t) get(at + AT_COUNT, 4) },
+		    .count = (uint32_t) get(at + AT_COUNT, 4),
+		    .modseq = get(at + AT_MODSEQ, 8),
+		    .estimates = (bits & BIT_ESTIMATES) != 0 },
 		.run = at + INDEX_HEADER,
 		.run_end = at + INDEX_HEADER + runs,
 		.size = at + INDEX_HEADER + runs,
 		.size_end = at + len,
 	};
 	walk = *r;
-	while ((took = step(&walk, &uid, &size)) == STEP_MESSAGE)
-		;
+	while ((took = step(&walk, &m)) == STEP_MESSAGE)
+		r->head.exact += m.exact;
 	return took == STEP_END ? 0 : ERR_INVALID;
 }
 
@@ -169,21 +178,22 @@ end_run(struct index_writer *w)
 }
 
 void
-index_add(struct index_writer *w, uint32_t uid, uint64_t size)
+index_add(struct index_writer *w, const struct index_message *m)
 {
 	if (w->failed)
 		return;
-	w->failed = uid <= w->last || size > INT64_MAX || w->count == UINT32_MAX ||
-		    !put_number(&w->sizes, size);
+	w->failed = m->uid <= w->last || m->size > INT64_MAX || w->count == UINT32_MAX ||
+		    !put_number(&w->sizes, m->size << 1 | (m->exact ? 1 : 0));
 	if (w->failed)
 		return;
-	if (w->count == 0 || uid != w->last + 1) {
+	if (w->count == 0 || m->uid != w->last + 1) {
 		w->failed = !end_run(w);
 		w->before = w->last;
-		w->first = uid;
+		w->first = m->uid;
 	}
-	w->last = uid;
+	w->last = m->uid;
 	w->count++;
+	w->exact += m->exact;
 }
 
 int
@@ -208,6 +218,8 @@ index_finish(
 	put(at + AT_UIDNEXT, head->uidnext, 4);
 	put(at + AT_COUNT, w->count, 4);
 	put(at + AT_RUNS, w->runs.len, 4);
+	put(at + AT_MODSEQ, head->modseq, 8);
+	put(at + AT_BITS, head->estimates ? BIT_ESTIMATES : 0, 4);
 	if (w->count > 0) {
 		memcpy(at + INDEX_HEADER, w->runs.octets, w->runs.len);
 		memcpy(at + INDEX_HEADER + w->runs.len, w->sizes.octets, w->sizes.len);

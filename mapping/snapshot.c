@@ -80,6 +80,19 @@ snapshot_add(struct snapshot *s, uint32_t uid, uint64_t size, size_t max_message
 	return 0;
 }
 
+int
+snapshot_set_exact(struct snapshot *s, size_t number, uint64_t octets)
+{
+	struct snapshot_message *m = &s->messages[number - 1];
+
+	if (octets > INT64_MAX - (s->octets - m->size))
+		return ERR_PROTOCOL;
+	s->octets += octets - m->size;
+	m->size = octets;
+	m->exact = true;
+	return 0;
+}
+
 static int
 compare_uids(const void *a, const void *b)
 {

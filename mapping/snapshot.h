@@ -14,10 +14,11 @@
 struct snapshot;
 
 struct snapshot_message {
-	uint64_t size; /* octets, RFC822.SIZE */
+	uint64_t size; /* octets, as the server says (RFC822.SIZE) or as counted */
 	uint32_t uid;
 	bool deleted : 1;   /* marked by DELE */
 	bool retrieved : 1; /* its last octet was handed to the client */
+	bool exact : 1;	    /* the size was counted */
 	bool broken : 1;    /* its retrieval was cut: must not be deleted in this session */
 };
 
@@ -30,6 +31,10 @@ void snapshot_free(struct snapshot *s); /* NULL is allowed */
 /* Adds a message while listing, in any order. Returns 0, ERR_INVALID (UID 0), ERR_LIMIT (over
  * MAX_MESSAGES), ERR_PROTOCOL (more octets in all than 2^63-1) or ERR_NO_MEMORY. */
 int snapshot_add(struct snapshot *s, uint32_t uid, uint64_t size, size_t max_messages);
+
+/* The size of message NUMBER (in the order in which messages were added, or after the listing
+ * valid) was counted: OCTETS. Only before the session shows it. Errors as snapshot_add. */
+int snapshot_set_exact(struct snapshot *s, size_t number, uint64_t octets);
 
 /* Ends the listing: messages get their numbers. Returns 0, or ERR_PROTOCOL when a UID came twice.
  */

@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "mapping/index.h"
 
+enum { SUM_AT = 44 }; /* where the checksum is */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static void
@@ -26,10 +28,10 @@ put_sum_right(unsigned char *octets, size_t len)
 	if (len < INDEX_HEADER)
 		return;
 	for (size_t i = 0; i < len; i++)
-		if (i < 32 || i >= INDEX_HEADER)
+		if (i < SUM_AT || i >= INDEX_HEADER)
 			sum = (sum ^ octets[i]) * UINT64_C(1099511628211);
 	for (size_t i = 0; i < 8; i++)
-		octets[32 + i] = (unsigned char) (sum >> (8 * i));
+		octets[SUM_AT + i] = (unsigned char) (sum >> (8 * i));
 }
 
 int
@@ -38,8 +40,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	unsigned char *octets = malloc(len + 1), *again;
 	struct index_writer w = { 0 };
 	struct index_reader r;
-	uint32_t uid, last = 0, count = 0;
-	uint64_t size;
+	uint32_t last = 0, count = 0, exact = 0;
+	struct index_message m;
 	size_t again_len;
 	int rc;
 
@@ -50,13 +52,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		check(rc == ERR_INVALID);
 		goto out;
 	}
-	while (index_next(&r, &uid, &size)) {
-		check(uid > last && uid < r.head.uidnext && size <= INT64_MAX);
-		index_add(&w, uid, size);
-		last = uid;
+	while (index_next(&r, &m)) {
+		check(m.uid > last && m.uid < r.head.uidnext && m.size <= INT64_MAX);
+		index_add(&w, &m);
+		last = m.uid;
 		count++;
+		exact += m.exact;
 	}
-	check(count == r.head.count && count <= len);
+	check(count == r.head.count && count <= len && exact == r.head.exact);
 	check(index_finish(&w, &r.head, &again, &again_len) == 0);
 	/* Runs that touch are two to a reader and one to a writer. */
 	check(again_len <= len);

@@ -41,6 +41,25 @@ rule_8_numbers_ascend_by_uid(void)
 }
 
 static void
+rule_4_counted_sizes(void)
+{
+	static const uint32_t uids[] = { 3, 1, 2 };
+	struct snapshot *s = make(uids, 3);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CU_ASSERT_EQUAL(snapshot_set_exact(s, 1, 33), 0); /* as added: UID 3 */
+	CU_ASSERT_EQUAL(snapshot_seal(s), 0);
+	CU_ASSERT_EQUAL(snapshot_at(s, 3)->size, 33);
+	CU_ASSERT_TRUE(snapshot_at(s, 3)->exact);
+	CU_ASSERT_FALSE(snapshot_at(s, 1)->exact);
+	CU_ASSERT_EQUAL(snapshot_set_exact(s, 1, 0), 0); /* as numbered: UID 1 */
+	CU_ASSERT_EQUAL(snapshot_left_octets(s), 0 + 20 + 33);
+	CU_ASSERT_EQUAL(snapshot_set_exact(s, 2, INT64_MAX), ERR_PROTOCOL);
+	CU_ASSERT_EQUAL(snapshot_left_octets(s), 0 + 20 + 33);
+	snapshot_free(s);
+}
+
+static void
 rule_13_other_numbers_do_not_exist(void)
 {
 	static const uint32_t uids[] = { 1, 2 };
@@ -160,6 +179,7 @@ main(void)
 {
 	static const struct unit_test tests[] = {
 		{ "rule_8_numbers_ascend_by_uid", rule_8_numbers_ascend_by_uid },
+		{ "rule_4_counted_sizes", rule_4_counted_sizes },
 		{ "rule_13_other_numbers_do_not_exist", rule_13_other_numbers_do_not_exist },
 		{ "rule_12_marks_hide_and_rule_11_reset_brings_back",
 		    rule_12_marks_hide_and_rule_11_reset_brings_back },
