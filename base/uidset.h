@@ -28,8 +28,8 @@ int uidset_add(struct uidset *set, uint32_t uid);
 int uidset_add_set(struct uidset *set, const struct uidset *other);
 
 /* SET, empty before, becomes the members of RANGES (COUNT, in any order, allocated by malloc; NULL
- * for none), which belong to SET from now on. Returns 0; or ERR_INVALID (UID 0, or a range that ends
- * before it begins), and RANGES stay the caller's. */
+ * for none), which belong to SET from now on. Returns 0; or ERR_INVALID (UID 0, or a range that
+ * ends before it begins), and RANGES stay the caller's. */
 int uidset_take_ranges(struct uidset *set, struct uid_range *ranges, size_t count);
 
 bool uidset_contains(const struct uidset *set, uint32_t uid);

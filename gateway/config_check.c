@@ -259,7 +259,8 @@ check_upstream(struct upstream *u, const struct setting_lines *lines, struct con
 		return rc;
 	check_deletion(u, lines, report);
 	if (u->size_mode != SIZES_FAST && !u->index_cache)
-		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_UPSTREAM, "size_mode"),
+		config_report_add(report, CONFIG_FAULT,
+		    line_of(lines, SETTING_UPSTREAM, "size_mode"),
 		    "size_mode: sizes are learned into the index, so index_cache = no does not go "
 		    "with it");
 	if (u->imap.security != IMAP_TLS_IMPLICIT && line_of(lines, SETTING_UPSTREAM, "port") == 0)

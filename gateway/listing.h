@@ -27,8 +27,8 @@ struct listing {
 int listing_begin(struct listing *l);
 
 /* Makes *SNAPSHOT of the mailbox, selected just now (to be freed by the caller, also where this
- * fails and it is not NULL). FLAGGED_BEFORE (empty before) gets the messages in it that somebody had
- * flagged \Deleted. Suspends. Errors as imap_list; ERR_LIMIT: too many messages. */
+ * fails and it is not NULL). FLAGGED_BEFORE (empty before) gets the messages in it that somebody
+ * had flagged \Deleted. Suspends. Errors as imap_list; ERR_LIMIT: too many messages. */
 int listing_run(struct listing *l, struct snapshot **snapshot, struct uidset *flagged_before,
     struct error *e);
 

@@ -185,7 +185,7 @@ const struct setting settings[] = {
 	    "whether the listing of a large mailbox is kept in the state directory", NULL, 0, 0,
 	    UPSTREAM(SETTING_YES_NO, index_cache) },
 	{ "size_mode", "fast",
-	    "sizes as the server tells them, as learned by handing messages over, or counted at login",
+	    "sizes as the server tells them, as learned by RETR, or as counted at login",
 	    size_ways, 0, 0, UPSTREAM(SETTING_CHOICE, size_mode) },
 	{ "send_id", "no", "whether to tell the server popgate's name and version (RFC 2971)", NULL,
 	    0, 0, UPSTREAM(SETTING_YES_NO, send_id) },

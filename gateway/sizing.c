@@ -143,7 +143,8 @@ static int
 amend(struct sizing *s, const struct uidset *removed)
 {
 	const struct listing *l = s->listing;
-	size_t len, most = (size_t) upstream_of(s)->max_messages * INDEX_MESSAGE_OCTETS + INDEX_HEADER;
+	size_t messages = (size_t) upstream_of(s)->max_messages, len;
+	size_t most = messages * INDEX_MESSAGE_OCTETS + INDEX_HEADER;
 	struct index_writer w = { 0 };
 	struct index_reader r;
 	unsigned char *octets, *amended;
@@ -255,8 +256,8 @@ note_counted(struct sizing *s, struct snapshot *snapshot, size_t number,
 
 /* By one command. */
 static int
-count_batch(struct sizing *s, struct snapshot *snapshot, const struct piece *piece, uint64_t *octets,
-    struct error *e)
+count_batch(struct sizing *s, struct snapshot *snapshot, const struct piece *piece,
+    uint64_t *octets, struct error *e)
 {
 	struct imap *imap = s->listing->link->imap;
 	struct sized_sink w = { { sized_begin, sized_chunk }, NULL, true, 0, { 0 } };

@@ -38,7 +38,8 @@ struct sized_sink {
 void sizing_begin(struct sizing *s, const struct listing *listing);
 
 /* A sink for one message on its way to TO. Returns what is to be poured into. */
-struct octet_sink *sizing_watch(const struct sizing *s, struct sized_sink *w, struct octet_sink *to);
+struct octet_sink *sizing_watch(
+    const struct sizing *s, struct sized_sink *w, struct octet_sink *to);
 
 /* Notes that message M went through W, with this outcome of the retrieval. */
 void sizing_note(

@@ -71,8 +71,8 @@ struct index_writer {
 /* Adds a message; UIDs must ascend. What fails is kept in W. */
 void index_add(struct index_writer *w, const struct index_message *m);
 
-/* The whole index into *OUT (*LEN octets), to be freed by free(). HEAD's count and exact are W's. Returns 0,
- * ERR_INVALID (a UID was out of order, or not below UIDNEXT) or ERR_NO_MEMORY. */
+/* The whole index into *OUT (*LEN octets), to be freed by free(). HEAD's count and exact are W's.
+ * Returns 0, ERR_INVALID (a UID was out of order, or not below UIDNEXT) or ERR_NO_MEMORY. */
 int index_finish(
     struct index_writer *w, const struct index_head *head, unsigned char **out, size_t *len);
 
