@@ -428,7 +428,10 @@ listing_begin(struct listing *l)
 		imap_foresee_list_from(imap, 1);
 		return 0;
 	}
-	imap_want_qresync(imap);
+	/* Not where the server has not told MODSEQ by itself: to begin to count would cost it more
+	 * than we would gain. */
+	if (l->reader.head.modseq != 0)
+		imap_want_qresync(imap);
 	imap_foresee_search_deleted(imap);
 	imap_foresee_list_from(imap, l->reader.head.uidnext);
 	return 0;
