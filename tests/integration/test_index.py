@@ -53,6 +53,8 @@ class Index(Case):
         chance = random.Random(deleted)
         user = server.user()
         server.fill(user, [message(number) for number in range(MANY + 40)])
+        with server.imap(user) as mailbox:  # some servers count MODSEQ from the first question on
+            mailbox.connection.status("INBOX", "(HIGHESTMODSEQ)")
         upstream = {"port": server.imap_port, "deleted": deleted}
         kept, plain = self.gateway(upstream), self.gateway({**upstream, "index_cache": "no"})
         for count in range(steps):
