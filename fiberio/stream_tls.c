@@ -288,7 +288,11 @@ stream_start_tls_client(struct stream *s, struct tls_client *client, const char 
 	s->client = tls_client_ref(client);
 	if ((rc = expect_name(s->ssl, name)) != 0)
 		return error_set(e, rc, "cannot verify the name \"%s\": %s", name, error_name(rc));
-	return shake_hands(s, SSL_connect, deadline, e);
+	tls_sessions_offer(&client->sessions, s->ssl);
+	/* Should it be for a session that it failed, the next one does without. */
+	if ((rc = shake_hands(s, SSL_connect, deadline, e)) == ERR_TLS)
+		tls_sessions_clear(&client->sessions);
+	return rc;
 }
 
 bool

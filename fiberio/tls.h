@@ -23,7 +23,8 @@ void tls_server_unref(struct tls_server *server); /* NULL is allowed */
 
 /* CA_FILE is a PEM file of trusted roots; NULL means the system's. The host name is always verified
  * (RFC 6125: names of the certificate's subjectAltName only, no partial wildcards), SNI is sent,
- * ALPN "imap" offered. Errors as above. */
+ * ALPN "imap" offered. Sessions are resumed: within an hour, the certificate of a name is not
+ * verified again where the server proves to know the session. Errors as above. */
 int tls_client_new(const char *ca_file, struct tls_client **out, struct error *e);
 struct tls_client *tls_client_ref(struct tls_client *client);
 void tls_client_unref(struct tls_client *client); /* NULL is allowed */

@@ -3,6 +3,7 @@
 #include <openssl/ssl.h>
 
 #include "fiberio/tls.h"
+#include "fiberio/tls_sessions.h"
 
 struct tls_server {
 	unsigned references;
@@ -14,6 +15,7 @@ struct tls_client {
 	unsigned references;
 	SSL_CTX *context;
 	BIO_METHOD *bio; /* of their streams */
+	struct tls_sessions sessions;
 };
 
 /* What a BIO on a stream is (stream_bio.c), to be freed by BIO_meth_free; NULL without memory. */
