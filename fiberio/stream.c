@@ -160,6 +160,22 @@ stream_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t dead
 	return rc;
 }
 
+int
+stream_await_input(struct stream *s, uint64_t deadline)
+{
+	int rc = 0;
+
+	if (fiber_cancelled())
+		return ERR_CANCELLED;
+	if (s->interrupted)
+		return ERR_INTERRUPTED;
+	s->reading = true;
+	while (rc == 0 && !stream_has_input(s))
+		rc = stream_wait(s, UV_READABLE, deadline);
+	s->reading = false;
+	return rc;
+}
+
 /* Takes N written octets off PIECES. */
 static void
 advance(struct stream_pieces *pieces, size_t n)

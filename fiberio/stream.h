@@ -48,6 +48,10 @@ int stream_write_two(struct stream *s, const void *first, size_t first_len, cons
 /* As stream_write, with ERR_TIMEOUT when not all is written by DEADLINE, progress or not. */
 int stream_write_by(struct stream *s, const void *buf, size_t len, uint64_t deadline);
 
+/* Suspends until octets from the peer are waiting to be read, or the peer has closed; takes none.
+ * Errors as stream_read, without ERR_CLOSED. */
+int stream_await_input(struct stream *s, uint64_t deadline);
+
 /* Makes the pending read of S, or else its next one, return ERR_INTERRUPTED. From any fiber or
  * callback of the same loop; who reads goes on in the next turn. Asked for once, it stays in force
  * for every later read; writing goes on. */

@@ -220,6 +220,8 @@ connection_new(struct worker *worker, const struct listener *listener,
 	make_session_id(worker->census, seat, c->id);
 	c->maildrop = (struct maildrop_context){
 		.upstream = &c->config->upstreams[0],
+		.config = c->config,
+		.reuse = worker->reuse,
 		.state_directory = c->config->state_directory,
 		.journal = worker->journal,
 		.pool = &worker->prefetch,

@@ -37,10 +37,32 @@ connect_and_login(struct mailbox_link *link, const struct credentials *c, struct
 int
 mailbox_link_open(struct mailbox_link *link, const struct credentials *c, struct error *e)
 {
+	if (link->reuse == NULL || link->upstream->reuse_ms == 0)
+		return mailbox_link_open_anew(link, c, e);
+	link->has_key = reuse_key(link->reuse, link->upstream, c, &link->key) == 0;
+	if (link->has_key)
+		link->imap = reuse_take(link->reuse, &link->key);
+	if (link->imap == NULL || imap_settle(link->imap, NULL) != 0)
+		return mailbox_link_open_anew(link, c, e);
+	link->was_kept = true;
+	log_event(link->log, LOG_LEVEL_DEBUG, link->session_id,
+	    "goes on with the connection of an earlier session",
+	    LOG_FIELDS(LOG_TEXT("upstream", link->upstream->name)));
+	return keep_credentials(link, c, e);
+}
+
+int
+mailbox_link_open_anew(struct mailbox_link *link, const struct credentials *c, struct error *e)
+{
 	int rc;
 
+	imap_logout(link->imap);
+	link->imap = NULL;
+	link->was_kept = false;
 	if ((rc = connect_and_login(link, c, e)) != 0)
 		return rc;
+	if (link->has_key)
+		reuse_supersede(link->reuse, &link->key);
 	return keep_credentials(link, c, e);
 }
 
@@ -129,6 +151,19 @@ mailbox_link_opened(struct mailbox_link *link)
 {
 	if (!link->upstream->reconnect)
 		credentials_forget_password(&link->credentials);
+}
+
+void
+mailbox_link_leave(struct mailbox_link *link)
+{
+	struct imap *imap = link->imap;
+
+	if (link->has_key && link->hopeless == NULL && !mailbox_link_is_lost(link)) {
+		link->imap = NULL;
+		reuse_keep(
+		    link->reuse, &link->key, link->config, link->upstream->reuse_ms, imap);
+	}
+	mailbox_link_close(link);
 }
 
 void

@@ -8,23 +8,34 @@
 #pragma once
 #include "base/credentials.h"
 #include "gateway/log.h"
+#include "gateway/reuse.h"
 #include "gateway/upstream.h"
 #include "imapback/imap.h"
 
 struct mailbox_link {
 	const struct upstream *upstream;
+	struct config *config; /* that upstream is of; needed where reuse is not NULL */
+	struct reuse *reuse;   /* NULL: connections end with their session */
 	struct log *log; /* NULL: nothing is logged */
 	const char *session_id;
 	struct imap *imap;	     /* NULL: lost */
 	struct imap_mailbox mailbox; /* as the last SELECT told */
 	const char *hopeless;	     /* why no new connection is worth trying; NULL: one may be */
 	struct credentials credentials; /* our own copy, where the upstream wants reconnects */
+	struct reuse_key key;		/* what the connection may be kept under */
+	bool has_key;
+	bool was_kept; /* the connection is an earlier session's */
 };
 
-/* Connects, introduces ourselves where that is wanted, logs in. LINK is zeroed but for upstream,
- * log and session_id, which must outlive it. C is copied. Suspends.
- * Errors as imap_open and imap_login; the link is to be closed all the same. */
+/* Takes over the connection that an earlier session left, or connects, introduces ourselves where
+ * that is wanted, and logs in. LINK is zeroed but for upstream, config, reuse, log and session_id,
+ * which must outlive it. C is copied. Suspends. Errors as imap_open and imap_login; the link is to
+ * be closed all the same. */
 int mailbox_link_open(struct mailbox_link *link, const struct credentials *c, struct error *e);
+
+/* As mailbox_link_open by a new connection in any case, in place of the one that there is. */
+int mailbox_link_open_anew(
+    struct mailbox_link *link, const struct credentials *c, struct error *e);
 
 /* Selects the upstream's mailbox, for the first time or anew. Suspends. */
 int mailbox_link_select(struct mailbox_link *link, struct error *e);
@@ -40,6 +51,10 @@ int mailbox_link_restore(struct mailbox_link *link, struct error *e);
 /* The maildrop is open: forgets the password where the upstream does not want reconnects. Until
  * then a lost connection is made anew in any case. */
 void mailbox_link_opened(struct mailbox_link *link);
+
+/* As mailbox_link_close, behind a session that ended as it should: the connection is left for the
+ * user's next one where the upstream wants that. */
+void mailbox_link_leave(struct mailbox_link *link);
 
 /* Logs out where that is possible, closes, cleanses the password. Suspends for a moment. */
 void mailbox_link_close(struct mailbox_link *link);

@@ -22,6 +22,7 @@ struct maildrop {
 	bool counted; /* in the census, as a session of its user */
 	struct maildrop_lock *lock;
 	struct mailbox_link link;
+	bool committed; /* QUIT has done all that it was to do */
 	struct listing listing;
 	struct sizing sizing;
 	struct snapshot *snapshot;
@@ -66,7 +67,10 @@ maildrop_close(void *handle)
 
 	/* The connection goes first: once the lock is free, another session may open the mailbox at
 	 * any moment. */
-	mailbox_link_close(&m->link);
+	if (m->committed)
+		mailbox_link_leave(&m->link);
+	else
+		mailbox_link_close(&m->link);
 	keep_findings(m);
 	maildrop_free(m);
 }
@@ -129,6 +133,28 @@ select_and_list(struct maildrop *m, struct error *e)
 	return FAILPOINT_ERROR("maildrop.after_list", e);
 }
 
+/* A connection that an earlier session left may fail in whatever way, and is no reason for a failure:
+ * then there is a new one. */
+static int
+fill(struct maildrop *m, const struct credentials *c, struct error *e)
+{
+	struct error left = { 0 };
+	int rc;
+
+	if (!m->link.was_kept)
+		return select_and_list(m, e);
+	rc = select_and_list(m, &left);
+	if (rc == 0 || rc == ERR_CANCELLED || rc == ERR_LIMIT || rc == ERR_NO_MEMORY) {
+		*e = left;
+		return rc;
+	}
+	sizing_end(&m->sizing, NULL);
+	listing_clear(&m->listing);
+	if ((rc = mailbox_link_open_anew(&m->link, c, e)) != 0)
+		return rc;
+	return select_and_list(m, e);
+}
+
 static int
 take_lock(struct maildrop *m, struct error *e)
 {
@@ -153,6 +179,8 @@ maildrop_new(const struct maildrop_context *context, const char *user)
 		return NULL;
 	m->context = context;
 	m->link.upstream = context->upstream;
+	m->link.config = context->config;
+	m->link.reuse = context->reuse;
 	m->link.log = context->log;
 	m->link.session_id = context->session_id;
 	memcpy(m->name, user, size);
@@ -172,7 +200,7 @@ maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 	if ((rc = mailbox_link_open(&m->link, c, e)) != 0 ||
 	    (rc = FAILPOINT_ERROR("maildrop.after_login", e)) != 0 ||
 	    (rc = enter_census(m, c->user, e)) != 0 || (rc = take_lock(m, e)) != 0 ||
-	    (rc = select_and_list(m, e)) != 0)
+	    (rc = fill(m, c, e)) != 0)
 		goto fail;
 	mailbox_link_opened(&m->link);
 	m->retrieval.link = &m->link;
@@ -285,6 +313,7 @@ maildrop_commit(void *handle, struct deletion_result *result, struct error *e)
 	};
 
 	rc = commit_run(&commit, result, e);
+	m->committed = rc == 0;
 	m->removed = rc == 0 && (m->context->upstream->delete == DELETION_REMOVE ||
 				    m->context->upstream->delete == DELETION_TRASH);
 	return rc;

@@ -13,6 +13,8 @@
 /* What a maildrop needs of the session it is opened for. Everything must outlive the maildrop. */
 struct maildrop_context {
 	const struct upstream *upstream;
+	struct config *config; /* that upstream is of; needed where reuse is not NULL */
+	struct reuse *reuse;   /* NULL: connections end with their session */
 	const char *state_directory;
 	struct journal *journal;     /* NULL: deletions go without one */
 	struct retrieval_pool *pool; /* NULL: nothing is fetched ahead */

@@ -169,6 +169,10 @@ read_duration(const char *text, uint64_t *ms)
 
 	if (text_to_number(text, digits, UINT32_MAX, &number) != 0)
 		return false;
+	if (number == 0 && text[digits] == '\0') { /* nothing is nothing in any unit */
+		*ms = 0;
+		return true;
+	}
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (strcmp(text + digits, units[i].suffix) == 0) {
 			*ms = number * units[i].ms;

@@ -42,6 +42,7 @@ struct upstream {
 	char *trash_mailbox; /* UTF-8; "": none */
 	enum deletion_policy delete;
 	char *mark_keyword; /* what delete = mark sets; "": \Deleted */
+	uint64_t reuse_ms;  /* how long a connection is kept for the user's next session; 0: not */
 	bool reconnect;	    /* a lost connection is made anew; the password is kept for that */
 	struct uidl_template *uidl;
 	enum mark_seen mark_seen;

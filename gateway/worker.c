@@ -47,13 +47,28 @@ reserved_descriptors(const struct config *config)
 	return DESCRIPTORS_SPARE + 2 * config_address_count(config);
 }
 
+/* How many connections are kept for later sessions: an eighth of all descriptors at most. */
+static size_t
+most_kept(const struct config *config, uint64_t descriptors)
+{
+	bool wanted = false;
+
+	for (size_t i = 0; i < config->upstream_count; i++)
+		wanted = wanted || config->upstreams[i].reuse_ms > 0;
+	if (!wanted)
+		return 0;
+	return descriptors / 8 < REUSE_MOST ? (size_t) (descriptors / 8) : REUSE_MOST;
+}
+
 /* Sets the limits of TASK, lowered to what there are descriptors for: a connection that was let in
  * must find those for its server and its lock when it logs in. */
 static void
 apply_limits(struct worker *worker, const struct worker_task *task)
 {
 	struct census_limits limits = task->config->limits;
-	uint64_t have = raise_descriptor_limit(), reserved = reserved_descriptors(task->config);
+	uint64_t have = raise_descriptor_limit();
+	size_t kept = most_kept(task->config, have);
+	uint64_t reserved = reserved_descriptors(task->config) + kept;
 	uint64_t fitting = have > reserved ? (have - reserved) / DESCRIPTORS_PER_SESSION : 0;
 	uint64_t share = (limits.sessions + task->workers - 1) / task->workers;
 
@@ -69,6 +84,7 @@ apply_limits(struct worker *worker, const struct worker_task *task)
 	if (limits.sessions > fitting)
 		limits.sessions_here = (size_t) fitting;
 	census_set_limits(worker->census, &limits);
+	reuse_apply(worker->reuse, task->config, kept);
 }
 
 static void
@@ -77,11 +93,28 @@ worker_finish(struct worker *worker)
 	uv_stop(&worker->loop);
 }
 
+/* Nothing is left that a drain would wait for. */
+static bool
+is_idle(const struct worker *worker)
+{
+	return connections_none(&worker->connections) && reuse_count(worker->reuse) == 0;
+}
+
 void
 worker_connection_ended(struct worker *worker)
 {
 	worker->ended_since_trim++;
-	if (worker->draining && connections_none(&worker->connections))
+	if (worker->draining && is_idle(worker))
+		worker_finish(worker);
+}
+
+/* The last kept connection has ended. */
+static void
+on_reuse_emptied(void *ctx)
+{
+	struct worker *worker = ctx;
+
+	if (worker->draining && is_idle(worker))
 		worker_finish(worker);
 }
 
@@ -111,7 +144,8 @@ worker_drain(struct worker *worker)
 	census_retire(worker->census);
 	listeners_close(&worker->listeners);
 	connections_interrupt(&worker->connections);
-	if (connections_none(&worker->connections))
+	reuse_apply(worker->reuse, NULL, 0);
+	if (is_idle(worker))
 		worker_finish(worker);
 	else
 		uv_timer_start(&worker->drain_timer, on_drain_timeout, worker->config->drain_ms, 0);
@@ -195,8 +229,9 @@ worker_start(struct worker *worker, const struct worker_task *task, struct error
 	if (state_directory_prepare(task->config->state_directory, e) != 0)
 		return EX_CANTCREAT;
 	if (fiber_runtime_new(&worker->loop, &worker->fibers) != 0 ||
-	    fiber_start_threads(worker->fibers) != 0 || start_journal(worker) != 0 ||
-	    start_handles(worker) != 0) {
+	    fiber_start_threads(worker->fibers) != 0 ||
+	    reuse_new(worker->fibers, on_reuse_emptied, worker, &worker->reuse) != 0 ||
+	    start_journal(worker) != 0 || start_handles(worker) != 0) {
 		error_set(e, ERR_NO_MEMORY, "no memory to start");
 		return EX_OSERR;
 	}
@@ -217,6 +252,7 @@ worker_free(struct worker *worker)
 	uv_loop_close(&worker->loop);
 	journal_close(worker->journal);
 	census_free(worker->census);
+	reuse_free(worker->reuse);
 	config_unref(worker->config);
 	free(worker);
 }

@@ -19,6 +19,7 @@
 #include "gateway/listeners.h"
 #include "gateway/log.h"
 #include "gateway/retrieval.h"
+#include "gateway/reuse.h"
 
 struct worker {
 	uv_loop_t loop;
@@ -27,6 +28,7 @@ struct worker {
 	struct census *census;
 	struct journal *journal;
 	struct retrieval_pool prefetch;
+	struct reuse *reuse;
 	struct config *config; /* for connections that come from now on */
 	struct listeners listeners;
 	struct connections connections;

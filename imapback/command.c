@@ -73,8 +73,8 @@ begin_foreseen(struct imap *imap)
 
 /* Throws away the answers to all that was sent ahead. Whether the server could do it does not
  * matter: behind a SELECT that failed it cannot. */
-static int
-drop_foreseen(struct imap *imap)
+int
+imap_drop_foreseen(struct imap *imap)
 {
 	struct imap_operation kept = imap->operation;
 	struct imap_outcome outcome;
@@ -121,6 +121,14 @@ put_foreseen(struct imap *imap)
 	return rc;
 }
 
+static int
+flush(struct imap *imap)
+{
+	if (mailstream_flush(imap->session->imap_stream) < 0)
+		return imap_fail(imap, ERR_CLOSED, "a command could not be sent");
+	return 0;
+}
+
 static bool
 is_foreseen(const struct imap *imap, const char *text)
 {
@@ -141,7 +149,7 @@ send_line(struct imap *imap, const char *text, const char *end, enum guard_expec
 		return imap->error.code;
 	if (sent)
 		begin_foreseen(imap);
-	else if ((rc = drop_foreseen(imap)) != 0)
+	else if ((rc = imap_drop_foreseen(imap)) != 0)
 		return rc;
 	guard_expect(&imap->guard, expectation, budget(imap));
 	imap_wait_anew(imap);
@@ -149,9 +157,7 @@ send_line(struct imap *imap, const char *text, const char *end, enum guard_expec
 		return 0;
 	if ((rc = put_line(imap, text, end)) != 0 || (whole && (rc = put_foreseen(imap)) != 0))
 		return rc;
-	if (mailstream_flush(imap->session->imap_stream) < 0)
-		return imap_fail(imap, ERR_CLOSED, "a command could not be sent");
-	return 0;
+	return flush(imap);
 }
 
 int
@@ -247,6 +253,17 @@ imap_command(struct imap *imap, const char *text, enum guard_expectation expecta
 	    (rc = imap_read_line(imap, &line)) != 0)
 		return rc;
 	return imap_take_answer(imap, outcome);
+}
+
+int
+imap_send_foreseen(struct imap *imap)
+{
+	if (imap->dead || imap_drop_foreseen(imap) != 0 || imap_batch_close(imap, NULL) != 0)
+		return imap->error.code;
+	imap_wait_anew(imap);
+	if (put_foreseen(imap) != 0 || flush(imap) != 0)
+		return imap->error.code;
+	return 0;
 }
 
 int

@@ -206,6 +206,29 @@ int imap_search_keyword(
 /* NOOP. */
 int imap_noop(struct imap *imap, struct error *e);
 
+/* ---- a connection that is kept without a use ---- */
+
+/* Leaves the mailbox and removes nothing: UNSELECT (RFC 3691), whose answer is not waited for. A server
+ * without it is told nothing: the next SELECT will do. An error where the server has said what it was
+ * not asked for. */
+int imap_unselect(struct imap *imap, struct error *e);
+
+/* Waits for the answer to UNSELECT, if it has not come. An error where the server said more. */
+int imap_settle(struct imap *imap, struct error *e);
+
+/* Waits until the server says anything but the answer to UNSELECT. Returns 0 when it did, or has closed
+ * the connection; ERR_TIMEOUT at DEADLINE; ERR_INTERRUPTED after imap_interrupt; ERR_CANCELLED. The
+ * connection lives on but for 0, and but for a cancellation in the midst of that answer. */
+int imap_listen(struct imap *imap, uint64_t deadline);
+
+/* Makes the pending or next imap_listen return ERR_INTERRUPTED in the next turn of the loop. Only
+ * imap_logout and imap_close are of use then. Does not suspend. */
+void imap_interrupt(struct imap *imap);
+
+/* Whether the connection works as far as anybody knows, and the server has said nothing unasked. Does
+ * not suspend. */
+bool imap_is_at_rest(struct imap *imap);
+
 /* LOGOUT where the connection still works, without waiting for more than a moment; then closes and
  * frees (NULL is allowed). Suspends. */
 void imap_logout(struct imap *imap);

@@ -133,6 +133,12 @@ int imap_take_answer(struct imap *imap, struct imap_outcome *outcome);
 void imap_foresee(struct imap *imap, const char *text);
 void imap_foresee_first(struct imap *imap, const char *text);
 
+/* Sends what was foreseen, with no command before it: nobody waits for the answers. */
+int imap_send_foreseen(struct imap *imap);
+
+/* Throws away the answers to all that was sent ahead. Nothing where nothing was. */
+int imap_drop_foreseen(struct imap *imap);
+
 /* Forgets what was foreseen. */
 void imap_forget_foreseen(struct imap *imap);
 

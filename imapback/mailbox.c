@@ -102,7 +102,8 @@ imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, struc
 	const struct mailimap_selection_info *info;
 	int rc;
 
-	if (imap->dead || reset_selection(imap) != 0)
+	/* An answer that is thrown away must not be taken for what SELECT tells. */
+	if (imap->dead || imap_drop_foreseen(imap) != 0 || reset_selection(imap) != 0)
 		return imap_dead_error(imap, e);
 	if ((rc = quoted_name(name, quoted, e)) != 0)
 		return rc;
