@@ -57,7 +57,8 @@ stream_wait(struct stream *s, int events, uint64_t deadline)
 
 	if (s->reading && s->interrupted)
 		return ERR_INTERRUPTED;
-	if ((rc = watch(s, s->watching | events)) != 0)
+	/* Who wants to write no more is not told that he could; reading will be wanted again. */
+	if ((rc = watch(s, (s->watching & UV_READABLE) | events)) != 0)
 		return rc;
 	s->waiting = fiber_self();
 	s->wanted = events;

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "base/reserve.h"
 #include "base/text.h"
 #include "imapback/imap_internal.h"
@@ -170,6 +172,30 @@ int
 imap_send_line(struct imap *imap, const char *text, enum guard_expectation expectation)
 {
 	return send_line(imap, text, "\r\n", expectation);
+}
+
+int
+imap_send_secret(struct imap *imap, const char *text, const void *octets, size_t len,
+    enum guard_expectation expectation)
+{
+	enum { TAG_MAX = 16 };
+	size_t head, room = TAG_MAX + strlen(text) + len;
+	char *line;
+	int rc;
+
+	if (imap->dead || imap_drop_foreseen(imap) != 0 || imap_batch_close(imap, NULL) != 0)
+		return imap->error.code;
+	if ((line = malloc(room)) == NULL)
+		return imap_fail(imap, ERR_NO_MEMORY, "out of memory");
+	guard_expect(&imap->guard, expectation, budget(imap));
+	imap_wait_anew(imap);
+	/* As mailimap_send_current_tag does it. */
+	head = (size_t) snprintf(line, room, "%i %s", ++imap->session->imap_tag, text);
+	memcpy(line + head, octets, len);
+	rc = imap_write_raw(imap, line, head + len);
+	OPENSSL_cleanse(line, room);
+	free(line);
+	return rc;
 }
 
 int

@@ -142,6 +142,11 @@ int imap_drop_foreseen(struct imap *imap);
 /* Forgets what was foreseen. */
 void imap_forget_foreseen(struct imap *imap);
 
+/* As imap_send_line for a command that is TEXT and then LEN OCTETS, all of which goes past libetpan's
+ * buffer, and out at once. OCTETS end with CRLF. */
+int imap_send_secret(struct imap *imap, const char *text, const void *octets, size_t len,
+    enum guard_expectation expectation);
+
 /* Writes LEN octets past libetpan's buffer, so that no secret stays in it. */
 int imap_write_raw(struct imap *imap, const void *octets, size_t len);
 

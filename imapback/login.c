@@ -92,11 +92,14 @@ authenticate_plain(struct imap *imap, const struct credentials *c, struct imap_o
 		return imap_fail(imap, ERR_NO_MEMORY, "out of memory");
 	initial =
 	    (imap->capabilities & IMAP_CAP_SASL_IR) != 0 && message.len <= INITIAL_RESPONSE_MAX;
-	rc = imap_send(imap, initial ? "AUTHENTICATE PLAIN " : "AUTHENTICATE PLAIN\r\n",
-	    GUARD_EXPECT_RESPONSE);
+	if (initial)
+		rc = imap_send_secret(imap, "AUTHENTICATE PLAIN ", message.octets, message.len,
+		    GUARD_EXPECT_RESPONSE);
+	else
+		rc = imap_send_line(imap, "AUTHENTICATE PLAIN", GUARD_EXPECT_RESPONSE);
 	if (rc == 0 && !initial && (rc = await_continuation(imap, &go_on)) == 0 && !go_on)
 		goto answer;
-	if (rc == 0)
+	if (rc == 0 && !initial)
 		rc = imap_write_raw(imap, message.octets, message.len);
 	if (rc == 0)
 		rc = imap_read_line(imap, &line);
@@ -162,6 +165,33 @@ send_argument(struct imap *imap, const char *text, size_t len, bool *go_on)
 	return imap_write_raw(imap, text, len);
 }
 
+/* LOGIN where both arguments can be quoted, in one piece. */
+static int
+login_quoted(struct imap *imap, const struct credentials *c, struct imap_outcome *outcome)
+{
+	struct secret user = { 0 }, password = { 0 }, both = { 0 };
+	const char *line;
+	int len, rc;
+
+	if (quote(c->user, strlen(c->user), &user) != 0 ||
+	    quote(c->password, c->password_len, &password) != 0 ||
+	    secret_new(&both, user.len + password.len + 2) != 0) {
+		rc = imap_fail(imap, ERR_NO_MEMORY, "out of memory");
+		goto out;
+	}
+	len = snprintf(
+	    both.octets, both.len + 1, "%s%s\r\n", user.octets, password.octets);
+	rc = imap_send_secret(
+	    imap, "LOGIN", both.octets, (size_t) len, GUARD_EXPECT_RESPONSE);
+	if (rc == 0 && (rc = imap_read_line(imap, &line)) == 0)
+		rc = imap_take_answer(imap, outcome);
+out:
+	secret_free(&user);
+	secret_free(&password);
+	secret_free(&both);
+	return rc;
+}
+
 static int
 login(struct imap *imap, const struct credentials *c, struct imap_outcome *outcome)
 {
@@ -169,6 +199,8 @@ login(struct imap *imap, const struct credentials *c, struct imap_outcome *outco
 	bool go_on;
 	int rc;
 
+	if (is_quotable(c->user, strlen(c->user)) && is_quotable(c->password, c->password_len))
+		return login_quoted(imap, c, outcome);
 	if ((rc = imap_send(imap, "LOGIN", GUARD_EXPECT_RESPONSE)) != 0)
 		return rc;
 	if ((rc = send_argument(imap, c->user, strlen(c->user), &go_on)) != 0)
