@@ -161,4 +161,27 @@ BUGS = [
     Bug("orphans-serve", "workers go on without their supervisor", (
         (WORKER, 'worker stops", NULL);\n	worker_drain(employee->worker);', 'worker stops", NULL);'),),
         {"test_workers": "test_the_supervisor_takes_all_with_it"}),
+    Bug("any-password", "a kept connection is taken by whatever password", (
+        ("gateway/reuse.c", "if (slot == NULL || !reuse_slot_is(slot, key))", "if (slot == NULL)"),),
+        {"test_reuse": "Reuse.test_another_password"}),
+    Bug("any-user", "a kept connection is anybody's", (
+        ("gateway/reuse_table.c", "rc = hash(table, text, head + user_len, out->user)",
+         "rc = hash(table, text, 1, out->user)"),
+        ("gateway/reuse.c", "if (slot == NULL || !reuse_slot_is(slot, key))", "if (slot == NULL)")),
+        {"test_reuse": "Reuse.test_another_user"}),
+    Bug("close-instead-of-unselect", "a mailbox is left by CLOSE, which expunges", (
+        ("imapback/kept.c", 'imap_foresee(imap, "UNSELECT");', 'imap_foresee(imap, "CLOSE");'),),
+        {"test_reuse": "Reuse.test_messages_flagged_by_others_stay"}),
+    Bug("kept-over-a-reload", "connections of the old configuration stay", (
+        ("gateway/reuse.c", "(changed ? 0 : most)", "(changed ? most : most)"),),
+        {"test_reuse": "Reuse.test_reload_ends_it"}),
+    Bug("kept-with-the-old-password", "a login by a new password leaves the connection of the old one", (
+        (LINK, "	if (link->has_key)\n		reuse_supersede(", "	if (false)\n		reuse_supersede("),),
+        {"test_reuse": "Reuse.test_a_new_password"}),
+    Bug("kept-for-another-name", "a TLS session is used whatever name it was verified for", (
+        ("fiberio/tls_sessions.c", "if (strcmp(sessions->kept[at - 1].name, name) == 0)", "if (name != NULL)"),),
+        {"unit": "test_tls_sessions"}),
+    Bug("verified-for-ever", "renewed tickets keep a verification alive", (
+        ("fiberio/tls_sessions.c", "now() - s->verified < VERIFIED_SECONDS && ", ""),),
+        {"unit": "test_tls_sessions"}),
 ]
