@@ -200,6 +200,13 @@ fail:
 	return rc;
 }
 
+void
+tls_client_forbid_resumption(struct tls_client *client)
+{
+	SSL_CTX_set_session_cache_mode(client->context, SSL_SESS_CACHE_OFF);
+	tls_sessions_clear(&client->sessions);
+}
+
 struct tls_client *
 tls_client_ref(struct tls_client *client)
 {

@@ -26,5 +26,9 @@ void tls_server_unref(struct tls_server *server); /* NULL is allowed */
  * ALPN "imap" offered. Sessions are resumed: within an hour, the certificate of a name is not
  * verified again where the server proves to know the session. Errors as above. */
 int tls_client_new(const char *ca_file, struct tls_client **out, struct error *e);
+
+/* From now on each handshake is a full one. */
+void tls_client_forbid_resumption(struct tls_client *client);
+
 struct tls_client *tls_client_ref(struct tls_client *client);
 void tls_client_unref(struct tls_client *client); /* NULL is allowed */

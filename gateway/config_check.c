@@ -182,8 +182,11 @@ resolve_upstream_tls(
 			    "tls: passwords are sent to %s without TLS", u->host);
 		return 0;
 	}
-	if (tls_client_new(u->ca_file, &u->imap.tls, &e) == 0)
+	if (tls_client_new(u->ca_file, &u->imap.tls, &e) == 0) {
+		if (!u->tls_resumption)
+			tls_client_forbid_resumption(u->imap.tls);
 		return 0;
+	}
 	if (e.code == ERR_NO_MEMORY)
 		return ERR_NO_MEMORY;
 	config_report_add(report, CONFIG_FAULT, line_near(lines, SETTING_UPSTREAM, "ca_file"),

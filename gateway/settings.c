@@ -149,6 +149,8 @@ const struct setting settings[] = {
 	    0, UPSTREAM(SETTING_PATH, ca_file) },
 	{ "verify_name", NULL, "the name that the certificate must bear; without it host", NULL, 1,
 	    253, UPSTREAM(SETTING_HOST, verify_name) },
+	{ "tls_resumption", "yes", "whether a verified TLS session is resumed within an hour", NULL, 0,
+	    0, UPSTREAM(SETTING_YES_NO, tls_resumption) },
 	{ "connect_timeout", "10s", "to look up the host and connect", NULL, 100 * MS, HOUR,
 	    UPSTREAM(SETTING_DURATION, imap.connect_ms) },
 	{ "tls_timeout", "10s", "for the TLS handshake", NULL, 100 * MS, HOUR,

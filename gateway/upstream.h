@@ -37,6 +37,7 @@ struct upstream {
 	enum upstream_preset preset;
 	char *name; /* "host:port": for logs, locks and counters */
 	struct imap_options imap;
+	bool tls_resumption; /* without a certificate that is verified anew */
 	uint64_t keepalive_ms;
 	char *mailbox;	     /* UTF-8, e.g. "INBOX" */
 	char *trash_mailbox; /* UTF-8; "": none */

@@ -124,6 +124,17 @@ a_session_is_for_its_settings_only(void)
 	end_tls();
 }
 
+static void
+resumption_can_be_forbidden(void)
+{
+	begin_tls();
+	check_meeting(client, server, "mail.test", 0, false, "first");
+	tls_client_forbid_resumption(client);
+	check_meeting(client, server, "mail.test", 0, false, "forbidden");
+	check_meeting(client, server, "mail.test", 0, false, "forbidden still");
+	end_tls();
+}
+
 /* Whoever cannot read the ticket has to show a certificate. */
 static void
 another_server_is_judged_anew(void)
@@ -166,6 +177,7 @@ main(void)
 		{ "no_more_are_kept_than_the_limit", no_more_are_kept_than_the_limit },
 		{ "a_session_is_for_its_name_only", a_session_is_for_its_name_only },
 		{ "a_session_is_for_its_settings_only", a_session_is_for_its_settings_only },
+		{ "resumption_can_be_forbidden", resumption_can_be_forbidden },
 		{ "another_server_is_judged_anew", another_server_is_judged_anew },
 		{ "a_verification_does_not_count_for_ever",
 		    a_verification_does_not_count_for_ever },
