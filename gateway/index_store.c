@@ -185,11 +185,12 @@ do_remove(void *arg)
 int
 index_store_read(const struct index_place *place, size_t most, unsigned char **octets, size_t *len)
 {
-	struct job *job = job_new(place);
+	struct job *job;
 	int rc;
 
 	*octets = NULL;
-	if (job == NULL)
+	/* Most mailboxes are too small for an index, and this costs less than a thread. */
+	if ((access(place->path, F_OK) != 0 && errno == ENOENT) || (job = job_new(place)) == NULL)
 		return 0;
 	job->most = most;
 	if ((rc = fiber_offload(do_read, job_free, job)) == ERR_CANCELLED)
