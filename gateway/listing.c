@@ -255,7 +255,8 @@ list_changes(struct run *r, bool *done, struct error *e)
 		return rc;
 	r->first = r->listing->asked = r->listing->reader.head.uidnext;
 	if ((rc = imap_search_deleted(imap, &r->deleted, e)) != 0 ||
-	    (rc = imap_list_from(imap, r->first, note_fresh, r, e)) != 0 ||
+	    (mailbox_of(r)->uidnext > r->first &&
+		(rc = imap_list_from(imap, r->first, note_fresh, r, e)) != 0) ||
 	    (!fate.all_there && (rc = ask_what_went(r, &fate, e)) != 0))
 		goto out;
 	if ((rc = take_index(r, &fate)) != 0 || (rc = take_fresh(r)) != 0) {
@@ -428,12 +429,12 @@ listing_begin(struct listing *l)
 		imap_foresee_list_from(imap, 1);
 		return 0;
 	}
-	/* Not where the server has not told MODSEQ by itself: to begin to count would cost it more
-	 * than we would gain. */
+	/* Not where the server has not told MODSEQ by itself: VANISHED needs an old one. */
 	if (l->reader.head.modseq != 0)
 		imap_want_qresync(imap);
+	/* New messages only when there are some: where there are none, FETCH from UIDNEXT on was seen
+	 * to take Dovecot a third of a second. */
 	imap_foresee_search_deleted(imap);
-	imap_foresee_list_from(imap, l->reader.head.uidnext);
 	return 0;
 }
 
