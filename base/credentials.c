@@ -31,20 +31,32 @@ has_control(const char *text, size_t len)
 	return 0;
 }
 
-int
-credentials_set_user(struct credentials *c, const char *user, size_t len)
+static int
+set_name(char **field, const char *name, size_t len)
 {
 	char *copy;
 
 	if (len > USER_NAME_MAX)
 		return ERR_LIMIT;
-	if (len == 0 || has_control(user, len) || !text_is_utf8(user, len))
+	if (len == 0 || has_control(name, len) || !text_is_utf8(name, len))
 		return ERR_INVALID;
-	if ((copy = copy_text(user, len)) == NULL)
+	if ((copy = copy_text(name, len)) == NULL)
 		return ERR_NO_MEMORY;
-	free(c->user);
-	c->user = copy;
+	free(*field);
+	*field = copy;
 	return 0;
+}
+
+int
+credentials_set_user(struct credentials *c, const char *user, size_t len)
+{
+	return set_name(&c->user, user, len);
+}
+
+int
+credentials_set_master(struct credentials *c, const char *master, size_t len)
+{
+	return set_name(&c->master, master, len);
 }
 
 int
@@ -65,6 +77,36 @@ credentials_set_password(struct credentials *c, const char *password, size_t len
 	return 0;
 }
 
+int
+credentials_set_token(struct credentials *c, const char *token, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char) token[i] <= ' ' || (unsigned char) token[i] > '~')
+			return ERR_INVALID;
+	return credentials_set_password(c, token, len);
+}
+
+bool
+credentials_are_token(const struct credentials *c)
+{
+	return c->kind == CREDENTIALS_XOAUTH2 || c->kind == CREDENTIALS_OAUTHBEARER;
+}
+
+int
+credentials_copy(struct credentials *to, const struct credentials *from)
+{
+	int rc = 0;
+
+	to->kind = from->kind;
+	if (from->user != NULL)
+		rc = credentials_set_user(to, from->user, strlen(from->user));
+	if (rc == 0 && from->master != NULL)
+		rc = credentials_set_master(to, from->master, strlen(from->master));
+	if (rc == 0 && from->password != NULL)
+		rc = credentials_set_password(to, from->password, from->password_len);
+	return rc;
+}
+
 void
 credentials_forget_password(struct credentials *c)
 {
@@ -81,5 +123,6 @@ credentials_clear(struct credentials *c)
 {
 	credentials_forget_password(c);
 	free(c->user);
-	c->user = NULL;
+	free(c->master);
+	*c = (struct credentials){ 0 };
 }

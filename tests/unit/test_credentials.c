@@ -59,12 +59,52 @@ passwords_are_checked(void)
 	free(longest);
 }
 
+static void
+tokens_are_checked(void)
+{
+	struct credentials c = { 0 };
+
+	CU_ASSERT_EQUAL(credentials_set_token(&c, "", 0), ERR_INVALID);
+	for (unsigned octet = 0; octet < 256; octet++) {
+		char text[3] = { 'a', (char) octet, 'b' };
+		int good = octet > 0x20 && octet < 0x7f;
+
+		CU_ASSERT_EQUAL(credentials_set_token(&c, text, 3), good ? 0 : ERR_INVALID);
+	}
+	credentials_clear(&c);
+}
+
+static void
+a_copy_has_everything(void)
+{
+	struct credentials c = { .kind = CREDENTIALS_XOAUTH2 }, copy = { 0 };
+
+	CU_ASSERT_EQUAL(credentials_copy(&copy, &c), 0);
+	CU_ASSERT_PTR_NULL(copy.user);
+	CU_ASSERT_EQUAL(credentials_set_user(&c, "user", 4), 0);
+	CU_ASSERT_EQUAL(credentials_set_master(&c, "mas\nter", 7), ERR_INVALID);
+	CU_ASSERT_EQUAL(credentials_set_master(&c, "master", 6), 0);
+	CU_ASSERT_EQUAL(credentials_set_token(&c, "t", 1), 0);
+	CU_ASSERT_EQUAL(credentials_copy(&copy, &c), 0);
+	credentials_clear(&c);
+	CU_ASSERT_EQUAL(c.kind, CREDENTIALS_PASSWORD);
+	CU_ASSERT_PTR_NULL(c.master);
+	CU_ASSERT_TRUE(credentials_are_token(&copy));
+	CU_ASSERT_STRING_EQUAL(copy.user, "user");
+	CU_ASSERT_STRING_EQUAL(copy.master, "master");
+	CU_ASSERT_STRING_EQUAL(copy.password, "t");
+	CU_ASSERT_EQUAL(copy.password_len, 1);
+	credentials_clear(&copy);
+}
+
 int
 main(void)
 {
 	static const struct unit_test tests[] = {
 		{ "users_are_checked", users_are_checked },
 		{ "passwords_are_checked", passwords_are_checked },
+		{ "tokens_are_checked", tokens_are_checked },
+		{ "a_copy_has_everything", a_copy_has_everything },
 	};
 
 	return unit_run("credentials", tests, sizeof(tests) / sizeof(tests[0]));
