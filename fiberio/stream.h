@@ -77,6 +77,17 @@ bool stream_is_tls(const struct stream *s);
 const char *stream_tls_version(const struct stream *s);
 const char *stream_tls_cipher(const struct stream *s);
 
+enum stream_peer_name { /* what in a certificate names its owner */
+	STREAM_PEER_EMAIL,	 /* the one rfc822Name of subjectAltName */
+	STREAM_PEER_COMMON_NAME, /* the one common name of the subject, as UTF-8 */
+};
+
+/* Writes the name in the verified certificate of the peer to OUT (ROOM octets), NUL-terminated.
+ * Returns 0; ERR_GONE where the peer has shown no certificate that was verified; ERR_INVALID where
+ * it holds no such name, or several. Does not suspend. */
+int stream_tls_peer_name(
+    const struct stream *s, enum stream_peer_name which, char *out, size_t room);
+
 /* The peer's address; ss_family is AF_UNSPEC where it has none. */
 void stream_peer(const struct stream *s, struct sockaddr_storage *out);
 

@@ -148,6 +148,33 @@ fail:
 	return rc;
 }
 
+int
+tls_server_verify_clients(struct tls_server *server, const char *ca_file,
+    enum tls_client_certificate wanted, struct error *e)
+{
+	STACK_OF(X509_NAME) * names;
+	char reason[128];
+	int mode, rc;
+
+	if (wanted == TLS_CLIENT_NONE)
+		return 0;
+	if ((rc = check_readable("CA file", ca_file, e)) != 0)
+		return rc;
+	ERR_clear_error();
+	if (SSL_CTX_load_verify_file(server->context, ca_file) != 1 ||
+	    (names = SSL_load_client_CA_file(ca_file)) == NULL)
+		return error_set(e, ERR_INVALID, "%s holds no usable PEM certificates: %s", ca_file,
+		    tls_reason(reason, sizeof(reason)));
+	SSL_CTX_set_client_CA_list(server->context, names);
+	mode = SSL_VERIFY_PEER;
+	if (wanted == TLS_CLIENT_REQUIRE)
+		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+	SSL_CTX_set_verify(server->context, mode, NULL);
+	SSL_CTX_set_options(server->context, SSL_OP_NO_TICKET);
+	SSL_CTX_set_num_tickets(server->context, 0);
+	return 0;
+}
+
 struct tls_server *
 tls_server_ref(struct tls_server *server)
 {

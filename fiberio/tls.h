@@ -18,6 +18,20 @@ struct tls_client; /* how a server's certificate is to be judged */
  * not PEM, key does not belong to the certificate, ...). */
 int tls_server_new(
     const char *certificate_file, const char *key_file, struct tls_server **out, struct error *e);
+
+enum tls_client_certificate { /* what a server asks of its clients */
+	TLS_CLIENT_NONE,      /* nothing */
+	TLS_CLIENT_REQUEST,   /* a certificate, but without one they are welcome too */
+	TLS_CLIENT_REQUIRE,   /* a certificate, or the handshake fails */
+};
+
+/* Makes SERVER ask clients for a certificate that comes from an authority in CA_FILE (PEM); one
+ * that is shown and not good for that fails the handshake. Sessions are not resumed then: a
+ * certificate is judged anew each time. To be called before the first handshake. Errors as above.
+ */
+int tls_server_verify_clients(struct tls_server *server, const char *ca_file,
+    enum tls_client_certificate wanted, struct error *e);
+
 struct tls_server *tls_server_ref(struct tls_server *server);
 void tls_server_unref(struct tls_server *server); /* NULL is allowed */
 
