@@ -28,7 +28,10 @@ enum guard_expectation {
 	GUARD_EXPECT_GREETING, /* the first line of a connection: untagged OK */
 	GUARD_EXPECT_RESPONSE, /* CAPABILITY, EXISTS and response codes; all else is swallowed */
 	GUARD_EXPECT_ID,       /* and ID */
-	GUARD_EXPECT_LIST,     /* and FETCH responses, told as GUARD_LISTED */
+	GUARD_EXPECT_CHALLENGE, /* as GUARD_EXPECT_RESPONSE, and the text of continuation requests,
+				   which else stays behind, as far as atoms have its octets */
+	GUARD_EXPECT_LIST,     /* and FETCH responses, told as GUARD_LISTED; from here on, the amount
+				  of an answer is the mailbox's */
 	GUARD_EXPECT_UIDS,     /* the same, where the size does not matter */
 	GUARD_EXPECT_BODY,     /* and one BODY[] in a FETCH response, diverted */
 	GUARD_EXPECT_PART,     /* the same for BODY[]<origin> */

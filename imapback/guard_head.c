@@ -39,8 +39,9 @@ begin_data(struct guard *g, char c, enum guard_state state)
 	return c == '\r' ? go(g, LF_EXPECTED, PASS) : go(g, state, PASS);
 }
 
+/* CAPABILITY, or a challenge of SASL. */
 static enum guard_action
-begin_capability(struct guard *g, char c)
+begin_words(struct guard *g, char c)
 {
 	release_head(g);
 	begin_data(g, c, WORDS);
@@ -123,7 +124,7 @@ begin_untagged(struct guard *g, char c)
 	if (is_part(g, 2, "VANISHED"))
 		return begin_vanished(g, c);
 	if (is_part(g, 2, "CAPABILITY"))
-		return begin_capability(g, c);
+		return begin_words(g, c);
 	if (is_part(g, 2, "ID") && g->expectation == GUARD_EXPECT_ID)
 		release_head(g);
 	return begin_data(g, c, DATA);
@@ -167,6 +168,8 @@ end_of_word(struct guard *g, char c)
 	size_t first = part_length(g, 0), second = first + 1;
 	bool untagged = first == 1 && g->word[0] == '*';
 
+	if (first == 1 && g->word[0] == '+' && g->expectation == GUARD_EXPECT_CHALLENGE)
+		return begin_words(g, c);
 	if (first == 1 && g->word[0] == '+' && g->expectation != GUARD_EXPECT_GREETING)
 		return guard_begin_text(g, c, false);
 	if (second > g->word_len) { /* so far there is one word */

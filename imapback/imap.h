@@ -50,20 +50,24 @@ enum imap_capability { /* bits of imap_capabilities */
 	IMAP_CAP_UNSELECT = 1 << 8,
 	IMAP_CAP_LITERAL_PLUS = 1 << 9,
 	IMAP_CAP_QRESYNC = 1 << 10,
+	IMAP_CAP_AUTH_XOAUTH2 = 1 << 11,
+	IMAP_CAP_AUTH_OAUTHBEARER = 1 << 12,
 };
 
 /* Connects, does TLS, reads the greeting and learns the capabilities. PREAUTH is refused
  * (ERR_PERMANENT). On failure nothing remains. */
 int imap_open(const struct imap_options *options, struct imap **out, struct error *e);
 
-/* Logs in: AUTHENTICATE PLAIN (with initial response where offered), or LOGIN where the server has
- * no AUTH=PLAIN and does not forbid it. Capabilities are learned anew. ERR_AUTH and its kin only
- * when the server rejected the credentials; ERR_PERMANENT when there is no usable mechanism. */
+/* Logs in. A password: AUTHENTICATE PLAIN, with its master as the one who logs in for the user where
+ * there is one; or LOGIN where the server has no AUTH=PLAIN and does not forbid it, and there is no
+ * master. A token: AUTHENTICATE by its own mechanism, or not at all. Initial responses are sent
+ * where offered. Capabilities are learned anew. ERR_AUTH and its kin only when the server rejected
+ * the credentials; ERR_PERMANENT when there is no usable mechanism. */
 int imap_login(struct imap *imap, const struct credentials *c, struct error *e);
 
 /* Bits of enum imap_capability as last announced; the line itself as the server sent it, words
- * separated by spaces; the mechanism used by imap_login ("PLAIN", "LOGIN", or "" before it). These
- * do not suspend. */
+ * separated by spaces; the mechanism used by imap_login ("PLAIN", "LOGIN", ..., or "" before it).
+ * These do not suspend. */
 unsigned imap_capabilities(const struct imap *imap);
 const char *imap_capability_line(const struct imap *imap);
 const char *imap_mechanism(const struct imap *imap);

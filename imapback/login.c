@@ -1,4 +1,4 @@
-/* login.c - AUTHENTICATE PLAIN and LOGIN (RFC 3501 section 6.2, RFC 4616, RFC 4959).
+/* login.c - AUTHENTICATE and LOGIN (RFC 3501 section 6.2, RFC 4959).
  *
  * Not by libetpan: its AUTHENTICATE needs Cyrus SASL plug-ins at run time, and its LOGIN writes
  * user names as they are. The secret goes from a buffer of ours straight to the socket, so that no
@@ -6,10 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
-#include "base/base64.h"
 #include "imapback/imap_internal.h"
+#include "imapback/sasl_message.h"
 
 enum {
 	INITIAL_RESPONSE_MAX = 1024, /* longer ones wait for the continuation: RFC 2683
@@ -17,49 +15,18 @@ enum {
 	LINES_BEFORE_CONTINUATION = 16,
 };
 
-/* Octets that are cleansed before they are freed. */
-struct secret {
-	char *octets;
-	size_t len;
+/* How each kind of credentials is shown by SASL. */
+static const struct mechanism {
+	const char *name;
+	enum imap_capability capability;
+	const char *to_challenge; /* what a challenge behind the message is answered with */
+} mechanisms[] = {
+	/* PLAIN has no second step: "*" calls it off (RFC 3501 section 6.2.2). */
+	[CREDENTIALS_PASSWORD] = { "PLAIN", IMAP_CAP_AUTH_PLAIN, "*\r\n" },
+	/* A refused token is explained in a challenge, and the answer to it says nothing. */
+	[CREDENTIALS_XOAUTH2] = { "XOAUTH2", IMAP_CAP_AUTH_XOAUTH2, "\r\n" },
+	[CREDENTIALS_OAUTHBEARER] = { "OAUTHBEARER", IMAP_CAP_AUTH_OAUTHBEARER, "AQ==\r\n" },
 };
-
-static int
-secret_new(struct secret *secret, size_t len)
-{
-	secret->octets = calloc(1, len + 1);
-	secret->len = len;
-	return secret->octets == NULL ? ERR_NO_MEMORY : 0;
-}
-
-static void
-secret_free(struct secret *secret)
-{
-	if (secret->octets == NULL)
-		return;
-	OPENSSL_cleanse(secret->octets, secret->len);
-	free(secret->octets);
-}
-
-/* The message of PLAIN in base64, with CRLF: NUL user NUL password (RFC 4616 section 2). */
-static int
-plain_message(const struct credentials *c, struct secret *out)
-{
-	size_t user_len = strlen(c->user), len = user_len + c->password_len + 2;
-	struct secret plain;
-
-	if (secret_new(&plain, len) != 0)
-		return ERR_NO_MEMORY;
-	memcpy(plain.octets + 1, c->user, user_len);
-	memcpy(plain.octets + user_len + 2, c->password, c->password_len);
-	if (secret_new(out, base64_encoded_size(len) + 2) != 0) {
-		secret_free(&plain);
-		return ERR_NO_MEMORY;
-	}
-	base64_encode(plain.octets, len, out->octets);
-	memcpy(out->octets + out->len - 2, "\r\n", 2);
-	secret_free(&plain);
-	return 0;
-}
 
 /* Reads until the server asks for more with "+" (*GO_ON) or begins its final answer. */
 static int
@@ -80,35 +47,56 @@ await_continuation(struct imap *imap, bool *go_on)
 	    imap, ERR_PROTOCOL, "the server chatters instead of asking for the credentials");
 }
 
+/* Sends the command and MESSAGE, with or without waiting in between. *GO_ON is false when the server
+ * has answered before it was told. */
 static int
-authenticate_plain(struct imap *imap, const struct credentials *c, struct imap_outcome *outcome)
+send_message(
+    struct imap *imap, const struct mechanism *m, const struct secret *message, bool *go_on)
+{
+	bool initial =
+	    (imap->capabilities & IMAP_CAP_SASL_IR) != 0 && message->len <= INITIAL_RESPONSE_MAX;
+	char command[40];
+	int rc;
+
+	*go_on = true;
+	snprintf(command, sizeof(command), "AUTHENTICATE %s%s", m->name, initial ? " " : "");
+	if (initial)
+		return imap_send_secret(
+		    imap, command, message->octets, message->len, GUARD_EXPECT_CHALLENGE);
+	if ((rc = imap_send_line(imap, command, GUARD_EXPECT_CHALLENGE)) != 0 ||
+	    (rc = await_continuation(imap, go_on)) != 0 || !*go_on)
+		return rc;
+	return imap_write_raw(imap, message->octets, message->len);
+}
+
+/* *REFUSAL says why a token was refused, as far as the server does. */
+static int
+authenticate(struct imap *imap, const struct credentials *c, const struct mechanism *m,
+    struct imap_outcome *outcome, enum bearer_refusal *refusal)
 {
 	struct secret message = { 0 };
 	const char *line;
-	bool initial, go_on;
+	bool go_on;
 	int rc;
 
-	if (plain_message(c, &message) != 0)
+	if (sasl_message(c, imap->options.host, imap->options.port, &message) != 0)
 		return imap_fail(imap, ERR_NO_MEMORY, "out of memory");
-	initial =
-	    (imap->capabilities & IMAP_CAP_SASL_IR) != 0 && message.len <= INITIAL_RESPONSE_MAX;
-	if (initial)
-		rc = imap_send_secret(imap, "AUTHENTICATE PLAIN ", message.octets, message.len,
-		    GUARD_EXPECT_RESPONSE);
-	else
-		rc = imap_send_line(imap, "AUTHENTICATE PLAIN", GUARD_EXPECT_RESPONSE);
-	if (rc == 0 && !initial && (rc = await_continuation(imap, &go_on)) == 0 && !go_on)
-		goto answer;
-	if (rc == 0 && !initial)
-		rc = imap_write_raw(imap, message.octets, message.len);
-	if (rc == 0)
-		rc = imap_read_line(imap, &line);
-	/* PLAIN has no second step: "*" calls it off (RFC 3501 section 6.2.2). */
-	if (rc == 0 && line[0] == '+' && (rc = imap_write_raw(imap, "*\r\n", 3)) == 0)
-		rc = imap_read_line(imap, &line);
-answer:
+	rc = send_message(imap, m, &message, &go_on);
 	secret_free(&message);
-	return rc != 0 ? rc : imap_take_answer(imap, outcome);
+	if (rc != 0)
+		return rc;
+	if (go_on && (rc = imap_read_line(imap, &line)) != 0)
+		return rc;
+	if (go_on && line[0] == '+') {
+		line += strspn(line, "+ ");
+		*refusal = bearer_refusal(line, strcspn(line, "\r\n"));
+		if ((rc = imap_write_raw(imap, m->to_challenge, strlen(m->to_challenge))) != 0 ||
+		    (rc = imap_read_line(imap, &line)) != 0)
+			return rc;
+		if (line[0] == '+')
+			return imap_fail(imap, ERR_PROTOCOL, "the server asks without an end");
+	}
+	return imap_take_answer(imap, outcome);
 }
 
 /* Whether TEXT can stand between quotes (RFC 3501 section 9, QUOTED-CHAR; 7 bits). */
@@ -222,48 +210,72 @@ is_clean(const char *text, size_t len)
 	       memchr(text, '\n', len) == NULL;
 }
 
-/* Gmail has no response code for an account with more connections than it allows. Taken for
- * rejected credentials, that makes clients forget passwords. */
+/* What looks like rejected credentials makes clients forget passwords, so what is none must not. Gmail
+ * has no response code for an account with more connections than it allows; and that a token could
+ * not be judged is told in the challenge before the NO. */
 static int
-login_refused(struct imap *imap, const struct imap_outcome *outcome, struct error *e)
+login_refused(struct imap *imap, const struct imap_outcome *outcome, enum bearer_refusal refusal,
+    struct error *e)
 {
 	int rc = imap_refused(imap, outcome, "login", RESPONSE_TO_LOGIN, e);
 
 	if (rc != ERR_AUTH ||
-	    strcasestr(outcome->text, "too many simultaneous connections") == NULL)
+	    (refusal != BEARER_UNAVAILABLE &&
+		strcasestr(outcome->text, "too many simultaneous connections") == NULL))
 		return rc;
 	if (e != NULL)
 		e->code = ERR_TEMPORARY;
 	return ERR_TEMPORARY;
 }
 
+/* How to log in with C. LOGIN is for servers that know nothing better, and for one's own mail. Returns 0
+ * with *M set, or to NULL for LOGIN. */
+static int
+choose(struct imap *imap, const struct credentials *c, const struct mechanism **m, struct error *e)
+{
+	*m = &mechanisms[c->kind];
+	if ((imap->capabilities & (unsigned) (*m)->capability) != 0)
+		return 0;
+	if (credentials_are_token(c) || c->master != NULL)
+		return error_set(e, ERR_PERMANENT, "the server offers no AUTH=%s%s", (*m)->name,
+		    c->master != NULL ? ", which logging in for another user needs" : "");
+	*m = NULL;
+	if ((imap->capabilities & IMAP_CAP_LOGINDISABLED) == 0)
+		return 0;
+	return error_set(e, ERR_PERMANENT,
+	    "the server offers no way to log in (no AUTH=PLAIN, LOGINDISABLED): is TLS missing?");
+}
+
+static bool
+are_clean(const struct credentials *c)
+{
+	return is_clean(c->user, strlen(c->user)) && is_clean(c->password, c->password_len) &&
+	       (c->master == NULL || is_clean(c->master, strlen(c->master)));
+}
+
 int
 imap_login(struct imap *imap, const struct credentials *c, struct error *e)
 {
+	enum bearer_refusal refusal = BEARER_UNKNOWN;
+	const struct mechanism *m;
 	struct imap_outcome outcome;
 	int rc;
 
 	if (imap->dead)
 		return imap_dead_error(imap, e);
-	if (!is_clean(c->user, strlen(c->user)) || !is_clean(c->password, c->password_len))
-		return error_set(e, ERR_INVALID, "credentials with CR, LF or NUL");
-	if ((imap->capabilities & IMAP_CAP_AUTH_PLAIN) != 0)
-		imap->mechanism = "PLAIN";
-	else if ((imap->capabilities & IMAP_CAP_LOGINDISABLED) == 0)
-		imap->mechanism = "LOGIN";
-	else
-		return error_set(e, ERR_PERMANENT,
-		    "the server offers no way to log in (no AUTH=PLAIN, LOGINDISABLED): is TLS "
-		    "missing?");
-	rc = imap->mechanism[0] == 'P' ? authenticate_plain(imap, c, &outcome)
-				       : login(imap, c, &outcome);
+	if (c->kind == CREDENTIALS_CERTIFICATE || c->password == NULL || !are_clean(c))
+		return error_set(e, ERR_INVALID, "credentials with CR, LF or NUL, or none");
+	if ((rc = choose(imap, c, &m, e)) != 0)
+		return rc;
+	imap->mechanism = m != NULL ? m->name : "LOGIN";
+	rc = m != NULL ? authenticate(imap, c, m, &outcome, &refusal) : login(imap, c, &outcome);
 	if (rc != 0) {
 		imap_dead_error(imap, e);
 		error_prefix(e, "login");
 		return rc;
 	}
 	if (!outcome.ok)
-		return login_refused(imap, &outcome, e);
+		return login_refused(imap, &outcome, refusal, e);
 	imap->session->imap_state = MAILIMAP_STATE_AUTHENTICATED;
 	imap->logged_in = true;
 	return imap_learn_capabilities(imap, e);

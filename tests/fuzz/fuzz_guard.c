@@ -123,7 +123,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const enum guard_expectation expectations[] = { GUARD_EXPECT_GREETING,
 		GUARD_EXPECT_RESPONSE, GUARD_EXPECT_ID, GUARD_EXPECT_LIST, GUARD_EXPECT_BODY,
-		GUARD_EXPECT_PART, GUARD_EXPECT_SEARCH, GUARD_EXPECT_VANISHED };
+		GUARD_EXPECT_PART, GUARD_EXPECT_SEARCH, GUARD_EXPECT_VANISHED,
+		GUARD_EXPECT_CHALLENGE };
 	struct result whole = { 0 }, cut = { 0 };
 	enum guard_expectation expectation;
 

@@ -54,6 +54,8 @@ static const struct row rows[] = {
 	{ "nothing behind an answer", GUARD_EXPECT_BODY, "1 OK x\r\n* 3 FETCH (BODY[] {3}\r\nabc",
 	    "1 OK \r\n", "a:1:OK::x", NULL },
 	{ "continuation", GUARD_EXPECT_RESPONSE, "+ go ahead\r\n+\r\n", "+ \r\n+ \r\n", "", NULL },
+	{ "challenge", GUARD_EXPECT_CHALLENGE, "+ e30=\r\n+\r\n+ a\"{9}\\b\r\n1 NO x\r\n",
+	    "+ e30=\r\n+\r\n+ a9}b\r\n1 NO \r\n", "a:1:NO::x", NULL },
 	{ "text is free", GUARD_EXPECT_RESPONSE, "* OK it's \"((( {5}\r\n1 OK {9999999999}\r\n",
 	    "1 OK \r\n", "a:1:OK::{9999999999}", NULL },
 	{ "a code", GUARD_EXPECT_RESPONSE, "1 NO [AUTHENTICATIONFAILED] x\r\n", "1 NO \r\n",

@@ -144,6 +144,35 @@ do_bad_login(struct client *c)
 	return imap_login(c->imap, &who, &c->e);
 }
 
+static int
+log_in_with(struct client *c, struct credentials who)
+{
+	int rc = imap_login(c->imap, &who, &c->e);
+
+	note(c, "%s", imap_mechanism(c->imap));
+	return rc;
+}
+
+static int
+do_xoauth2(struct client *c)
+{
+	return log_in_with(c, (struct credentials){ CREDENTIALS_XOAUTH2, "user", NULL, "token", 5 });
+}
+
+static int
+do_oauthbearer(struct client *c)
+{
+	return log_in_with(
+	    c, (struct credentials){ CREDENTIALS_OAUTHBEARER, "user", NULL, "token", 5 });
+}
+
+static int
+do_master(struct client *c)
+{
+	return log_in_with(
+	    c, (struct credentials){ CREDENTIALS_PASSWORD, "user", "boss", "secret", 6 });
+}
+
 #define ODD_SELECT "SELECT \"Entw&APw-rfe \\\"a\\\\b\\\"\""
 #define SELECT                                                                        \
 	{                                                                             \
@@ -157,6 +186,9 @@ do_bad_login(struct client *c)
 
 #define NO_PLAIN "* OK [CAPABILITY IMAP4rev1] hello\r\n"
 #define NO_LOGIN "* OK [CAPABILITY IMAP4rev1 LOGINDISABLED AUTH=GSSAPI] hello\r\n"
+#define TOKENS "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 AUTH=OAUTHBEARER] hello\r\n"
+#define TOKENS_IR "* OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2 AUTH=OAUTHBEARER SASL-IR] hello\r\n"
+#define TOKEN "dXNlcj11c2VyAWF1dGg9QmVhcmVyIHRva2VuAQE="
 #define IR "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hello\r\n"
 
 static const struct dialogue openings[] = {
@@ -233,6 +265,33 @@ static const struct dialogue logins[] = {
 	    "LOGIN IMAP4rev1" },
 	{ "no way to log in", NO_LOGIN, { { NULL, NULL } }, do_login, ERR_PERMANENT, ALIVE,
 	    " IMAP4rev1 LOGINDISABLED AUTH=GSSAPI" },
+	{ "XOAUTH2 with a continuation", TOKENS,
+	    { { "AUTHENTICATE XOAUTH2", "+ \r\n" }, { TOKEN, "{tag} OK [CAPABILITY X] x\r\n" } },
+	    do_xoauth2, 0, ALIVE, "XOAUTH2" },
+	{ "XOAUTH2 with an initial response", TOKENS_IR,
+	    { { "AUTHENTICATE XOAUTH2 " TOKEN, "{tag} OK [CAPABILITY X] x\r\n" } }, do_xoauth2, 0,
+	    ALIVE, "XOAUTH2" },
+	{ "a rejected token", TOKENS_IR,
+	    { { "AUTHENTICATE XOAUTH2 " TOKEN, "+ eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=\r\n" }, { "", "{tag} NO x\r\n" } },
+	    do_xoauth2, ERR_AUTH, ALIVE, "XOAUTH2" },
+	{ "a token that cannot be judged", TOKENS_IR,
+	    { { "AUTHENTICATE XOAUTH2 " TOKEN, "+ eyJzdGF0dXMiOiI1MDMifQ==\r\n" }, { "", "{tag} NO x\r\n" } },
+	    do_xoauth2, ERR_TEMPORARY, ALIVE, "XOAUTH2" },
+	{ "the code of the answer counts more", TOKENS_IR,
+	    { { "AUTHENTICATE XOAUTH2 " TOKEN, "+ eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=\r\n" }, { "", "{tag} NO [UNAVAILABLE] x\r\n" } },
+	    do_xoauth2, ERR_TEMPORARY, ALIVE, "XOAUTH2" },
+	{ "a refused token of OAUTHBEARER", TOKENS,
+	    { { "AUTHENTICATE OAUTHBEARER", "+\r\n" }, { NULL, NULL } }, do_oauthbearer, ERR_CLOSED,
+	    DEAD, "OAUTHBEARER" },
+	{ "a challenge without end", TOKENS_IR,
+	    { { "AUTHENTICATE XOAUTH2 " TOKEN, "+ eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=\r\n" }, { "", "+ \r\n" } }, do_xoauth2,
+	    ERR_PROTOCOL, DEAD, "XOAUTH2" },
+	{ "XOAUTH2 is not offered", IR, { { NULL, NULL } }, do_xoauth2, ERR_PERMANENT, ALIVE, "" },
+	{ "nor is OAUTHBEARER, and LOGIN is no way", NO_PLAIN, { { NULL, NULL } }, do_oauthbearer,
+	    ERR_PERMANENT, ALIVE, "" },
+	{ "a master", IR, { { "AUTHENTICATE PLAIN dXNlcgBib3NzAHNlY3JldA==", "{tag} OK [CAPABILITY X] x\r\n" } },
+	    do_master, 0, ALIVE, "PLAIN" },
+	{ "a master, by LOGIN", NO_PLAIN, { { NULL, NULL } }, do_master, ERR_PERMANENT, ALIVE, "" },
 	{ "an injection", NO_PLAIN, { { NULL, NULL } }, do_bad_login, ERR_INVALID, ALIVE, "" },
 };
 
