@@ -84,6 +84,7 @@ upstream_clear(struct upstream *u)
 {
 	tls_client_unref(u->imap.tls);
 	uidl_template_free(u->uidl);
+	credentials_clear(&u->master);
 	free(u->name);
 	settings_clear(SETTING_UPSTREAM, u);
 }

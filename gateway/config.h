@@ -43,7 +43,10 @@ struct config_listener {
 	struct text_list addresses; /* as written, e.g. "[::]:110" */
 	char *certificate;	    /* NULL: none */
 	char *key;
-	struct tls_server *tls; /* made from both; NULL: no TLS here */
+	enum tls_client_certificate client_certificate;
+	char *client_ca; /* NULL: none */
+	enum stream_peer_name client_certificate_user;
+	struct tls_server *tls; /* made from these; NULL: no TLS here */
 };
 
 struct config {
@@ -51,7 +54,8 @@ struct config {
 	char *state_directory;
 	struct log_options log;
 	struct pop3_settings
-	    pop3; /* tls, plaintext_login, keepalive_ms are set for each connection */
+	    pop3; /* what depends on listener and upstream is set for each connection */
+	char *user_characters; /* what pop3.names.characters was made from */
 	bool plaintext_loopback;
 	struct network_list plaintext_networks;
 	struct census_limits limits;

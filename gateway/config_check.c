@@ -8,19 +8,18 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "gateway/config_login.h"
 #include "gateway/upstream_preset.h"
 
 enum { IMAP_PORT = 143, RFC1939_IDLE_MS = 10 * 60 * 1000 };
 
-/* The line where setting NAME of BLOCK was made; 0: it was not. */
-static unsigned
+unsigned
 line_of(const struct setting_lines *lines, enum setting_block block, const char *name)
 {
 	return lines->at[setting_find(block, name) - settings];
 }
 
-/* As line_of, or else the line of the block. */
-static unsigned
+unsigned
 line_near(const struct setting_lines *lines, enum setting_block block, const char *name)
 {
 	unsigned line = line_of(lines, block, name);
@@ -39,7 +38,7 @@ is_everywhere(const struct network_list *networks)
 
 static void
 check_global(
-    const struct config *config, const struct setting_lines *lines, struct config_report *report)
+    struct config *config, const struct setting_lines *lines, struct config_report *report)
 {
 	if (config->pop3.idle_ms < RFC1939_IDLE_MS)
 		config_report_add(report, CONFIG_WARNING,
@@ -49,6 +48,7 @@ check_global(
 		config_report_add(report, CONFIG_WARNING,
 		    line_of(lines, SETTING_GLOBAL, "plaintext_networks"),
 		    "plaintext_networks: passwords are accepted without TLS from everywhere");
+	config_check_names(config, lines, report);
 }
 
 /* A key that others on the machine can read is no secret. */
@@ -102,6 +102,8 @@ static int
 check_listener(struct config *config, struct config_listener *l, const struct setting_lines *lines,
     struct config_report *report)
 {
+	int rc;
+
 	if (line_of(lines, SETTING_LISTENER, "address") == 0)
 		config_report_add(
 		    report, CONFIG_FAULT, lines->begin, "listener: address is missing");
@@ -110,7 +112,9 @@ check_listener(struct config *config, struct config_listener *l, const struct se
 		config_report_add(report, CONFIG_WARNING, lines->begin,
 		    "listener pop3: without a certificate only clients on this machine can log in "
 		    "here");
-	return check_listener_tls(l, lines, report);
+	if ((rc = check_listener_tls(l, lines, report)) != 0)
+		return rc;
+	return config_check_client_certificates(l, lines, report);
 }
 
 /* Reports ADDRESS of listener L (INDEX) where an earlier one has it too. Port 0 is a new one each
@@ -258,7 +262,8 @@ check_upstream(struct upstream *u, const struct setting_lines *lines, struct con
 	int rc;
 
 	if ((rc = upstream_preset_apply(u, lines)) != 0 ||
-	    (rc = resolve_uidl(u, lines, report)) != 0)
+	    (rc = resolve_uidl(u, lines, report)) != 0 ||
+	    (rc = config_check_logins(u, lines, report)) != 0)
 		return rc;
 	check_deletion(u, lines, report);
 	if (u->size_mode != SIZES_FAST && !u->index_cache)
@@ -312,5 +317,8 @@ config_check(struct config *config, const struct config_lines *lines, struct con
 	check_global(config, &lines->global, report);
 	if ((rc = check_listeners(config, lines, report)) != 0)
 		return rc;
-	return check_upstreams(config, lines, report);
+	if ((rc = check_upstreams(config, lines, report)) != 0)
+		return rc;
+	config_check_external(config, lines, report);
+	return 0;
 }

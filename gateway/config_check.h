@@ -17,6 +17,12 @@ struct config_lines {
 	struct setting_lines *upstreams;
 };
 
+/* The line where setting NAME of BLOCK was made; 0: it was not. */
+unsigned line_of(const struct setting_lines *lines, enum setting_block block, const char *name);
+
+/* As line_of, or else the line of the block. */
+unsigned line_near(const struct setting_lines *lines, enum setting_block block, const char *name);
+
 /* Adds what follows from other settings, loads certificates and trusted roots, and reports what
  * does not fit together. Returns 0 or ERR_NO_MEMORY; faults are in REPORT. */
 int config_check(

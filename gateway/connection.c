@@ -26,6 +26,7 @@ struct connection {
 	struct config *config;	/* held */
 	struct tls_server *tls; /* held; NULL: none */
 	enum listener_protocol protocol;
+	enum stream_peer_name certificate_user; /* what names the user in a client's certificate */
 	struct stream *stream; /* NULL once the session has freed it */
 	struct fiber *fiber;
 	struct sockaddr_storage peer;
@@ -179,6 +180,9 @@ run_session(struct connection *c)
 	settings.tls = c->tls;
 	settings.plaintext_login = may_login_without_tls(c->config, &c->peer);
 	settings.keepalive_ms = c->maildrop.upstream->keepalive_ms;
+	settings.mechanisms = c->maildrop.upstream->auth_mechanisms;
+	settings.certificate_user = c->certificate_user;
+	settings.names.master_separator = c->maildrop.upstream->master_separator[0];
 	backend.open = open_maildrop;
 	pop3_session_run(stream, &settings, &backend, &c->maildrop, &report);
 	c->stream = NULL;
@@ -212,6 +216,7 @@ connection_new(struct worker *worker, const struct listener *listener,
 	c->config = config_ref(worker->config);
 	c->tls = listener->tls != NULL ? tls_server_ref(listener->tls) : NULL;
 	c->protocol = listener->protocol;
+	c->certificate_user = listener->certificate_user;
 	c->handshaking = c->protocol == LISTENER_POP3S;
 	c->peer = *peer;
 	c->seat = *seat;

@@ -152,6 +152,7 @@ listeners_apply(
 		tls_server_unref(l->tls);
 		l->tls = l->wanted->tls != NULL ? tls_server_ref(l->wanted->tls) : NULL;
 		l->protocol = l->wanted->protocol;
+		l->certificate_user = l->wanted->client_certificate_user;
 		l->wanted = NULL;
 	}
 	close_others(&worker->listeners, &next);

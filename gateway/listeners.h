@@ -15,6 +15,7 @@ struct listener {
 	struct acceptor *acceptor;
 	char *address; /* as written */
 	enum listener_protocol protocol;
+	enum stream_peer_name certificate_user;
 	struct tls_server *tls;		      /* held; NULL: none */
 	const struct config_listener *wanted; /* during listeners_apply: what it is to serve now */
 };

@@ -5,14 +5,23 @@
 
 #include "base/failpoint.h"
 
+/* Our own copy of C. A certificate means nothing to the server: for whom it names, the upstream's master
+ * logs in. */
 static int
 keep_credentials(struct mailbox_link *link, const struct credentials *c, struct error *e)
 {
+	const struct credentials *master = &link->upstream->master;
+	struct credentials whole = *c; /* owns nothing */
 	int rc;
 
-	rc = credentials_set_user(&link->credentials, c->user, strlen(c->user));
-	if (rc == 0)
-		rc = credentials_set_password(&link->credentials, c->password, c->password_len);
+	if (c->kind == CREDENTIALS_CERTIFICATE) {
+		if (master->password == NULL)
+			return error_set(e, ERR_PERMANENT, "there is no master_user");
+		whole = *master;
+		whole.user = c->user;
+		whole.master = master->user;
+	}
+	rc = credentials_copy(&link->credentials, &whole);
 	return rc == 0 ? 0 : error_set(e, rc, "the credentials cannot be kept");
 }
 
@@ -37,9 +46,14 @@ connect_and_login(struct mailbox_link *link, const struct credentials *c, struct
 int
 mailbox_link_open(struct mailbox_link *link, const struct credentials *c, struct error *e)
 {
+	int rc;
+
+	if ((rc = keep_credentials(link, c, e)) != 0)
+		return rc;
 	if (link->reuse == NULL || link->upstream->reuse_ms == 0)
 		return mailbox_link_open_anew(link, c, e);
-	link->has_key = reuse_key(link->reuse, link->upstream, c, &link->key) == 0;
+	link->has_key =
+	    reuse_key(link->reuse, link->upstream, &link->credentials, &link->key) == 0;
 	if (link->has_key)
 		link->imap = reuse_take(link->reuse, &link->key);
 	if (link->imap == NULL || imap_settle(link->imap, NULL) != 0)
@@ -48,7 +62,7 @@ mailbox_link_open(struct mailbox_link *link, const struct credentials *c, struct
 	log_event(link->log, LOG_LEVEL_DEBUG, link->session_id,
 	    "goes on with the connection of an earlier session",
 	    LOG_FIELDS(LOG_TEXT("upstream", link->upstream->name)));
-	return keep_credentials(link, c, e);
+	return 0;
 }
 
 int
@@ -59,11 +73,15 @@ mailbox_link_open_anew(struct mailbox_link *link, const struct credentials *c, s
 	imap_logout(link->imap);
 	link->imap = NULL;
 	link->was_kept = false;
-	if ((rc = connect_and_login(link, c, e)) != 0)
-		return rc;
-	if (link->has_key)
-		reuse_supersede(link->reuse, &link->key);
-	return keep_credentials(link, c, e);
+	if ((rc = connect_and_login(link, &link->credentials, e)) == 0) {
+		if (link->has_key)
+			reuse_supersede(link->reuse, &link->key);
+		return 0;
+	}
+	/* Who came with a certificate has done nothing wrong. */
+	if (c->kind == CREDENTIALS_CERTIFICATE && (rc == ERR_AUTH || rc == ERR_AUTH_EXPIRED))
+		rc = e->code = ERR_PERMANENT;
+	return rc;
 }
 
 int

@@ -187,6 +187,22 @@ maildrop_new(const struct maildrop_context *context, const char *user)
 	return m;
 }
 
+/* The user does not say who was at the mailbox. */
+static void
+log_master(const struct maildrop_context *context, const struct credentials *c)
+{
+	bool certificate = c->kind == CREDENTIALS_CERTIFICATE;
+
+	if (c->master == NULL && !certificate)
+		return;
+	log_event(context->log, LOG_LEVEL_INFO, context->session_id, "logged in for another user",
+	    LOG_FIELDS(LOG_TEXT("user", c->user),
+		LOG_TEXT("master", certificate ? context->upstream->master.user : c->master),
+		LOG_TEXT("by", certificate ? "client certificate" : "password"),
+		LOG_TEXT("client", context->client_address),
+		LOG_TEXT("upstream", context->upstream->name)));
+}
+
 static int
 maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out, struct error *e)
 {
@@ -203,6 +219,7 @@ maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 	    (rc = fill(m, c, e)) != 0)
 		goto fail;
 	mailbox_link_opened(&m->link);
+	log_master(context, c);
 	m->retrieval.link = &m->link;
 	m->retrieval.snapshot = m->snapshot;
 	m->retrieval.pool = context->pool;
@@ -214,8 +231,8 @@ fail:
 	log_error(context->log,
 	    rc == ERR_AUTH || rc == ERR_IN_USE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
 	    context->session_id, "login failed", e,
-	    LOG_FIELDS(LOG_TEXT("user", c->user), LOG_TEXT("client", context->client_address),
-		LOG_TEXT("upstream", upstream->name)));
+	    LOG_FIELDS(LOG_TEXT("user", c->user), LOG_TEXT("master", c->master),
+		LOG_TEXT("client", context->client_address), LOG_TEXT("upstream", upstream->name)));
 	mailbox_link_close(&m->link);
 	sizing_end(&m->sizing, NULL);
 	maildrop_free(m);

@@ -41,13 +41,16 @@ hash(const struct reuse_table *table, const void *in, size_t len, unsigned char 
 	return 0;
 }
 
-/* A user name has no NUL, so that it is clear where it ends. */
+/* Names have no NUL, so that it is clear where they end. A master is not the user, and a token not a
+ * password of the same octets. */
 int
 reuse_key_make(const struct reuse_table *table, const void *place, const struct credentials *c,
     struct reuse_key *out)
 {
+	const char *master = c->master != NULL ? c->master : "";
 	size_t user_len = strlen(c->user) + 1, head = 1 + sizeof(place);
-	size_t len = head + user_len + c->password_len;
+	size_t master_len = strlen(master) + 1, behind = head + user_len;
+	size_t len = behind + master_len + 1 + c->password_len;
 	unsigned char *text = malloc(len);
 	int rc;
 
@@ -55,7 +58,9 @@ reuse_key_make(const struct reuse_table *table, const void *place, const struct 
 		return ERR_NO_MEMORY;
 	memcpy(text + 1, &place, sizeof(place));
 	memcpy(text + head, c->user, user_len);
-	memcpy(text + head + user_len, c->password, c->password_len);
+	memcpy(text + behind, master, master_len);
+	text[behind + master_len] = (unsigned char) c->kind;
+	memcpy(text + behind + master_len + 1, c->password, c->password_len);
 	text[0] = KIND_USER;
 	if ((rc = hash(table, text, head + user_len, out->user)) == 0) {
 		text[0] = KIND_CREDENTIALS;

@@ -267,6 +267,41 @@ assign_choice(const struct assignment *a)
 	return rc;
 }
 
+/* Adds the bits of the words in ITEM: one of a file; of a default, all that there are, "a, b". */
+static int
+add_choices(const struct assignment *a, const char *item, unsigned *bits)
+{
+	char word[SHOWN_MAX];
+	const char *words[] = { word };
+	struct assignment one = *a;
+	int rc, value;
+
+	one.items = words;
+	do {
+		size_t len = strcspn(item, ",");
+
+		snprintf(word, sizeof(word), "%.*s", (int) len, item);
+		if ((rc = assign_word(&one, a->setting->choices, &value)) != 0)
+			return rc;
+		*bits |= (unsigned) value;
+		item += len + strspn(item + len, ", ");
+	} while (*item != '\0');
+	return 0;
+}
+
+static int
+assign_choices(const struct assignment *a)
+{
+	unsigned bits = 0;
+	int rc;
+
+	for (size_t i = 0; i < a->count; i++)
+		if ((rc = add_choices(a, a->items[i], &bits)) != 0)
+			return rc;
+	memcpy(a->field, &bits, sizeof(bits));
+	return 0;
+}
+
 static int
 assign_yes_no(const struct assignment *a)
 {
@@ -337,10 +372,17 @@ static int (*const assigners[])(const struct assignment *) = {
 	[SETTING_NUMBER] = assign_number,
 	[SETTING_DURATION] = assign_duration,
 	[SETTING_CHOICE] = assign_choice,
+	[SETTING_CHOICES] = assign_choices,
 	[SETTING_YES_NO] = assign_yes_no,
 	[SETTING_ENDPOINTS] = assign_endpoints,
 	[SETTING_NETWORKS] = assign_networks,
 };
+
+static bool
+is_list(enum setting_type type)
+{
+	return type == SETTING_ENDPOINTS || type == SETTING_NETWORKS || type == SETTING_CHOICES;
+}
 
 int
 setting_assign(const struct setting *s, void *target, const char *const *items, size_t count,
@@ -355,7 +397,7 @@ setting_assign(const struct setting *s, void *target, const char *const *items, 
 		.message = message,
 	};
 
-	if (count != 1 && s->type != SETTING_ENDPOINTS && s->type != SETTING_NETWORKS) {
+	if (count != 1 && !is_list(s->type)) {
 		snprintf(message, SETTING_MESSAGE_MAX, "%s: expected one value, found %zu", s->name,
 		    count);
 		return ERR_INVALID;
@@ -408,12 +450,13 @@ setting_describe(const struct setting *s, char *out, size_t room)
 		setting_format_duration(s->min, least, sizeof(least));
 		setting_format_duration(s->max, most, sizeof(most));
 		snprintf(out, room, "duration, %s to %s", least, most);
-	} else if (s->type == SETTING_CHOICE) {
+	} else if (s->type == SETTING_CHOICE || s->type == SETTING_CHOICES) {
 		out[0] = '\0';
 		for (const struct setting_choice *c = s->choices; c->word != NULL; c++) {
 			append(out, room, c->word);
 			append(out, room, c[1].word != NULL ? " | " : "");
 		}
+		append(out, room, s->type == SETTING_CHOICES ? ", ..." : "");
 	} else {
 		snprintf(out, room, "%s", names[s->type]);
 	}

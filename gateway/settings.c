@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "gateway/config.h"
+#include "pop3front/sasl.h"
 
 #define FIELD(type, member) offsetof(struct type, member), sizeof(((struct type *) 0)->member)
 
@@ -74,6 +75,25 @@ static const struct setting_choice presets[] = {
 	{ "exchange-online", PRESET_EXCHANGE_ONLINE },
 	{ NULL, 0 },
 };
+static const struct setting_choice mechanisms[] = {
+	{ "plain", SASL_PLAIN },
+	{ "login", SASL_LOGIN },
+	{ "xoauth2", SASL_XOAUTH2 },
+	{ "oauthbearer", SASL_OAUTHBEARER },
+	{ "external", SASL_EXTERNAL },
+	{ NULL, 0 },
+};
+static const struct setting_choice client_certificates[] = {
+	{ "none", TLS_CLIENT_NONE },
+	{ "request", TLS_CLIENT_REQUEST },
+	{ "require", TLS_CLIENT_REQUIRE },
+	{ NULL, 0 },
+};
+static const struct setting_choice certificate_users[] = {
+	{ "email", STREAM_PEER_EMAIL },
+	{ "common-name", STREAM_PEER_COMMON_NAME },
+	{ NULL, 0 },
+};
 
 static const struct setting_choice worker_counts[] = {
 	{ "auto", (int) WORKERS_AUTO },
@@ -120,6 +140,11 @@ const struct setting settings[] = {
 	    100 * MS, DAY, GLOBAL(SETTING_DURATION, pop3.write_ms) },
 	{ "drain_timeout", "30s", "for sessions to end when popgate is stopped", NULL, 0, HOUR,
 	    GLOBAL(SETTING_DURATION, drain_ms) },
+	{ "user_characters", "",
+	    "characters that user names may have, such as \"a-z 0-9 . _ @\"; without it all", NULL,
+	    0, 200, GLOBAL(SETTING_TEXT, user_characters) },
+	{ "user_max_length", "255", "octets that user names may have", NULL, 1, USER_NAME_MAX,
+	    GLOBAL(SETTING_NUMBER, pop3.names.max_length) },
 	{ "auth_failure_delay", "2s", "before the answer to a rejected login", NULL, 0, MINUTE,
 	    GLOBAL(SETTING_DURATION, pop3.auth_failure_delay_ms) },
 	{ "max_auth_failures", "3", "rejected logins that end a connection", NULL, 1, 1000,
@@ -136,6 +161,12 @@ const struct setting settings[] = {
 	    LISTENER(SETTING_PATH, certificate) },
 	{ "key", NULL, "PEM file: private key of the certificate", NULL, 0, 0,
 	    LISTENER(SETTING_PATH, key) },
+	{ "client_certificate", "none", "whether clients are asked for a certificate",
+	    client_certificates, 0, 0, LISTENER(SETTING_CHOICE, client_certificate) },
+	{ "client_ca", NULL, "PEM file: the authorities that clients' certificates come from", NULL,
+	    0, 0, LISTENER(SETTING_PATH, client_ca) },
+	{ "client_certificate_user", "email", "what in a client's certificate is the user name",
+	    certificate_users, 0, 0, LISTENER(SETTING_CHOICE, client_certificate_user) },
 
 	{ "preset", "none", "defaults that suit a provider; other settings override them", presets,
 	    0, 0, UPSTREAM(SETTING_CHOICE, preset) },
@@ -151,6 +182,16 @@ const struct setting settings[] = {
 	    253, UPSTREAM(SETTING_HOST, verify_name) },
 	{ "tls_resumption", "yes", "whether a verified TLS session is resumed within an hour", NULL, 0,
 	    0, UPSTREAM(SETTING_YES_NO, tls_resumption) },
+	{ "auth_mechanisms", "plain, login",
+	    "how clients may log in; xoauth2 and oauthbearer must be the server's too", mechanisms,
+	    0, 0, UPSTREAM(SETTING_CHOICES, auth_mechanisms) },
+	{ "master_separator", "",
+	    "a character: user*master logs in as master and gets the mail of user", NULL, 0, 1,
+	    UPSTREAM(SETTING_TEXT, master_separator) },
+	{ "master_user", "", "who logs in for users that come with a certificate (external)", NULL,
+	    0, USER_NAME_MAX, UPSTREAM(SETTING_TEXT, master_user) },
+	{ "master_password_file", NULL, "a file with that user's password, for popgate's eyes only",
+	    NULL, 0, 0, UPSTREAM(SETTING_PATH, master_password_file) },
 	{ "connect_timeout", "10s", "to look up the host and connect", NULL, 100 * MS, HOUR,
 	    UPSTREAM(SETTING_DURATION, imap.connect_ms) },
 	{ "tls_timeout", "10s", "for the TLS handshake", NULL, 100 * MS, HOUR,

@@ -20,6 +20,7 @@ enum setting_type {
 	SETTING_NUMBER,	   /* uint16_t to uint64_t, MIN to MAX; or a word of CHOICES */
 	SETTING_DURATION,  /* uint64_t, MIN to MAX milliseconds */
 	SETTING_CHOICE,	   /* an enum */
+	SETTING_CHOICES,   /* unsigned; bits of an enum */
 	SETTING_YES_NO,	   /* bool */
 	SETTING_ENDPOINTS, /* struct text_list */
 	SETTING_NETWORKS,  /* struct network_list */

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/credentials.h"
 #include "imapback/imap.h"
 #include "mapping/deletion.h"
 #include "mapping/uidl.h"
@@ -53,6 +54,13 @@ struct upstream {
 	enum size_mode size_mode;
 	bool index_cache; /* listings of large mailboxes are kept */
 	bool send_id;	  /* introduce ourselves by ID (RFC 2971) */
+
+	unsigned auth_mechanisms; /* bits of enum sasl_bit that clients may use */
+	char *master_separator;	  /* "*" in "user*master"; "": no such logins */
+	struct credentials master; /* who logs in for users that come with a certificate; empty:
+				      nobody */
+	char *master_user;	    /* what master is made of */
+	char *master_password_file; /* NULL: none */
 
 	char *host;	   /* what imap.host points to */
 	char *verify_name; /* what imap.verify_name points to; NULL: host */

@@ -14,11 +14,14 @@ static const struct {
 	{ PRESET_GMAIL, "delete", "trash" },
 	{ PRESET_GMAIL, "trash_mailbox", "[Gmail]/Trash" },
 	{ PRESET_GMAIL, "keepalive_interval", "9m" },
+	{ PRESET_GMAIL, "auth_mechanisms", "plain, login, xoauth2, oauthbearer" },
 
 	/* What is expunged can be recovered by its owner for 14 days. */
 	{ PRESET_EXCHANGE_ONLINE, "host", "outlook.office365.com" },
 	{ PRESET_EXCHANGE_ONLINE, "delete", "expunge" },
 	{ PRESET_EXCHANGE_ONLINE, "keepalive_interval", "15m" },
+	/* It takes no passwords by IMAP. */
+	{ PRESET_EXCHANGE_ONLINE, "auth_mechanisms", "xoauth2" },
 };
 
 int

@@ -2,14 +2,11 @@
 #include "pop3front/capabilities.h"
 
 #include <stdio.h>
-#include <string.h>
-
-#include "pop3front/sasl.h"
 
 size_t
 capabilities_write(const struct capabilities *c, char out[CAPABILITIES_MAX])
 {
-	bool login = !c->logged_in && c->may_log_in;
+	bool sasl = !c->logged_in && c->mechanisms[0] != '\0';
 	int n;
 
 	/* EXPIRE NEVER: nothing is deleted but by DELE. IMPLEMENTATION without a version tells attackers less. */
@@ -17,7 +14,7 @@ capabilities_write(const struct capabilities *c, char out[CAPABILITIES_MAX])
 	    "+OK capabilities follow\r\n"
 	    "TOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nUTF8\r\nEXPIRE NEVER\r\n"
 	    "%s%s%s%s%sIMPLEMENTATION popgate\r\n.\r\n",
-	    login ? "USER\r\n" : "", login ? "SASL " : "", login ? sasl_mechanisms() : "",
-	    login ? "\r\n" : "", !c->logged_in && c->may_start_tls ? "STLS\r\n" : "");
+	    !c->logged_in && c->may_use_password ? "USER\r\n" : "", sasl ? "SASL " : "",
+	    sasl ? c->mechanisms : "", sasl ? "\r\n" : "", !c->logged_in && c->may_start_tls ? "STLS\r\n" : "");
 	return (size_t) n;
 }

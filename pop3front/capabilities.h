@@ -6,7 +6,8 @@
 struct capabilities {
 	bool logged_in;
 	bool may_start_tls;	/* STLS would be accepted now */
-	bool may_log_in;	/* USER and AUTH would be accepted now */
+	bool may_use_password;	/* USER would be accepted now */
+	const char *mechanisms;	/* that AUTH would accept now, e.g. "PLAIN LOGIN"; "" for none */
 };
 
 enum { CAPABILITIES_MAX = 512 };	/* octets of the longest answer, with the final NUL */

@@ -8,7 +8,8 @@
 
 enum {
 	COMMAND_LINE_MAX = 255,		/* octets with CRLF (RFC 2449 section 4) */
-	COMMAND_AUTH_LINE_MAX = 12288 + 64, /* AUTH with an initial response, and SASL responses */
+	COMMAND_AUTH_LINE_MAX = 18432,	/* AUTH with an initial response, and SASL responses: in base64, the
+					   longest token and names around it */
 };
 
 enum command_verb {

@@ -26,6 +26,27 @@ may_log_in(const struct session *s)
 	return s->settings->plaintext_login || stream_is_tls(s->client);
 }
 
+static bool
+may_use_password(const struct session *s)
+{
+	return may_log_in(s) && (s->settings->mechanisms & SASL_PASSWORDS) != 0;
+}
+
+/* What AUTH accepts on this connection. USER has room for whom the certificate names. */
+static struct sasl_offer
+make_offer(const struct session *s, char user[USER_NAME_MAX + 1])
+{
+	struct sasl_offer offer = {
+		.mechanisms = may_log_in(s) ? s->settings->mechanisms : 0,
+		.masters = s->settings->names.master_separator != '\0',
+	};
+
+	if ((offer.mechanisms & SASL_EXTERNAL) != 0 &&
+	    stream_tls_peer_name(s->client, s->settings->certificate_user, user, USER_NAME_MAX + 1) == 0)
+		offer.certificate_user = user;
+	return offer;
+}
+
 /* The credentials are not at fault, so there is no [AUTH]; and what came with the command may be a password. */
 static enum session_next
 refuse_plain_text(struct session *s)
@@ -37,12 +58,14 @@ refuse_plain_text(struct session *s)
 enum session_next
 session_capa(struct session *s, const struct command *c)
 {
+	char user[USER_NAME_MAX + 1], mechanisms[SASL_LIST_MAX], text[CAPABILITIES_MAX];
+	const struct sasl_offer offer = make_offer(s, user);
 	const struct capabilities state = {
 		.logged_in = s->state == SESSION_TRANSACTION,
 		.may_start_tls = may_start_tls(s),
-		.may_log_in = may_log_in(s),
+		.may_use_password = may_use_password(s),
+		.mechanisms = sasl_list(&offer, mechanisms),
 	};
-	char text[CAPABILITIES_MAX];
 
 	(void) c;
 	return session_write(s, text, capabilities_write(&state, text));
@@ -83,8 +106,22 @@ rejection_delay(uint64_t ms)
 	return ms - ms * 15 / 100 + ms * 30 / 100 * chance / UINT16_MAX;
 }
 
+/* RFC 7628 section 3.2.3: a client that showed a token is told of the failure by a challenge, answers with nothing of
+ * interest, and then gets its -ERR. */
 static enum session_next
-login_failed(struct session *s, int code)
+tell_failure(struct session *s, const char *challenge)
+{
+	const char *response;
+	size_t len;
+
+	if (session_reply(s, "+ %s", challenge) == SESSION_OVER)
+		return SESSION_OVER;
+	return session_read_line(s, LINE_RESPONSE, &response, &len);
+}
+
+/* CHALLENGE: what the mechanism wants said first; NULL: nothing. */
+static enum session_next
+login_failed(struct session *s, int code, const char *challenge)
 {
 	const char *reply = reply_to_failed_login(code);
 	int rc;
@@ -96,23 +133,36 @@ login_failed(struct session *s, int code)
 		return session_reply(s, "%s", reply);
 	if ((rc = fiber_sleep(rejection_delay(s->settings->auth_failure_delay_ms))) != 0)
 		return session_fail(s, POP3_END_SHUTDOWN, rc);
+	if (challenge != NULL && tell_failure(s, challenge) == SESSION_OVER)
+		return SESSION_OVER;
 	if (++s->auth_failures >= s->settings->max_auth_failures)
 		return session_last_words(s, POP3_END_AUTH_FAILURES, reply);
 	return session_reply(s, "%s", reply);
 }
 
-/* The credentials are complete: everything that makes a maildrop must succeed before +OK. */
-static enum session_next
-log_in(struct session *s)
+/* Judges the names first: for those that may not log in, no server is asked. */
+static int
+open_maildrop(struct session *s)
 {
 	int rc;
 
+	if ((rc = user_names_resolve(&s->settings->names, &s->credentials)) != 0)
+		return error_set(&s->report->error, rc, "this user name is not allowed here");
 	note_user(s);
+	return s->backend->open(s->backend_ctx, &s->credentials, &s->maildrop, &s->report->error);
+}
+
+/* The credentials are complete: everything that makes a maildrop must succeed before +OK. CHALLENGE as in login_failed. */
+static enum session_next
+log_in(struct session *s, const char *challenge)
+{
+	int rc;
+
 	line_buffer_drop(&s->input);
-	rc = s->backend->open(s->backend_ctx, &s->credentials, &s->maildrop, &s->report->error);
+	rc = open_maildrop(s);
 	credentials_clear(&s->credentials);
 	if (rc != 0)
-		return login_failed(s, rc);
+		return login_failed(s, rc, challenge);
 	s->state = SESSION_TRANSACTION;
 	s->bad_commands = 0;
 	s->report->logged_in = true;
@@ -129,6 +179,8 @@ session_user(struct session *s, const struct command *c)
 
 	if (!may_log_in(s))
 		return refuse_plain_text(s);
+	if (!may_use_password(s))
+		return session_bad_command(s, "-ERR passwords are not taken here: use AUTH");
 	while (len > 0 && (c->text[len - 1] == ' ' || c->text[len - 1] == '\t'))
 		len--;
 	switch (credentials_set_user(&s->credentials, c->text, len)) {
@@ -153,7 +205,7 @@ session_pass(struct session *s, const struct command *c)
 		return forget_credentials(s, "-ERR USER comes first");
 	switch (credentials_set_password(&s->credentials, c->text, c->text_len)) {
 	case 0:
-		return log_in(s);
+		return log_in(s, NULL);
 	case ERR_NO_MEMORY:
 		return session_fail(s, POP3_END_INTERNAL, ERR_NO_MEMORY);
 	default:
@@ -163,9 +215,10 @@ session_pass(struct session *s, const struct command *c)
 
 /* RFC 5034 section 4 does not say what AUTH alone means; clients expect a list. */
 static enum session_next
-list_mechanisms(struct session *s)
+list_mechanisms(struct session *s, const struct sasl_offer *offer)
 {
-	const char *name = sasl_mechanisms();
+	char mechanisms[SASL_LIST_MAX];
+	const char *name = sasl_list(offer, mechanisms);
 
 	if (session_reply(s, "+OK mechanisms follow") == SESSION_OVER)
 		return SESSION_OVER;
@@ -191,29 +244,22 @@ ask(struct session *s, const struct sasl_exchange *x, const char **response, siz
 	return SESSION_GOES_ON;
 }
 
-enum session_next
-session_auth(struct session *s, const struct command *c)
+/* Runs the exchange X, which begins with the initial response in C where there is one, to its end. */
+static enum session_next
+run_exchange(struct session *s, struct sasl_exchange *x, const struct command *c)
 {
 	enum sasl_outcome outcome = SASL_CHALLENGE;
-	struct sasl_exchange x;
 	const char *response;
 	bool cancelled = false;
 	size_t len;
 
-	if (!may_log_in(s))
-		return refuse_plain_text(s);
-	if (c->words == 0)
-		return list_mechanisms(s);
-	credentials_clear(&s->credentials);
-	if (sasl_begin(&x, c->word[0], c->word_len[0]) != 0)
-		return session_bad_command(s, "-ERR mechanism not supported");
 	if (c->words == 2)
-		outcome = sasl_respond(&x, c->word[1], c->word_len[1], &s->credentials);
+		outcome = sasl_respond(x, c->word[1], c->word_len[1], &s->credentials);
 	while (outcome == SASL_CHALLENGE && !cancelled) {
-		if (ask(s, &x, &response, &len, &cancelled) == SESSION_OVER)
+		if (ask(s, x, &response, &len, &cancelled) == SESSION_OVER)
 			return SESSION_OVER;
 		if (!cancelled)
-			outcome = sasl_respond(&x, response, len, &s->credentials);
+			outcome = sasl_respond(x, response, len, &s->credentials);
 	}
 	note_user(s);
 	if (cancelled) {
@@ -224,7 +270,24 @@ session_auth(struct session *s, const struct command *c)
 		return session_fail(s, POP3_END_INTERNAL, ERR_NO_MEMORY);
 	if (outcome == SASL_BAD)
 		return forget_credentials(s, "-ERR malformed response");
-	return log_in(s);
+	return log_in(s, sasl_failure(x));
+}
+
+enum session_next
+session_auth(struct session *s, const struct command *c)
+{
+	char user[USER_NAME_MAX + 1];
+	const struct sasl_offer offer = make_offer(s, user);
+	struct sasl_exchange x;
+
+	if (!may_log_in(s))
+		return refuse_plain_text(s);
+	if (c->words == 0)
+		return list_mechanisms(s, &offer);
+	credentials_clear(&s->credentials);
+	if (sasl_begin(&x, &offer, c->word[0], c->word_len[0]) != 0)
+		return session_bad_command(s, "-ERR mechanism not supported");
+	return run_exchange(s, &x, c);
 }
 
 /* RFC 2595 section 4. Octets behind the STLS line were sent without protection, by whomever: they must not become commands

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "fibers.h"
+#include "pop3front/sasl.h"
 #include "pop3front/session.h"
 #include "sockets.h"
 
@@ -39,6 +40,8 @@ struct memory_backend {
 	enum backend_call sleeps_in;
 
 	/* What happened. */
+	enum credentials_kind kind; /* of the last login */
+	char master[64];	    /* and who came for the user */
 	unsigned opened, closed, keepalives, commits, parts;
 	int sink_error;
 	uint64_t part_offsets[16];
@@ -65,7 +68,10 @@ memory_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out, s
 		return rc;
 	if (b->open_error != 0)
 		return error_set(e, b->open_error, "told to fail");
-	if (strcmp(c->user, "user") != 0 || strcmp(c->password, "pass word ") != 0)
+	b->kind = c->kind;
+	snprintf(b->master, sizeof(b->master), "%s", c->master != NULL ? c->master : "");
+	if (strcmp(c->user, "user") != 0 ||
+	    (strcmp(c->password, "pass word ") != 0 && strcmp(c->password, "token") != 0))
 		return error_set(e, ERR_AUTH, "SERVER TEXT");
 	uidl_template_parse("u%u", &b->uidls, &at);
 	if ((rc = snapshot_new(7, b->uidls, b->count, &b->snapshot)) != 0)
@@ -180,6 +186,7 @@ static const struct pop3_backend memory_backend = {
 
 static const struct pop3_settings usual_settings = {
 	.plaintext_login = true,
+	.mechanisms = SASL_PASSWORDS,
 	.login_ms = 60000,
 	.authorization_ms = 180000,
 	.idle_ms = 600000,

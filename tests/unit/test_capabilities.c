@@ -17,14 +17,18 @@ rule_21_exact_for_the_state(void)
 		struct capabilities state;
 		const char *text;
 	} rows[] = {
-		{ "plain, STLS offered, passwords allowed", { false, true, true }, ALWAYS LOGIN "STLS\r\n"
+		{ "plain, STLS offered, passwords allowed", { false, true, true, "PLAIN LOGIN" }, ALWAYS LOGIN "STLS\r\n"
 		    END },
-		{ "plain, STLS offered, passwords not allowed", { false, true, false }, ALWAYS "STLS\r\n"
+		{ "plain, STLS offered, passwords not allowed", { false, true, false, "" }, ALWAYS "STLS\r\n"
 		    END },
-		{ "plain, no STLS", { false, false, true }, ALWAYS LOGIN END },
-		{ "nothing is possible", { false, false, false }, ALWAYS END },
-		{ "logged in", { true, false, true }, ALWAYS END },
-		{ "logged in without TLS", { true, true, true }, ALWAYS END },
+		{ "plain, no STLS", { false, false, true, "PLAIN LOGIN" }, ALWAYS LOGIN END },
+		{ "nothing is possible", { false, false, false, "" }, ALWAYS END },
+		{ "tokens alone", { false, false, false, "XOAUTH2 OAUTHBEARER" },
+		    ALWAYS "SASL XOAUTH2 OAUTHBEARER\r\n" END },
+		{ "everything", { false, true, true, "PLAIN LOGIN XOAUTH2 OAUTHBEARER EXTERNAL" },
+		    ALWAYS "USER\r\nSASL PLAIN LOGIN XOAUTH2 OAUTHBEARER EXTERNAL\r\nSTLS\r\n" END },
+		{ "logged in", { true, false, true, "PLAIN LOGIN" }, ALWAYS END },
+		{ "logged in without TLS", { true, true, true, "PLAIN LOGIN" }, ALWAYS END },
 	};
 	char text[CAPABILITIES_MAX];
 

@@ -200,6 +200,7 @@ rule_29_over_long_lines_are_answered_once(void)
 		{ "AUTH PLAIN ", 20000, GREETING "-ERR line too long\r\n" },
 		{ "AUTH PLAIN\r\n", 20000, GREETING "+ \r\n-ERR line too long\r\n" },
 		{ "AUTH PLAIN ", 12344, GREETING MALFORMED },
+		{ "AUTH PLAIN ", 18400, GREETING MALFORMED },
 		{ "USER ", 255, GREETING USER_OK },
 	};
 
@@ -459,6 +460,102 @@ the_report_tells_what_happened(void)
 	talk_end(&t);
 }
 
+#define OK3 "+OK maildrop has 3 messages\r\n"
+#define XFAILED "+ eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=\r\n"
+#define OFAILED "+ eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0=\r\n"
+#define PASSWORDS_REFUSED "-ERR passwords are not taken here: use AUTH\r\n"
+
+/* With tokens alone. */
+static const struct dialogue token_dialogues[] = {
+	{ "rule 21: CAPA", "CAPA\r\nUSER user\r\nPASS x\r\n",
+	    GREETING CAPA_ALWAYS "SASL XOAUTH2 OAUTHBEARER\r\nIMPLEMENTATION popgate\r\n.\r\n"
+	    PASSWORDS_REFUSED "-ERR USER comes first\r\n",
+	    POP3_END_CLIENT_CLOSED },
+	{ "XOAUTH2 with an initial response", "AUTH XOAUTH2 %s\r\nSTAT\r\n", GREETING OK3 "+OK 3 51\r\n",
+	    POP3_END_CLIENT_CLOSED },
+	{ "XOAUTH2 without", "AUTH XOAUTH2\r\n%s\r\nSTAT\r\n", GREETING "+ \r\n" OK3 "+OK 3 51\r\n",
+	    POP3_END_CLIENT_CLOSED },
+	{ "OAUTHBEARER", "auth oauthbearer\r\n%s\r\nSTAT\r\n", GREETING "+ \r\n" OK3 "+OK 3 51\r\n",
+	    POP3_END_CLIENT_CLOSED },
+	{ "a rejected XOAUTH2", "AUTH XOAUTH2 %s\r\n\r\nAUTH\r\n",
+	    GREETING XFAILED REJECTED "+OK mechanisms follow\r\nXOAUTH2\r\nOAUTHBEARER\r\n.\r\n",
+	    POP3_END_CLIENT_CLOSED },
+	{ "a rejected OAUTHBEARER", "AUTH OAUTHBEARER %s\r\nAQ==\r\nNOOP\r\n",
+	    GREETING OFAILED REJECTED NOT_NOW, POP3_END_CLIENT_CLOSED },
+	{ "cancelled, and cancelled after the failure",
+	    "AUTH XOAUTH2\r\n*\r\nAUTH OAUTHBEARER %s\r\n*\r\nNOOP\r\n",
+	    GREETING "+ \r\n-ERR authentication cancelled\r\n" OFAILED REJECTED NOT_NOW,
+	    POP3_END_CLIENT_CLOSED },
+	{ "an end in place of the answer", "AUTH OAUTHBEARER %s\r\n", GREETING OFAILED,
+	    POP3_END_CLIENT_CLOSED },
+	{ "passwords", "AUTH PLAIN\r\nAUTH LOGIN\r\nAUTH EXTERNAL\r\n",
+	    GREETING "-ERR mechanism not supported\r\n-ERR mechanism not supported\r\n"
+		     "-ERR mechanism not supported\r\n",
+	    POP3_END_BAD_COMMANDS },
+};
+
+/* The message that stands for %s above. */
+static const char *const token_messages[] = { "",
+	"dXNlcj11c2VyAWF1dGg9QmVhcmVyIHRva2VuAQE=", "dXNlcj11c2VyAWF1dGg9QmVhcmVyIHRva2VuAQE=",
+	"bixhPXVzZXIsAWhvc3Q9aAFwb3J0PTExMAFhdXRoPUJlYXJlciB0b2tlbgEB",
+	"dXNlcj11c2VyAWF1dGg9QmVhcmVyIG5vcGUBAQ==", "bixhPXVzZXIsAWF1dGg9QmVhcmVyIHgBAQ==",
+	"bixhPXVzZXIsAWF1dGg9QmVhcmVyIHgBAQ==", "bixhPXVzZXIsAWF1dGg9QmVhcmVyIHgBAQ==", "" };
+
+static void
+rule_26_tokens(void)
+{
+	static const size_t count = sizeof(token_dialogues) / sizeof(token_dialogues[0]);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct dialogue *d = &token_dialogues[i];
+		char sent[1024];
+		const char *mark = strstr(d->sent, "%s");
+		struct talk t;
+
+		snprintf(sent, sizeof(sent), "%.*s%s%s", mark != NULL ? (int) (mark - d->sent) : 0, d->sent,
+		    token_messages[i], mark != NULL ? mark + 2 : d->sent);
+		talk_begin(&t, mails, 3);
+		t.settings.mechanisms = SASL_XOAUTH2 | SASL_OAUTHBEARER;
+		hold(&t, sent, 1000);
+		UNIT_CHECK(strcmp(t.received, d->received) == 0, d->name);
+		UNIT_CHECK(t.report.end == d->end, d->name);
+		if (strcmp(t.received, d->received) != 0)
+			printf("%s\n", t.received);
+		talk_end(&t);
+	}
+}
+
+/* Names that may not log in are answered like wrong passwords, and the backend is not asked. */
+static void
+user_names_are_judged_first(void)
+{
+	static const struct {
+		const char *sent, *received, *user, *master;
+	} rows[] = {
+		{ "USER user\r\nPASS pass word \r\n", IN, "user", "" },
+		{ "USER user1\r\nPASS pass word \r\n", GREETING USER_OK REJECTED, "user1", NULL },
+		{ "USER user*boss\r\nPASS pass word \r\n", IN, "user", "boss" },
+		{ "USER user*boss*x\r\nPASS pass word \r\n", GREETING USER_OK REJECTED, "user*boss*x", NULL },
+		{ "AUTH PLAIN dXNlcgBib3NzAHBhc3Mgd29yZCA=\r\n", GREETING OK3, "user", "boss" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct talk t;
+		size_t at;
+
+		talk_begin(&t, mails, 3);
+		CU_ASSERT_EQUAL(character_set_parse("a-z", &t.settings.names.characters, &at), 0);
+		t.settings.names.master_separator = '*';
+		snprintf(t.backend.master, sizeof(t.backend.master), "(none)");
+		hold(&t, rows[i].sent, 1000);
+		UNIT_CHECK(strcmp(t.received, rows[i].received) == 0, rows[i].sent);
+		UNIT_CHECK(strcmp(t.report.user, rows[i].user) == 0, rows[i].sent);
+		UNIT_CHECK(strcmp(t.backend.master, rows[i].master != NULL ? rows[i].master : "(none)") == 0,
+		    rows[i].sent);
+		talk_end(&t);
+	}
+}
+
 int
 main(void)
 {
@@ -484,6 +581,8 @@ main(void)
 		{ "rule_19_read_only_maildrops_refuse_dele",
 		    rule_19_read_only_maildrops_refuse_dele },
 		{ "the_report_tells_what_happened", the_report_tells_what_happened },
+		{ "rule_26_tokens", rule_26_tokens },
+		{ "user_names_are_judged_first", user_names_are_judged_first },
 	};
 
 	return unit_run("session", tests, sizeof(tests) / sizeof(tests[0]));
