@@ -239,6 +239,15 @@ fail:
 	return rc;
 }
 
+static void
+maildrop_refused(void *ctx, const char *user, const struct error *e)
+{
+	const struct maildrop_context *context = ctx;
+
+	log_error(context->log, LOG_LEVEL_INFO, context->session_id, "login failed", e,
+	    LOG_FIELDS(LOG_TEXT("user", user), LOG_TEXT("client", context->client_address)));
+}
+
 /* A failure of a message is worth a line of its own: the summary at the end of the session keeps
  * only the last one. */
 static void
@@ -338,6 +347,7 @@ maildrop_commit(void *handle, struct deletion_result *result, struct error *e)
 
 const struct pop3_backend maildrop_backend = {
 	.open = maildrop_open,
+	.refused = maildrop_refused,
 	.retrieve = maildrop_retrieve,
 	.retrieve_part = maildrop_retrieve_part,
 	.patience = maildrop_patience,

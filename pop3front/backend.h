@@ -24,6 +24,10 @@ struct pop3_backend {
 	 * kin only when the server rejected the credentials. */
 	int (*open)(void *ctx, const struct credentials *c, struct pop3_maildrop *out, struct error *e);
 
+	/* A login as USER is refused without asking the backend, because of E: for the log. NULL: nobody wants to know. Does
+	 * not suspend. */
+	void (*refused)(void *ctx, const char *user, const struct error *e);
+
 	/* Pours message M into SINK. On 0 the message is complete and confirmed. ERR_GONE: it does not exist any more. After
 	 * any error following sink->begin the octets so far are worthless. */
 	int (*retrieve)(void *handle, const struct snapshot_message *m, struct octet_sink *sink,

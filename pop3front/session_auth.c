@@ -146,8 +146,12 @@ open_maildrop(struct session *s)
 {
 	int rc;
 
-	if ((rc = user_names_resolve(&s->settings->names, &s->credentials)) != 0)
-		return error_set(&s->report->error, rc, "this user name is not allowed here");
+	if ((rc = user_names_resolve(&s->settings->names, &s->credentials)) != 0) {
+		error_set(&s->report->error, rc, "this user name is not allowed here");
+		if (s->backend->refused != NULL)
+			s->backend->refused(s->backend_ctx, s->credentials.user, &s->report->error);
+		return rc;
+	}
 	note_user(s);
 	return s->backend->open(s->backend_ctx, &s->credentials, &s->maildrop, &s->report->error);
 }

@@ -9,11 +9,13 @@
  * what client or backend said is in a response. What QUIT commits is what the +OKs to DELE and RSET
  * say. A message that was cut has no end. */
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "fiberio/fiber.h"
+#include "pop3front/sasl.h"
 #include "pop3front/session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -41,7 +43,7 @@ static const struct {
 
 /* Settings and faults of this run. */
 static struct {
-	bool plaintext, may_delete, handshake_fails;
+	bool plaintext, may_delete, handshake_fails, names_limited;
 	int end_of_input;     /* what a read gives when the client has said all */
 	unsigned writes_left; /* that succeed */
 	int write_error;
@@ -177,6 +179,8 @@ bool __wrap_stream_is_tls(const struct stream *s);
 int __wrap_stream_start_tls_server(
     struct stream *s, struct tls_server *server, uint64_t deadline, struct error *e);
 void __wrap_stream_close(struct stream *s);
+int __wrap_stream_tls_peer_name(
+    const struct stream *s, enum stream_peer_name which, char *out, size_t room);
 void __wrap_stream_abort(struct stream *s);
 uint64_t __wrap_fiber_now(void);
 uint64_t __wrap_fiber_deadline(uint64_t ms);
@@ -203,6 +207,8 @@ __wrap_stream_read(struct stream *s, void *buf, size_t room, size_t *got, uint64
 	*got = i;
 	if (i > 0)
 		return 0;
+	if (deadline == client.now)
+		return ERR_TIMEOUT;
 	if (client.at < client.end) /* an empty flight */
 		return __wrap_stream_read(s, buf, room, got, deadline);
 	if (plan.end_of_input == ERR_TIMEOUT)
@@ -241,6 +247,17 @@ __wrap_stream_start_tls_server(
 	    output.count == 1 + client.lines && output.responses[output.count - 1] == RESPONSE_OK);
 	client.tls = true;
 	return plan.handshake_fails ? error_set(e, ERR_TLS, "\xff") : 0;
+}
+
+int
+__wrap_stream_tls_peer_name(
+    const struct stream *s, enum stream_peer_name which, char *out, size_t room)
+{
+	(void) s, (void) which;
+	if (!client.tls)
+		return ERR_GONE;
+	snprintf(out, room, "cert");
+	return 0;
 }
 
 void
@@ -287,8 +304,12 @@ open_maildrop(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 
 	(void) ctx;
 	check(plan.plaintext || client.tls);
-	check(c->user != NULL && c->user[0] != '\0' && c->password != NULL &&
-	      strlen(c->password) == c->password_len);
+	check(c->user != NULL && c->user[0] != '\0');
+	check(!plan.names_limited || (strlen(c->user) <= 3 && strchr(c->user, '*') == NULL));
+	check(c->master == NULL || (plan.names_limited && strlen(c->master) <= 3));
+	check(c->kind == CREDENTIALS_CERTIFICATE
+		  ? client.tls && strcmp(c->user, "cert") == 0
+		  : c->password != NULL && strlen(c->password) == c->password_len);
 	backend.rejected = backend.rejected || c->user[0] == 'x';
 	if (c->user[0] == 'x')
 		return error_set(e, ERR_AUTH, "\xff");
@@ -303,6 +324,14 @@ open_maildrop(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 	check(snapshot_seal(backend.snapshot) == 0);
 	*out = (struct pop3_maildrop){ &backend, backend.snapshot, plan.may_delete };
 	return 0;
+}
+
+static void
+refuse_name(void *ctx, const char *user, const struct error *e)
+{
+	(void) ctx;
+	check(plan.names_limited && user[0] != '\0' && e->code == ERR_AUTH);
+	backend.rejected = true;
 }
 
 static int
@@ -447,6 +476,7 @@ make_plan(const uint8_t *header)
 	plan.plaintext = header[0] & 1;
 	plan.may_delete = header[0] & 2;
 	plan.handshake_fails = header[0] & 4;
+	plan.names_limited = header[4] & 16;
 	plan.end_of_input = ends[header[0] >> 3 & 3];
 	plan.retrieve_error = retrieve_errors[header[2] & 3];
 	plan.retrieve_fault = header[2] >> 2 & 3;
@@ -462,6 +492,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct pop3_backend functions = {
 		.open = open_maildrop,
+		.refused = refuse_name,
 		.retrieve = retrieve,
 		.retrieve_part = retrieve_part,
 		.keepalive = keepalive,
@@ -483,6 +514,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	make_plan(data);
 	settings.plaintext_login = plan.plaintext;
+	settings.names.max_length = plan.names_limited ? 3 : 0;
+	settings.names.master_separator = plan.names_limited ? '*' : '\0';
+	settings.mechanisms = SASL_PASSWORDS | SASL_XOAUTH2 | SASL_OAUTHBEARER | SASL_EXTERNAL;
 	settings.tls = data[0] & 32 ? (struct tls_server *) &plan : NULL; /* never looked into */
 	settings.nul = data[0] & 64 ? DOTSTUFF_NUL_REPLACE : DOTSTUFF_NUL_KEEP;
 	memset(&backend, 0, sizeof(backend));

@@ -20,6 +20,14 @@ from . import certificates, ports
 CAPABILITY = ("IMAP4rev1", "LITERAL+", "SASL-IR", "AUTH=PLAIN", "ID", "UIDPLUS", "MOVE")
 
 
+# The messages of SASL that this server understands, to the octet.
+MESSAGES = {
+    "PLAIN": rb"(?P<user>[^\x00]*)\x00(?P<owner>[^\x00]+)\x00(?P<secret>[^\x00]+)",
+    "XOAUTH2": rb"user=(?P<user>[^\x01]+)\x01auth=Bearer (?P<secret>[^\x01]+)\x01\x01",
+    "OAUTHBEARER": rb"n,a=(?P<user>(?:[^\x01,=]|=2C|=3D)+),\x01host=[^\x01]+\x01port=\d+\x01auth=Bearer (?P<secret>[^\x01]+)\x01\x01",
+}
+
+
 class Ended(Exception):
     """The connection is to end here."""
 
@@ -96,6 +104,10 @@ class Server:
         self.commands = []
         self.received = bytearray()
         self.logins = []
+        self.shown = []  # (mechanism, user, who logs in for that user or None, secret), all octets
+        self.token = b"token"
+        self.refusal = b'{"status":"401","schemes":"bearer","scope":"UPSTREAM"}'
+        self.dummies = []  # what clients answered to that
         self.connections = []
         self.accepted = 0
         self.faults = []
@@ -137,6 +149,8 @@ class Server:
             self.commands.clear()
             self.received.clear()
             self.logins.clear()
+            self.shown.clear()
+            self.dummies.clear()
 
     def wait_for(self, condition, timeout=30):
         """Waits until CONDITION(self) holds; it is looked at after every command and at every end."""
@@ -339,11 +353,15 @@ class Connection:
 
     def do_login(self, command):
         words = arguments(command.arguments)
-        self.log_in(command, words[0].decode(), words[1].decode())
+        if len(words) != 2:
+            return self.done(command, "two arguments", "BAD")
+        self.server.shown.append(("LOGIN", words[0], None, words[1]))
+        self.log_in(command, words[0].decode(), words[1].decode(errors="surrogateescape"))
 
     def do_authenticate(self, command):
         mechanism, _, initial = command.arguments.partition(b" ")
-        if mechanism.upper() != b"PLAIN":
+        mechanism = mechanism.upper().decode()
+        if mechanism not in MESSAGES or "AUTH=" + mechanism not in self.server.capability:
             return self.done(command, "unknown mechanism", "NO")
         if not initial:
             self.send(b"+ \r\n")
@@ -352,8 +370,23 @@ class Connection:
             return self.done(command, "no initial response here", "BAD")
         if initial == b"*":
             return self.done(command, "cancelled", "BAD")
-        _, user, password = base64.b64decode(initial).split(b"\0")
-        self.log_in(command, user.decode(), password.decode())
+        match = re.fullmatch(MESSAGES[mechanism], base64.b64decode(initial, validate=True), re.S)
+        if not match:
+            return self.done(command, "malformed message", "BAD")
+        user, master, secret = match["user"], match.groupdict().get("owner"), match["secret"]
+        if mechanism == "PLAIN":
+            user, master = user or master, master if user else None
+            self.server.shown.append((mechanism, user, master, secret))
+            return self.log_in(command, (master or user).decode(), secret.decode(errors="surrogateescape"))
+        if mechanism == "OAUTHBEARER":
+            user = user.replace(b"=2C", b",").replace(b"=3D", b"=")
+        self.server.shown.append((mechanism, user, None, secret))
+        if self.server.token not in (None, secret):
+            self.send(b"+ " + base64.b64encode(self.server.refusal) + b"\r\n")
+            self.server.dummies.append(self._line())
+            return self.done(command, "refused", "NO")
+        self.user = user.decode()
+        self.done(command, "logged in")
 
     def do_id(self, command):
         self.send(b'* ID ("name" "scripted")\r\n')
