@@ -46,6 +46,20 @@ def curl(address, user, password, count, security="none", ca=None):
     return _files(home, [str(number) for number in range(1, count + 1)])
 
 
+def curl_token(address, user, token, mechanism, ca):
+    """Message 1 by curl, which shows TOKEN by MECHANISM over TLS; and curl's exit status."""
+    _need("curl")
+    home = workspace.folder("curl")
+    config = os.path.join(home, "config")
+    with open(config, "w") as out:
+        out.write("\n".join([
+            f'user = "{user}"', f'oauth2-bearer = "{token}"', f'login-options = "AUTH={mechanism}"', "silent",
+            "show-error", f"max-time = {TIMEOUT}", f'cacert = "{ca}"', f'url = "pop3s://localhost:{address[1]}/1"',
+            f'output = "{home}/1"']) + "\n")
+    done = _run(["curl", "-q", "-4", "-K", config], home, statuses=(0, 67, 94))
+    return (_files(home, ["1"])[0] if done.returncode == 0 else None), done.returncode
+
+
 def _files(home, names):
     messages = []
     for name in names:

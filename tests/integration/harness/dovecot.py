@@ -98,9 +98,10 @@ WITHOUT_UIDPLUS = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UNSELECT"
 
 
 class Dovecot:
-    """PASSWORD fits every user name that is not in PASSWORDS; a maildrop appears at its first login."""
+    """PASSWORD fits every user name that is not in PASSWORDS; a maildrop appears at its first login. EXTRA is more
+    configuration, FILES maps names of files beside it to their texts."""
 
-    def __init__(self, capability=None, passwords=None, rights=None):
+    def __init__(self, capability=None, passwords=None, rights=None, extra="", files=None):
         if not shutil.which("dovecot"):
             raise AssertionError("dovecot is not installed (dovecot-imapd, dovecot-pop3d)")
         self.dir = workspace.folder("dovecot")
@@ -112,6 +113,8 @@ class Dovecot:
             os.mkdir(os.path.join(self.dir, name))
         os.chown(os.path.join(self.dir, "mail"), *self._owner)
         self._write("passwd", "".join(f"{user}:{word}\n" for user, word in (passwords or {}).items()))
+        for name, text in (files or {}).items():
+            self._write(name, text)
         self._write("acl", "".join(f"INBOX user={user} {rights}\n" for user, rights in (rights or {}).items()))
         self.imap_port, self.imaps_port = ports.free_port(), ports.free_port()
         self.pop3_port, self.pop3s_port = ports.free_port(), ports.free_port()
@@ -120,7 +123,7 @@ class Dovecot:
             dir=self.dir, user=owner.pw_name, group=grp.getgrgid(owner.pw_gid).gr_name,
             cert=certificate.cert, key=certificate.key, imap=self.imap_port, imaps=self.imaps_port,
             pop3=self.pop3_port, pop3s=self.pop3s_port,
-            imap_capability=f"imap_capability = {capability}" if capability else ""))
+            imap_capability=f"imap_capability = {capability}" if capability else "") + extra.format(dir=self.dir))
         self.process = Process(["dovecot", "-F", "-c", os.path.join(self.dir, "dovecot.conf")])
         for port in (self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port):
             self.process.wait_connect((ports.HOST, port)).close()

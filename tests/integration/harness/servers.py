@@ -4,6 +4,7 @@ import functools
 
 from .cyrus import Cyrus
 from .dovecot import WITHOUT_UIDPLUS, Dovecot
+from .oauth import OAuthDovecot
 
 _started = []
 
@@ -18,6 +19,11 @@ def dovecot():
     """With all its extensions. "reader" may only read, "seer" may also set \\Seen."""
     return _keep(Dovecot(passwords={"jürgen": "pässwörd", "spaces": " two  words "},
                          rights={"reader": "lr", "seer": "lrs"}))
+
+
+@functools.cache
+def dovecot_with_tokens():
+    return _keep(OAuthDovecot())
 
 
 @functools.cache
