@@ -77,7 +77,7 @@ bool stream_is_tls(const struct stream *s);
 const char *stream_tls_version(const struct stream *s);
 const char *stream_tls_cipher(const struct stream *s);
 
-enum stream_peer_name { /* what in a certificate names its owner */
+enum stream_peer_name {		 /* what in a certificate names its owner */
 	STREAM_PEER_EMAIL,	 /* the one rfc822Name of subjectAltName */
 	STREAM_PEER_COMMON_NAME, /* the one common name of the subject, as UTF-8 */
 };

@@ -23,8 +23,7 @@ copy_name(const unsigned char *name, int len, char *out, size_t room)
 static int
 find_email(X509 *certificate, char *out, size_t room)
 {
-	GENERAL_NAMES *names =
-	    X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
 	const ASN1_IA5STRING *found = NULL;
 	int count = 0, rc = ERR_INVALID;
 
@@ -37,8 +36,7 @@ find_email(X509 *certificate, char *out, size_t room)
 		}
 	}
 	if (count == 1)
-		rc = copy_name(
-		    ASN1_STRING_get0_data(found), ASN1_STRING_length(found), out, room);
+		rc = copy_name(ASN1_STRING_get0_data(found), ASN1_STRING_length(found), out, room);
 	GENERAL_NAMES_free(names);
 	return rc;
 }
@@ -53,8 +51,8 @@ find_common_name(X509 *certificate, char *out, size_t room)
 
 	if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0)
 		return ERR_INVALID;
-	len = ASN1_STRING_to_UTF8(
-	    &utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+	len =
+	    ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
 	if (len < 0)
 		return ERR_INVALID;
 	rc = copy_name(utf8, len, out, room);
@@ -63,8 +61,7 @@ find_common_name(X509 *certificate, char *out, size_t room)
 }
 
 int
-stream_tls_peer_name(
-    const struct stream *s, enum stream_peer_name which, char *out, size_t room)
+stream_tls_peer_name(const struct stream *s, enum stream_peer_name which, char *out, size_t room)
 {
 	X509 *certificate;
 	int rc;

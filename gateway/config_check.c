@@ -37,8 +37,7 @@ is_everywhere(const struct network_list *networks)
 }
 
 static void
-check_global(
-    struct config *config, const struct setting_lines *lines, struct config_report *report)
+check_global(struct config *config, const struct setting_lines *lines, struct config_report *report)
 {
 	if (config->pop3.idle_ms < RFC1939_IDLE_MS)
 		config_report_add(report, CONFIG_WARNING,

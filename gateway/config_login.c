@@ -69,7 +69,8 @@ is_systemd_credential(const char *file)
 	return len > 0 && strncmp(file, folder, len) == 0 && file[len] == '/';
 }
 
-/* A password that opens every mailbox must not lie about. Returns a descriptor, or -1 with E set. */
+/* A password that opens every mailbox must not lie about. Returns a descriptor, or -1 with E set.
+ */
 static int
 open_secret(const char *file, struct error *e)
 {

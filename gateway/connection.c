@@ -27,7 +27,7 @@ struct connection {
 	struct tls_server *tls; /* held; NULL: none */
 	enum listener_protocol protocol;
 	enum stream_peer_name certificate_user; /* what names the user in a client's certificate */
-	struct stream *stream; /* NULL once the session has freed it */
+	struct stream *stream;			/* NULL once the session has freed it */
 	struct fiber *fiber;
 	struct sockaddr_storage peer;
 	struct census_seat seat;

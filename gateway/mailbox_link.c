@@ -5,8 +5,8 @@
 
 #include "base/failpoint.h"
 
-/* Our own copy of C. A certificate means nothing to the server: for whom it names, the upstream's master
- * logs in. */
+/* Our own copy of C. A certificate means nothing to the server: for whom it names, the upstream's
+ * master logs in. */
 static int
 keep_credentials(struct mailbox_link *link, const struct credentials *c, struct error *e)
 {

@@ -55,10 +55,10 @@ struct upstream {
 	bool index_cache; /* listings of large mailboxes are kept */
 	bool send_id;	  /* introduce ourselves by ID (RFC 2971) */
 
-	unsigned auth_mechanisms; /* bits of enum sasl_bit that clients may use */
-	char *master_separator;	  /* "*" in "user*master"; "": no such logins */
-	struct credentials master; /* who logs in for users that come with a certificate; empty:
-				      nobody */
+	unsigned auth_mechanisms;   /* bits of enum sasl_bit that clients may use */
+	char *master_separator;	    /* "*" in "user*master"; "": no such logins */
+	struct credentials master;  /* who logs in for users that come with a certificate; empty:
+				       nobody */
 	char *master_user;	    /* what master is made of */
 	char *master_password_file; /* NULL: none */
 

@@ -66,8 +66,9 @@ take_word(struct json *j, struct span *value)
 {
 	next(j);
 	value->text = j->at;
-	while (j->at < j->end && ((*j->at >= 'a' && *j->at <= 'z') || (*j->at >= '0' && *j->at <= '9') ||
-				     *j->at == '-' || *j->at == '+' || *j->at == '.' || *j->at == 'E'))
+	while (j->at < j->end &&
+	       ((*j->at >= 'a' && *j->at <= 'z') || (*j->at >= '0' && *j->at <= '9') ||
+		   *j->at == '-' || *j->at == '+' || *j->at == '.' || *j->at == 'E'))
 		j->at++;
 	value->len = (size_t) (j->at - value->text);
 	return value->len > 0;

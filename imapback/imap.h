@@ -58,11 +58,11 @@ enum imap_capability { /* bits of imap_capabilities */
  * (ERR_PERMANENT). On failure nothing remains. */
 int imap_open(const struct imap_options *options, struct imap **out, struct error *e);
 
-/* Logs in. A password: AUTHENTICATE PLAIN, with its master as the one who logs in for the user where
- * there is one; or LOGIN where the server has no AUTH=PLAIN and does not forbid it, and there is no
- * master. A token: AUTHENTICATE by its own mechanism, or not at all. Initial responses are sent
- * where offered. Capabilities are learned anew. ERR_AUTH and its kin only when the server rejected
- * the credentials; ERR_PERMANENT when there is no usable mechanism. */
+/* Logs in. A password: AUTHENTICATE PLAIN, with its master as the one who logs in for the user
+ * where there is one; or LOGIN where the server has no AUTH=PLAIN and does not forbid it, and there
+ * is no master. A token: AUTHENTICATE by its own mechanism, or not at all. Initial responses are
+ * sent where offered. Capabilities are learned anew. ERR_AUTH and its kin only when the server
+ * rejected the credentials; ERR_PERMANENT when there is no usable mechanism. */
 int imap_login(struct imap *imap, const struct credentials *c, struct error *e);
 
 /* Bits of enum imap_capability as last announced; the line itself as the server sent it, words

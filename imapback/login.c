@@ -47,8 +47,8 @@ await_continuation(struct imap *imap, bool *go_on)
 	    imap, ERR_PROTOCOL, "the server chatters instead of asking for the credentials");
 }
 
-/* Sends the command and MESSAGE, with or without waiting in between. *GO_ON is false when the server
- * has answered before it was told. */
+/* Sends the command and MESSAGE, with or without waiting in between. *GO_ON is false when the
+ * server has answered before it was told. */
 static int
 send_message(
     struct imap *imap, const struct mechanism *m, const struct secret *message, bool *go_on)
@@ -210,9 +210,9 @@ is_clean(const char *text, size_t len)
 	       memchr(text, '\n', len) == NULL;
 }
 
-/* What looks like rejected credentials makes clients forget passwords, so what is none must not. Gmail
- * has no response code for an account with more connections than it allows; and that a token could
- * not be judged is told in the challenge before the NO. */
+/* What looks like rejected credentials makes clients forget passwords, so what is none must not.
+ * Gmail has no response code for an account with more connections than it allows; and that a token
+ * could not be judged is told in the challenge before the NO. */
 static int
 login_refused(struct imap *imap, const struct imap_outcome *outcome, enum bearer_refusal refusal,
     struct error *e)
@@ -228,8 +228,8 @@ login_refused(struct imap *imap, const struct imap_outcome *outcome, enum bearer
 	return ERR_TEMPORARY;
 }
 
-/* How to log in with C. LOGIN is for servers that know nothing better, and for one's own mail. Returns 0
- * with *M set, or to NULL for LOGIN. */
+/* How to log in with C. LOGIN is for servers that know nothing better, and for one's own mail.
+ * Returns 0 with *M set, or to NULL for LOGIN. */
 static int
 choose(struct imap *imap, const struct credentials *c, const struct mechanism **m, struct error *e)
 {

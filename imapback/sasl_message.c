@@ -70,7 +70,8 @@ oauthbearer(const struct credentials *c, const char *host, uint16_t port, struct
 	char name[3 * USER_NAME_MAX + 1], head[sizeof(name) + 320];
 
 	write_saslname(c->user, name);
-	snprintf(head, sizeof(head), "n,a=%s,\1host=%.253s\1port=%u\1", name, host, (unsigned) port);
+	snprintf(
+	    head, sizeof(head), "n,a=%s,\1host=%.253s\1port=%u\1", name, host, (unsigned) port);
 	return bearer(head, c, out);
 }
 

@@ -10,8 +10,7 @@
 /* Writes the message that shows C, in base64 with CRLF, to OUT, which is to be freed with
  * secret_free. Passwords and tokens are taken as they are: credentials.h keeps out what cannot
  * stand there. HOST and PORT are the server's own, for OAUTHBEARER. Returns 0 or ERR_NO_MEMORY. */
-int sasl_message(
-    const struct credentials *c, const char *host, uint16_t port, struct secret *out);
+int sasl_message(const struct credentials *c, const char *host, uint16_t port, struct secret *out);
 
 enum bearer_refusal {
 	BEARER_UNKNOWN,	    /* the server does not say why, or not so that it can be understood */

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/text.h"
 
-enum { SEPARATOR = 1 };	/* ^A ends each pair, and another one the message */
+enum { SEPARATOR = 1 }; /* ^A ends each pair, and another one the message */
 
 static const char scheme[] = "Bearer ";
 
@@ -24,7 +24,8 @@ starts_with(const char *text, size_t len, const char *word)
 	return len >= strlen(word) && memcmp(text, word, strlen(word)) == 0;
 }
 
-/* RFC 7628 section 3.1: a key is letters, a value has no control characters but blanks and line ends. */
+/* RFC 7628 section 3.1: a key is letters, a value has no control characters but blanks and line
+ * ends. */
 static bool
 is_pair(const char *pair, size_t len)
 {
@@ -57,7 +58,8 @@ take_pair(struct message *m, const char *pair, size_t len)
 {
 	if (starts_with(pair, len, "auth="))
 		return take_token(m, pair + 5, len - 5);
-	/* Of XOAUTH2 alone: in OAUTHBEARER the user has been named before. It is UTF-8, which is_pair does not allow. */
+	/* Of XOAUTH2 alone: in OAUTHBEARER the user has been named before. It is UTF-8, which
+	 * is_pair does not allow. */
 	if (m->c->kind == CREDENTIALS_XOAUTH2 && starts_with(pair, len, "user=")) {
 		if (m->has_user)
 			return ERR_INVALID;
@@ -118,7 +120,8 @@ take_saslname(struct message *m, const char *name, size_t len)
 	return credentials_set_user(m->c, plain, to);
 }
 
-/* "n,a=user,": no channel binding, or "y" from a client that could do it and sees that we cannot. */
+/* "n,a=user,": no channel binding, or "y" from a client that could do it and sees that we cannot.
+ */
 static int
 take_gs2_header(struct message *m)
 {

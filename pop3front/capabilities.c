@@ -15,6 +15,7 @@ capabilities_write(const struct capabilities *c, char out[CAPABILITIES_MAX])
 	    "TOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nUTF8\r\nEXPIRE NEVER\r\n"
 	    "%s%s%s%s%sIMPLEMENTATION popgate\r\n.\r\n",
 	    !c->logged_in && c->may_use_password ? "USER\r\n" : "", sasl ? "SASL " : "",
-	    sasl ? c->mechanisms : "", sasl ? "\r\n" : "", !c->logged_in && c->may_start_tls ? "STLS\r\n" : "");
+	    sasl ? c->mechanisms : "", sasl ? "\r\n" : "",
+	    !c->logged_in && c->may_start_tls ? "STLS\r\n" : "");
 	return (size_t) n;
 }

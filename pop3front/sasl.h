@@ -21,7 +21,7 @@ enum sasl_bit {
 struct sasl_offer {
 	unsigned mechanisms;		/* bits of enum sasl_bit */
 	bool masters;			/* PLAIN may name a user other than the one whose password it is */
-	const char *certificate_user;	/* whom the client's certificate names; NULL: EXTERNAL is not possible */
+	const char *certificate_user;	/* whom the client's certificate names; NULL: no EXTERNAL */
 };
 
 struct sasl_mechanism;	/* a row of the table */
@@ -35,7 +35,7 @@ struct sasl_exchange {
 enum sasl_outcome {
 	SASL_CHALLENGE,	/* send "+ " and sasl_challenge, read another response */
 	SASL_DONE,	/* the credentials are complete */
-	SASL_BAD,	/* malformed, forbidden characters, or an authorization identity that is not allowed */
+	SASL_BAD,	/* malformed, forbidden characters, or an authorization identity not allowed */
 	SASL_NO_MEMORY,
 };
 

@@ -13,7 +13,7 @@ struct pop3_settings {
 	struct tls_server *tls;		/* offers STLS on a plain stream; NULL: none */
 	bool plaintext_login;		/* USER, PASS and AUTH are allowed on this connection without TLS */
 	unsigned mechanisms;		/* bits of enum sasl_bit; USER and PASS go with those for passwords */
-	enum stream_peer_name certificate_user; /* what in a client's certificate is the user's name (EXTERNAL) */
+	enum stream_peer_name certificate_user; /* what in a client's certificate names the user */
 	struct user_names names;
 	enum dotstuff_nul nul;
 	uint64_t login_ms;		/* for one command before login, and for a TLS handshake */

@@ -15,7 +15,7 @@ is_visible(char c)
 int
 character_set_parse(const char *text, struct character_set *out, size_t *at)
 {
-	*out = (struct character_set) { 0 };
+	*out = (struct character_set){ 0 };
 	for (const char *p = text; *p != '\0'; p++) {
 		char first = *p, last = *p;
 
@@ -44,13 +44,14 @@ is_allowed(const struct user_names *names, const char *name)
 	if (names->max_length != 0 && len > names->max_length)
 		return false;
 	for (size_t i = 0; i < len && names->characters.given; i++)
-		if ((unsigned char) name[i] > 127 || !names->characters.holds[(unsigned char) name[i]])
+		if ((unsigned char) name[i] > 127 ||
+		    !names->characters.holds[(unsigned char) name[i]])
 			return false;
 	return true;
 }
 
-/* "user*master" becomes user and master. More than one separator, or nothing on one of its sides, leaves it open who is
- * meant; and next to a master given otherwise there must be none. */
+/* "user*master" becomes user and master. More than one separator, or nothing on one of its sides,
+ * leaves it open who is meant; and next to a master given otherwise there must be none. */
 static int
 split(char separator, struct credentials *c)
 {

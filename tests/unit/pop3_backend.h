@@ -277,12 +277,14 @@ talk_say(struct talk *t, const char *text)
 	talk_receive(t);
 }
 
-/* Waits until the session is over, reading. The loop must not sleep while it is for the client to read. */
+/* Waits until the session is over, reading. The loop must not sleep while it is for the client to
+ * read. */
 static inline void
 talk_wait(struct talk *t)
 {
 	while (t->stream != NULL) {
-		struct pollfd ready[] = { { uv_backend_fd(&loop), POLLIN, 0 }, { t->client, POLLIN, 0 } };
+		struct pollfd ready[] = { { uv_backend_fd(&loop), POLLIN, 0 },
+			{ t->client, POLLIN, 0 } };
 
 		poll(ready, 2, 1);
 		uv_run(&loop, UV_RUN_NOWAIT);

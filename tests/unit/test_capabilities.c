@@ -17,7 +17,8 @@ rule_21_exact_for_the_state(void)
 		struct capabilities state;
 		const char *text;
 	} rows[] = {
-		{ "plain, STLS offered, passwords allowed", { false, true, true, "PLAIN LOGIN" }, ALWAYS LOGIN "STLS\r\n"
+		{ "plain, STLS offered, passwords allowed", { false, true, true, "PLAIN LOGIN" },
+		    ALWAYS LOGIN "STLS\r\n"
 		    END },
 		{ "plain, STLS offered, passwords not allowed", { false, true, false, "" }, ALWAYS "STLS\r\n"
 		    END },

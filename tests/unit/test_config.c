@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "gateway/config.h"
 #include "gateway/settings.h"
+#include "pop3front/sasl.h"
 
 /* What a configuration needs; 6 lines, so that a test's own text begins in line 7. */
 #define LEAST                       \
@@ -18,6 +19,11 @@
 	"upstream {\n"              \
 	"host = imap.example.org\n" \
 	"}\n"
+
+/* The same with more of LINES in the upstream, from line 6 on. */
+#define UPSTREAM(lines)                                                                   \
+	"listener pop3 {\naddress = 127.0.0.1:0\n}\nupstream {\nhost = localhost\n" lines \
+	"\ntls = none\n}\n"
 
 /* Loads TEXT as popgate.conf; the remarks, a line each, are in REMARKS. */
 static char remarks[8192];
@@ -171,7 +177,47 @@ static const struct row {
 	    "popgate.conf:3: uidl: \"%q\" cannot be understood from \"q\" on\n" },
 	{ "upstream {\nhost = a\nuidl = \"%v\"\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
 	    "popgate.conf:3: uidl: \"%v\" ends too early or has no UID such as %08Xu\n" },
+	{ LEAST "user_characters = \"a-z z-a\"\n",
+	    "popgate.conf:7: user_characters: \"a-z z-a\" cannot be understood from \"z-a\" on; "
+	    "expected "
+	    "visible characters of ASCII and ranges such as \"a-z 0-9 . _ @\"\n" },
+	{ LEAST "user_max_length = 256\n",
+	    "popgate.conf:7: user_max_length: expected a number from 1 to 255, found \"256\"\n" },
+	{ UPSTREAM("auth_mechanisms = plain, xauth2"),
+	    "popgate.conf:6: auth_mechanisms: expected plain, login, xoauth2, oauthbearer or "
+	    "external, found "
+	    "\"xauth2\"; did you mean \"xoauth2\"?\n" },
+	{ UPSTREAM("auth_mechanisms = \"\""), "popgate.conf:6: auth_mechanisms: expected plain, "
+					      "login, xoauth2, oauthbearer or external, found "
+					      "\"\"\n" },
+	{ UPSTREAM("master_separator = a"),
+	    "popgate.conf:6: master_separator: expected a sign such as \"*\", found \"a\"\n" },
 	/* What does not fit together. */
+	{ UPSTREAM("auth_mechanisms = external"),
+	    "popgate.conf:6: auth_mechanisms: external needs a master_user, for a certificate is "
+	    "no password\n"
+	    "popgate.conf:6: warning: auth_mechanisms: external is of no use while no listener has "
+	    "a "
+	    "client_certificate\n" },
+	{ UPSTREAM("master_password_file = /nowhere"),
+	    "popgate.conf:6: master_user and master_password_file need each other\n" },
+	{ UPSTREAM("master_user = boss\nmaster_password_file = /nowhere"),
+	    "popgate.conf:6: warning: master_user: means nothing without external in "
+	    "auth_mechanisms\n"
+	    "popgate.conf:7: master_password_file: cannot read /nowhere: No such file or "
+	    "directory\n" },
+	{ UPSTREAM("master_user = boss\nmaster_password_file = /dev/null"),
+	    "popgate.conf:6: warning: master_user: means nothing without external in "
+	    "auth_mechanisms\n"
+	    "popgate.conf:7: master_password_file: /dev/null is not a file\n" },
+	{ LEAST "listener pop3 {\naddress = 127.0.0.1:0\nclient_certificate = require\n}\n",
+	    "popgate.conf:9: client_certificate: needs a client_ca, from whom certificates are "
+	    "accepted\n" },
+	{ LEAST "listener pop3 {\naddress = 127.0.0.1:0\nclient_certificate = require\n"
+		"client_ca = /nowhere\n}\n",
+	    "popgate.conf:9: client_certificate: needs a certificate and key of the listener: "
+	    "without TLS "
+	    "there are none of clients\n" },
 	{ "", "popgate.conf: no listener block: nobody could connect\n"
 	      "popgate.conf: no upstream block: there is no IMAP server\n" },
 	{ LEAST "listener pop3 {\n}\n", "popgate.conf:7: listener: address is missing\n" },
@@ -295,7 +341,52 @@ defaults(void)
 	CU_ASSERT_EQUAL(u->without_uidplus, DELETION_LEAVE);
 	CU_ASSERT_EQUAL(u->max_messages, 2000000);
 	CU_ASSERT_FALSE(u->send_id);
+	CU_ASSERT_EQUAL(u->auth_mechanisms, SASL_PASSWORDS);
+	CU_ASSERT_STRING_EQUAL(u->master_separator, "");
+	CU_ASSERT_PTR_NULL(u->master.password);
+	CU_ASSERT_FALSE(config->pop3.names.characters.given);
+	CU_ASSERT_EQUAL(config->pop3.names.max_length, 255);
+	CU_ASSERT_EQUAL(config->listeners[0].client_certificate, TLS_CLIENT_NONE);
 	config_unref(config);
+}
+
+/* A password that opens everything is read from a file that nobody else can read. */
+static void
+the_master_password_is_kept_from_others(void)
+{
+	char path[] = "/tmp/popgate-unit-XXXXXX", text[512];
+	struct config *config;
+	int fd = mkstemp(path);
+
+	CU_ASSERT_FATAL(fd >= 0 && write(fd, "key word \nmore", 14) == 14);
+	snprintf(text, sizeof(text),
+	    UPSTREAM("auth_mechanisms = external, xoauth2\nmaster_user = boss\n"
+		     "master_separator = \"*\"\nmaster_password_file = %s"),
+	    path);
+	config = loaded(text);
+	CU_ASSERT_EQUAL(config->upstreams[0].auth_mechanisms, SASL_EXTERNAL | SASL_XOAUTH2);
+	CU_ASSERT_STRING_EQUAL(config->upstreams[0].master_separator, "*");
+	CU_ASSERT_STRING_EQUAL(config->upstreams[0].master.user, "boss");
+	CU_ASSERT_STRING_EQUAL(config->upstreams[0].master.password, "key word ");
+	config_unref(config);
+	for (mode_t mode = 0601; mode <= 0640; mode = mode == 0601   ? 0604
+						      : mode == 0604 ? 0640
+								     : 0777) {
+		CU_ASSERT_EQUAL_FATAL(fchmod(fd, mode), 0);
+		CU_ASSERT_EQUAL(load(text, &config), ERR_INVALID);
+		UNIT_CHECK(strstr(remarks, "others can get at") != NULL, remarks);
+	}
+	/* What systemd has laid out may look so. */
+	setenv("CREDENTIALS_DIRECTORY", "/tmp", 1);
+	config_unref(loaded(text));
+	setenv("CREDENTIALS_DIRECTORY", "/tm", 1);
+	CU_ASSERT_EQUAL(load(text, &config), ERR_INVALID);
+	unsetenv("CREDENTIALS_DIRECTORY");
+	CU_ASSERT_EQUAL_FATAL(ftruncate(fd, 0) + fchmod(fd, 0600), 0);
+	CU_ASSERT_EQUAL(load(text, &config), ERR_INVALID);
+	UNIT_CHECK(strstr(remarks, "the password is empty") != NULL, remarks);
+	close(fd);
+	unlink(path);
 }
 
 static void
@@ -529,6 +620,8 @@ main(void)
 		{ "a configuration is counted", config_is_counted },
 		{ "missing files are faults", missing_files_are_faults },
 		{ "NUL octets are refused", nul_octets_are_refused },
+		{ "the_master_password_is_kept_from_others",
+		    the_master_password_is_kept_from_others },
 	};
 
 	return unit_run("config", tests, sizeof(tests) / sizeof(tests[0]));

@@ -156,7 +156,8 @@ log_in_with(struct client *c, struct credentials who)
 static int
 do_xoauth2(struct client *c)
 {
-	return log_in_with(c, (struct credentials){ CREDENTIALS_XOAUTH2, "user", NULL, "token", 5 });
+	return log_in_with(
+	    c, (struct credentials){ CREDENTIALS_XOAUTH2, "user", NULL, "token", 5 });
 }
 
 static int
@@ -272,24 +273,32 @@ static const struct dialogue logins[] = {
 	    { { "AUTHENTICATE XOAUTH2 " TOKEN, "{tag} OK [CAPABILITY X] x\r\n" } }, do_xoauth2, 0,
 	    ALIVE, "XOAUTH2" },
 	{ "a rejected token", TOKENS_IR,
-	    { { "AUTHENTICATE XOAUTH2 " TOKEN, "+ eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=\r\n" }, { "", "{tag} NO x\r\n" } },
+	    { { "AUTHENTICATE XOAUTH2 " TOKEN,
+		  "+ eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=\r\n" },
+		{ "", "{tag} NO x\r\n" } },
 	    do_xoauth2, ERR_AUTH, ALIVE, "XOAUTH2" },
 	{ "a token that cannot be judged", TOKENS_IR,
-	    { { "AUTHENTICATE XOAUTH2 " TOKEN, "+ eyJzdGF0dXMiOiI1MDMifQ==\r\n" }, { "", "{tag} NO x\r\n" } },
+	    { { "AUTHENTICATE XOAUTH2 " TOKEN, "+ eyJzdGF0dXMiOiI1MDMifQ==\r\n" },
+		{ "", "{tag} NO x\r\n" } },
 	    do_xoauth2, ERR_TEMPORARY, ALIVE, "XOAUTH2" },
 	{ "the code of the answer counts more", TOKENS_IR,
-	    { { "AUTHENTICATE XOAUTH2 " TOKEN, "+ eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=\r\n" }, { "", "{tag} NO [UNAVAILABLE] x\r\n" } },
+	    { { "AUTHENTICATE XOAUTH2 " TOKEN,
+		  "+ eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=\r\n" },
+		{ "", "{tag} NO [UNAVAILABLE] x\r\n" } },
 	    do_xoauth2, ERR_TEMPORARY, ALIVE, "XOAUTH2" },
 	{ "a refused token of OAUTHBEARER", TOKENS,
 	    { { "AUTHENTICATE OAUTHBEARER", "+\r\n" }, { NULL, NULL } }, do_oauthbearer, ERR_CLOSED,
 	    DEAD, "OAUTHBEARER" },
 	{ "a challenge without end", TOKENS_IR,
-	    { { "AUTHENTICATE XOAUTH2 " TOKEN, "+ eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=\r\n" }, { "", "+ \r\n" } }, do_xoauth2,
-	    ERR_PROTOCOL, DEAD, "XOAUTH2" },
+	    { { "AUTHENTICATE XOAUTH2 " TOKEN,
+		  "+ eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=\r\n" },
+		{ "", "+ \r\n" } },
+	    do_xoauth2, ERR_PROTOCOL, DEAD, "XOAUTH2" },
 	{ "XOAUTH2 is not offered", IR, { { NULL, NULL } }, do_xoauth2, ERR_PERMANENT, ALIVE, "" },
 	{ "nor is OAUTHBEARER, and LOGIN is no way", NO_PLAIN, { { NULL, NULL } }, do_oauthbearer,
 	    ERR_PERMANENT, ALIVE, "" },
-	{ "a master", IR, { { "AUTHENTICATE PLAIN dXNlcgBib3NzAHNlY3JldA==", "{tag} OK [CAPABILITY X] x\r\n" } },
+	{ "a master", IR,
+	    { { "AUTHENTICATE PLAIN dXNlcgBib3NzAHNlY3JldA==", "{tag} OK [CAPABILITY X] x\r\n" } },
 	    do_master, 0, ALIVE, "PLAIN" },
 	{ "a master, by LOGIN", NO_PLAIN, { { NULL, NULL } }, do_master, ERR_PERMANENT, ALIVE, "" },
 	{ "an injection", NO_PLAIN, { { NULL, NULL } }, do_bad_login, ERR_INVALID, ALIVE, "" },
@@ -372,8 +381,8 @@ static const struct dialogue mailboxes[] = {
 	    { SELECT, { SEARCH, "{tag} OK x\r\n" }, { FETCH_UIDS, "{tag} NO x\r\n" } },
 	    do_select_and_search, ERR_TEMPORARY, ALIVE, "" },
 	{ "SELECT without EXISTS", NULL,
-	    { { ODD_SELECT, "* OK [UIDVALIDITY 1]\r\n{tag} OK x\r\n" } }, do_select,
-	    ERR_PROTOCOL, DEAD, "" },
+	    { { ODD_SELECT, "* OK [UIDVALIDITY 1]\r\n{tag} OK x\r\n" } }, do_select, ERR_PROTOCOL,
+	    DEAD, "" },
 	{ "search that fails", NULL, { SELECT, { SEARCH, "* SEARCH 1 2\r\n{tag} NO x\r\n" } },
 	    do_select_and_search, ERR_TEMPORARY, ALIVE, "" },
 	{ "search that finds UID 0", NULL, { SELECT, { SEARCH, "* SEARCH 1 0\r\n{tag} OK x\r\n" } },

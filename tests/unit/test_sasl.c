@@ -7,8 +7,9 @@
 #include "base/error.h"
 #include "unit.h"
 
-static const struct sasl_offer all = { SASL_PASSWORDS | SASL_XOAUTH2 | SASL_OAUTHBEARER | SASL_EXTERNAL, false,
-	"jane@example.org" };
+static const struct sasl_offer all = {
+	SASL_PASSWORDS | SASL_XOAUTH2 | SASL_OAUTHBEARER | SASL_EXTERNAL, false, "jane@example.org"
+};
 
 static enum sasl_outcome
 respond(struct sasl_exchange *x, const char *text, size_t len, struct credentials *c)

@@ -32,8 +32,8 @@ messages_are_written(void)
 		UNIT_CHECK(base64_decode(message.octets, message.len - 2, decoded, sizeof(decoded),
 			       &len) == 0,
 		    rows[i].c.user);
-		UNIT_CHECK(len == rows[i].len && memcmp(decoded, rows[i].text, len) == 0,
-		    rows[i].c.user);
+		UNIT_CHECK(
+		    len == rows[i].len && memcmp(decoded, rows[i].text, len) == 0, rows[i].c.user);
 		secret_free(&message);
 	}
 }
@@ -53,7 +53,8 @@ the_longest_fits(void)
 	CU_ASSERT_EQUAL_FATAL(sasl_message(&c, host, 65535, &message), 0);
 	CU_ASSERT_EQUAL(
 	    base64_decode(message.octets, message.len - 2, decoded, sizeof(decoded), &len), 0);
-	CU_ASSERT_EQUAL(len, 4 + 3 * USER_NAME_MAX + 1 + 1 + 5 + 253 + 1 + 10 + 1 + 12 + PASSWORD_MAX + 2);
+	CU_ASSERT_EQUAL(
+	    len, 4 + 3 * USER_NAME_MAX + 1 + 1 + 5 + 253 + 1 + 10 + 1 + 12 + PASSWORD_MAX + 2);
 	secret_free(&message);
 }
 

@@ -468,11 +468,12 @@ the_report_tells_what_happened(void)
 /* With tokens alone. */
 static const struct dialogue token_dialogues[] = {
 	{ "rule 21: CAPA", "CAPA\r\nUSER user\r\nPASS x\r\n",
-	    GREETING CAPA_ALWAYS "SASL XOAUTH2 OAUTHBEARER\r\nIMPLEMENTATION popgate\r\n.\r\n"
-	    PASSWORDS_REFUSED "-ERR USER comes first\r\n",
+	    GREETING CAPA_ALWAYS
+	    "SASL XOAUTH2 OAUTHBEARER\r\nIMPLEMENTATION popgate\r\n.\r\n" PASSWORDS_REFUSED
+	    "-ERR USER comes first\r\n",
 	    POP3_END_CLIENT_CLOSED },
-	{ "XOAUTH2 with an initial response", "AUTH XOAUTH2 %s\r\nSTAT\r\n", GREETING OK3 "+OK 3 51\r\n",
-	    POP3_END_CLIENT_CLOSED },
+	{ "XOAUTH2 with an initial response", "AUTH XOAUTH2 %s\r\nSTAT\r\n",
+	    GREETING OK3 "+OK 3 51\r\n", POP3_END_CLIENT_CLOSED },
 	{ "XOAUTH2 without", "AUTH XOAUTH2\r\n%s\r\nSTAT\r\n", GREETING "+ \r\n" OK3 "+OK 3 51\r\n",
 	    POP3_END_CLIENT_CLOSED },
 	{ "OAUTHBEARER", "auth oauthbearer\r\n%s\r\nSTAT\r\n", GREETING "+ \r\n" OK3 "+OK 3 51\r\n",
@@ -512,8 +513,8 @@ rule_26_tokens(void)
 		const char *mark = strstr(d->sent, "%s");
 		struct talk t;
 
-		snprintf(sent, sizeof(sent), "%.*s%s%s", mark != NULL ? (int) (mark - d->sent) : 0, d->sent,
-		    token_messages[i], mark != NULL ? mark + 2 : d->sent);
+		snprintf(sent, sizeof(sent), "%.*s%s%s", mark != NULL ? (int) (mark - d->sent) : 0,
+		    d->sent, token_messages[i], mark != NULL ? mark + 2 : d->sent);
 		talk_begin(&t, mails, 3);
 		t.settings.mechanisms = SASL_XOAUTH2 | SASL_OAUTHBEARER;
 		hold(&t, sent, 1000);
@@ -535,7 +536,8 @@ user_names_are_judged_first(void)
 		{ "USER user\r\nPASS pass word \r\n", IN, "user", "" },
 		{ "USER user1\r\nPASS pass word \r\n", GREETING USER_OK REJECTED, "user1", NULL },
 		{ "USER user*boss\r\nPASS pass word \r\n", IN, "user", "boss" },
-		{ "USER user*boss*x\r\nPASS pass word \r\n", GREETING USER_OK REJECTED, "user*boss*x", NULL },
+		{ "USER user*boss*x\r\nPASS pass word \r\n", GREETING USER_OK REJECTED,
+		    "user*boss*x", NULL },
 		{ "AUTH PLAIN dXNlcgBib3NzAHBhc3Mgd29yZCA=\r\n", GREETING OK3, "user", "boss" },
 	};
 
@@ -550,7 +552,8 @@ user_names_are_judged_first(void)
 		hold(&t, rows[i].sent, 1000);
 		UNIT_CHECK(strcmp(t.received, rows[i].received) == 0, rows[i].sent);
 		UNIT_CHECK(strcmp(t.report.user, rows[i].user) == 0, rows[i].sent);
-		UNIT_CHECK(strcmp(t.backend.master, rows[i].master != NULL ? rows[i].master : "(none)") == 0,
+		UNIT_CHECK(strcmp(t.backend.master,
+			       rows[i].master != NULL ? rows[i].master : "(none)") == 0,
 		    rows[i].sent);
 		talk_end(&t);
 	}

@@ -126,8 +126,9 @@ accepted_names_are_on_the_list(void)
 		for (size_t j = 0; j < len; j++) {
 			random = random * 6364136223846793005ul + 1442695040888963407ul;
 			/* Mostly what is allowed, or nothing would ever be accepted. */
-			name[j] = (random >> 40) % 16 == 0 ? (char) (random >> 56)
-							   : list[(random >> 33) % (sizeof(list) - 1)];
+			name[j] = (random >> 40) % 16 == 0
+				      ? (char) (random >> 56)
+				      : list[(random >> 33) % (sizeof(list) - 1)];
 		}
 		if (credentials_set_user(&c, name, len) != 0 || user_names_resolve(&names, &c) != 0)
 			continue;
@@ -142,8 +143,8 @@ accepted_names_are_on_the_list(void)
 		char name[4] = { 'a', (char) octet, 'b', '\0' };
 
 		if (credentials_set_user(&c, name, 3) == 0)
-			CU_ASSERT_EQUAL(user_names_resolve(&names, &c) == 0,
-			    strchr(list, (int) octet) != NULL);
+			CU_ASSERT_EQUAL(
+			    user_names_resolve(&names, &c) == 0, strchr(list, (int) octet) != NULL);
 	}
 	credentials_clear(&c);
 }
