@@ -39,6 +39,27 @@ a_pair_is_read(void)
 	end_tls();
 }
 
+static void
+authorities_of_clients_are_read(void)
+{
+	struct tls_server *server = NULL;
+	struct error e = { 0 };
+
+	begin_tls();
+	CU_ASSERT_EQUAL_FATAL(tls_server_new(files.certificate, files.key, &server, NULL), 0);
+	CU_ASSERT_EQUAL(tls_server_verify_clients(server, NULL, TLS_CLIENT_NONE, &e), 0);
+	CU_ASSERT_EQUAL(
+	    tls_server_verify_clients(server, files.certificate, TLS_CLIENT_REQUIRE, &e), 0);
+	CU_ASSERT_EQUAL(
+	    tls_server_verify_clients(server, files.other, TLS_CLIENT_REQUEST, &e), ERR_INVALID);
+	UNIT_CHECK(strstr(e.text, files.other) != NULL, e.text);
+	CU_ASSERT_EQUAL(
+	    tls_server_verify_clients(server, files.key, TLS_CLIENT_REQUEST, &e), ERR_INVALID);
+	UNIT_CHECK(strstr(e.text, "no usable PEM") != NULL, e.text);
+	tls_server_unref(server);
+	end_tls();
+}
+
 /* The text must name the file to look at. */
 static void
 check_refused(const char *certificate, const char *key, const char *blamed, const char *word)
@@ -137,6 +158,7 @@ main(void)
 		{ "a_key_of_another_certificate_is_told", a_key_of_another_certificate_is_told },
 		{ "a_key_with_a_passphrase_is_refused", a_key_with_a_passphrase_is_refused },
 		{ "trust_is_read", trust_is_read },
+		{ "authorities_of_clients_are_read", authorities_of_clients_are_read },
 	};
 
 	return unit_run("tls", tests, sizeof(tests) / sizeof(tests[0]));
