@@ -30,6 +30,10 @@ if(POPGATE_FAILPOINTS)
 	target_compile_definitions(popgate_options INTERFACE POPGATE_FAILPOINTS)
 endif()
 
+if(POPGATE_SANITIZE OR POPGATE_FUZZ OR POPGATE_COVERAGE)
+	target_compile_definitions(popgate_options INTERFACE POPGATE_INSTRUMENTED)
+endif()
+
 if(POPGATE_FUZZ)
 	target_compile_options(popgate_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()

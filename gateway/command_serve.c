@@ -11,6 +11,7 @@
 #include "gateway/command.h"
 #include "gateway/config.h"
 #include "gateway/log.h"
+#include "gateway/privacy.h"
 #include "gateway/supervisor.h"
 
 /* A configuration that was loaded, and what from. */
@@ -54,6 +55,7 @@ command_serve(const struct command_line *line)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, not the end */
 	umask(077);
+	privacy_begin();
 	rc = config_read(source.file, &source.text, &source.len, &source.report);
 	if (rc == 0)
 		rc = config_load_text(

@@ -11,6 +11,8 @@
 #include "gateway/command.h"
 #include "gateway/config_handover.h"
 #include "gateway/control.h"
+#include "gateway/privacy.h"
+#include "gateway/sandbox.h"
 #include "gateway/worker.h"
 
 enum { SIGNALS = 3 };
@@ -19,6 +21,7 @@ struct employee {
 	struct worker *worker;
 	struct log *log;
 	const char *config_file;
+	struct sandbox *sandbox; /* what is open still; NULL: everything */
 	uv_poll_t control;
 	uv_signal_t signals[SIGNALS];
 };
@@ -50,6 +53,72 @@ load_config(const struct control_message *message, const char *config_file, stru
 	return rc;
 }
 
+/* ---- sandbox ---- */
+
+/* What CONFIG takes, in *OUT; NULL where there is to be no sandbox. */
+static int
+plan_sandbox(const struct employee *employee, const struct config *config, struct sandbox **out)
+{
+	*out = NULL;
+	if (!config->sandbox || !SANDBOX_FITS_BUILD)
+		return 0;
+	return sandbox_plan(config, employee->config_file, out);
+}
+
+static void
+log_open(struct employee *employee, const char *what, const struct error *e)
+{
+	log_error(employee->log, LOG_LEVEL_WARNING, NULL, what, e, NULL);
+}
+
+/* Before there are threads. Who cannot be locked in serves all the same, and says so. */
+static void
+close_files(struct employee *employee, const struct config *config)
+{
+	enum sandbox_reach reach;
+	struct error e = { 0 };
+
+	if (plan_sandbox(employee, config, &employee->sandbox) != 0 || employee->sandbox == NULL) {
+		error_set(&e, ERR_PERMANENT, "%s",
+		    config->sandbox ? "this build is for tests" : "sandbox = no");
+		log_open(employee, "worker runs without a sandbox", &e);
+		return;
+	}
+	if (sandbox_close_files(employee->sandbox, &reach, &e) != 0)
+		log_open(employee, "files and ports stay open to workers", &e);
+	else if (reach == SANDBOX_NOTHING)
+		log_open(employee,
+		    "files and ports stay open to workers: the kernel has no Landlock", NULL);
+	else if (reach == SANDBOX_FILES)
+		log_event(employee->log, LOG_LEVEL_INFO, NULL,
+		    "ports stay open to workers: that takes Linux 6.7", NULL);
+}
+
+/* When all threads run. */
+static void
+close_calls(struct employee *employee)
+{
+	struct error e = { 0 };
+
+	if (employee->sandbox != NULL && sandbox_close_calls(&e) != 0)
+		log_open(employee, "all system calls stay open to workers", &e);
+}
+
+/* Whether what is open to us is enough for CONFIG, and no more than it wants. */
+static int
+check_sandbox(const struct employee *employee, const struct config *config, struct error *e)
+{
+	struct sandbox *wanted;
+	bool fits;
+
+	if (plan_sandbox(employee, config, &wanted) != 0)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	fits = employee->sandbox == NULL ? wanted == NULL
+					 : wanted != NULL && sandbox_covers(employee->sandbox, wanted);
+	sandbox_free(wanted);
+	return fits ? 0 : error_set(e, ERR_PERMANENT, "its sandbox is for other files or ports");
+}
+
 /* CONTROL_SERVE to a worker that serves already. */
 static void
 take_config(struct employee *employee, const struct control_message *message)
@@ -63,7 +132,8 @@ take_config(struct employee *employee, const struct control_message *message)
 
 	rc = load_config(message, employee->config_file, &task.config, &e);
 	if (rc == 0) {
-		rc = worker_take(employee->worker, &task, &e);
+		if ((rc = check_sandbox(employee, task.config, &e)) == 0)
+			rc = worker_take(employee->worker, &task, &e);
 		config_unref(task.config);
 	}
 	if (rc != 0)
@@ -185,6 +255,7 @@ work(struct employee *employee, struct control_message *message, struct config *
 	if (start_handles(employee) != 0) {
 		status = EX_OSERR;
 	} else {
+		close_calls(employee);
 		control_say(CONTROL_FD, CONTROL_READY);
 		worker_run(employee->worker);
 		close_handles(employee);
@@ -210,8 +281,10 @@ begin(struct employee *employee, struct control_message *message)
 		config_unref(config);
 		return EX_OSERR;
 	}
+	close_files(employee, config);
 	status = work(employee, message, config);
 	config_unref(config);
+	sandbox_free(employee->sandbox);
 	log_free(employee->log);
 	return status;
 }
@@ -230,6 +303,7 @@ command_worker(const struct command_line *line)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, not the end */
 	prctl(PR_SET_NAME, "popgate"); /* it was executed as /proc/self/exe */
+	privacy_begin();
 	control_wait(CONTROL_FD);
 	if (control_receive(CONTROL_FD, &message) != 0)
 		return EX_UNAVAILABLE; /* the supervisor has gone meanwhile */

@@ -59,6 +59,7 @@ struct config {
 	bool plaintext_loopback;
 	struct network_list plaintext_networks;
 	struct census_limits limits;
+	bool sandbox;	  /* for workers, see sandbox.h */
 	uint32_t workers; /* as written: 0, a number, or WORKERS_AUTO */
 	uint64_t drain_ms;
 	struct config_listener *listeners;

@@ -124,6 +124,8 @@ const struct setting settings[] = {
 	{ "workers", "auto",
 	    "processes that serve sessions; auto: one for each processor; 0: no supervisor",
 	    worker_counts, 0, WORKERS_MAX, GLOBAL(SETTING_NUMBER, workers) },
+	{ "sandbox", "yes", "whether workers lock themselves in, where the kernel can", NULL, 0, 0,
+	    GLOBAL(SETTING_YES_NO, sandbox) },
 	{ "max_sessions", "10000", "sessions at a time", NULL, 1, CENSUS_SESSIONS_MAX,
 	    GLOBAL(SETTING_NUMBER, limits.sessions) },
 	{ "max_sessions_per_address", "50", "sessions from one IPv4 address or IPv6 /64", NULL, 1,
