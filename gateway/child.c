@@ -138,12 +138,23 @@ child_start(struct supervisor *supervisor, uv_loop_t *loop, const char *config_f
 void
 child_serve(struct child *child, const struct control_message *task)
 {
-	if (child->leaving)
+	if (child->retired || child->leaving)
 		return;
 	if (control_send(child->control, task) == 0)
 		child->owed++;
 	else
 		child_kill(child);
+}
+
+void
+child_retire(struct child *child)
+{
+	child->slot = NULL;
+	if (child->retired || child->leaving)
+		return;
+	child->retired = true;
+	if (control_say(child->control, CONTROL_RETIRE) != 0)
+		uv_process_kill(&child->process, SIGTERM);
 }
 
 void

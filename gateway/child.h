@@ -22,7 +22,8 @@ struct child {
 	uint32_t number;   /* of all workers that there ever were */
 	unsigned owed;	   /* answers to CONTROL_SERVE that are due */
 	bool ping_unheard; /* a CONTROL_PING has not been answered */
-	bool leaving;	   /* it was told to end */
+	bool retired;	   /* it was told to end with its last session, */
+	bool leaving;	   /* or to end */
 	int control;
 	uv_process_t process;
 	uv_poll_t poll;
@@ -36,6 +37,9 @@ int child_start(struct supervisor *supervisor, uv_loop_t *loop, const char *conf
 
 /* Hands TASK to it. A worker that cannot hear is ended. */
 void child_serve(struct child *child, const struct control_message *task);
+
+/* Asks it to end with its last session, whenever that will be, and takes it out of its slot. */
+void child_retire(struct child *child);
 
 /* Asks it to end gracefully, once, and takes it out of its slot. */
 void child_drain(struct child *child);

@@ -149,6 +149,9 @@ obey(struct employee *employee, const struct control_message *message)
 	case CONTROL_SERVE:
 		take_config(employee, message);
 		break;
+	case CONTROL_RETIRE:
+		worker_retire(employee->worker);
+		break;
 	case CONTROL_DRAIN:
 		worker_drain(employee->worker);
 		break;

@@ -10,7 +10,8 @@
 enum control_word {
 	/* From the supervisor. */
 	CONTROL_SERVE = 1, /* this, from now on; the first word that a worker hears */
-	CONTROL_DRAIN,
+	CONTROL_RETIRE, /* admit nobody more, and end behind the last session */
+	CONTROL_DRAIN,	/* end the sessions that there are, see rule 37 */
 	CONTROL_CUT,
 	CONTROL_PING,
 	/* From the worker. */

@@ -120,6 +120,16 @@ slot_fill_later(struct slot *slot)
 	uv_timer_start(&slot->timer, on_fill, delay, 0);
 }
 
+/* Has the worker of SLOT serve on those that it has, and nobody take its place. */
+static void
+slot_retire(struct slot *slot)
+{
+	uv_timer_stop(&slot->timer);
+	if (slot->child != NULL)
+		child_retire(slot->child);
+	slot->child = NULL;
+}
+
 /* Has the worker of SLOT end, and nobody take its place. */
 static void
 slot_clear(struct slot *slot)
@@ -151,7 +161,7 @@ use_slots(struct supervisor *s, unsigned count)
 		}
 	}
 	for (unsigned i = count; i < before; i++)
-		slot_clear(&s->slots[i]);
+		slot_retire(&s->slots[i]);
 }
 
 static void
@@ -168,7 +178,7 @@ supervisor_child_ended(struct child *child, int status, int signal)
 	/* Once stopping, nobody new comes, and counts are of no use. To ask for the lock then would
 	 * be to wait for a worker that hangs with it, instead of ending it. */
 	size_t lost = s->stopping ? 0 : census_remove_worker(s->census, child->number);
-	bool expected = child->leaving && status == 0 && signal == 0;
+	bool expected = (child->retired || child->leaving) && status == 0 && signal == 0;
 
 	TAILQ_REMOVE(&s->children, child, entry);
 	log_event(s->log, expected ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, NULL, "worker ended",
@@ -226,7 +236,7 @@ supervisor_child_refused(struct child *child)
 	    LOG_FIELDS(LOG_NUMBER("pid", (uint64_t) child_pid(child))));
 	if (slot == NULL)
 		return;
-	slot_clear(slot);
+	slot_retire(slot);
 	slot_fill_later(slot);
 }
 

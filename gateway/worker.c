@@ -104,7 +104,7 @@ void
 worker_connection_ended(struct worker *worker)
 {
 	worker->ended_since_trim++;
-	if (worker->draining && is_idle(worker))
+	if (worker->retired && is_idle(worker))
 		worker_finish(worker);
 }
 
@@ -114,7 +114,7 @@ on_reuse_emptied(void *ctx)
 {
 	struct worker *worker = ctx;
 
-	if (worker->draining && is_idle(worker))
+	if (worker->retired && is_idle(worker))
 		worker_finish(worker);
 }
 
@@ -136,18 +136,27 @@ on_drain_timeout(uv_timer_t *timer)
 }
 
 void
+worker_retire(struct worker *worker)
+{
+	if (worker->retired)
+		return;
+	worker->retired = true;
+	census_retire(worker->census);
+	listeners_close(&worker->listeners);
+	reuse_apply(worker->reuse, NULL, 0);
+	if (is_idle(worker))
+		worker_finish(worker);
+}
+
+void
 worker_drain(struct worker *worker)
 {
 	if (worker->draining)
 		return;
 	worker->draining = true;
-	census_retire(worker->census);
-	listeners_close(&worker->listeners);
+	worker_retire(worker);
 	connections_interrupt(&worker->connections);
-	reuse_apply(worker->reuse, NULL, 0);
-	if (is_idle(worker))
-		worker_finish(worker);
-	else
+	if (!is_idle(worker))
 		uv_timer_start(&worker->drain_timer, on_drain_timeout, worker->config->drain_ms, 0);
 }
 
@@ -157,7 +166,7 @@ worker_take(struct worker *worker, const struct worker_task *task, struct error 
 	struct config *config = task->config;
 	int rc;
 
-	if (worker->draining)
+	if (worker->retired)
 		return error_set(e, ERR_TEMPORARY, "the worker is stopping");
 	/* Sessions on both sides of the change would not see each other's locks. */
 	if (strcmp(config->state_directory, worker->config->state_directory) != 0)
@@ -241,7 +250,7 @@ worker_start(struct worker *worker, const struct worker_task *task, struct error
 void
 worker_free(struct worker *worker)
 {
-	worker->draining = false; /* nobody is to stop the loop any more */
+	worker->retired = false; /* nobody is to stop the loop any more */
 	listeners_close(&worker->listeners);
 	connections_cut(&worker->connections);
 	if (worker->fibers != NULL)

@@ -35,7 +35,8 @@ struct worker {
 	uv_timer_t drain_timer;
 	uv_timer_t trim_timer;
 	uint64_t ended_since_trim; /* connections */
-	bool draining;
+	bool retired;  /* admits nobody, and ends with the last connection */
+	bool draining; /* and has asked all sessions to end */
 };
 
 /* What a worker is to serve. */
@@ -55,6 +56,10 @@ int worker_new(
 /* Serves TASK from now on, all or nothing; running sessions go on with what they began with. */
 int worker_take(struct worker *worker, const struct worker_task *task, struct error *e);
 
+/* Accepts no more, and ends itself with the last of its sessions, which go on as long as they like.
+ */
+void worker_retire(struct worker *worker);
+
 /* Accepts no more, asks all sessions to end, and ends itself with the last of them, or after
  * drain_timeout. Nothing new when it is draining already. */
 void worker_drain(struct worker *worker);
@@ -69,5 +74,5 @@ void worker_run(struct worker *worker);
  * called here. */
 void worker_free(struct worker *worker);
 
-/* The last connection may have ended: a draining worker ends with it. Called by connection.c. */
+/* The last connection may have ended: a retired worker ends with it. Called by connection.c. */
 void worker_connection_ended(struct worker *worker);

@@ -1,0 +1,114 @@
+"""Workers that have locked themselves in: everything works in there, and what does not is for other workers. A build with
+sanitizers has no sandbox, so these take POPGATE_DEBUG_BIN, or the gateway of the debug preset."""
+import os
+import re
+import unittest.mock
+
+from harness import certificates, corpus, popgate, servers
+from harness.cases import Case
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+ONE, TWO, THREE = (corpus.message(f"number {n}", corpus.FILL * n) for n in (1, 20, 3))
+KEPT = 100  # messages from which on a listing is kept
+
+
+def debug_binary():
+    return os.path.abspath(os.environ.get("POPGATE_DEBUG_BIN") or
+                           os.path.join(ROOT, "build", "debug", "gateway", "popgate"))
+
+
+def status_of(pid, name):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return int(re.search(rf"^{name}:\s+(\d+)", status.read(), re.M)[1])
+
+
+class Sandbox(Case):
+    def setUp(self):
+        self.server = servers.dovecot()
+        patch = unittest.mock.patch.dict(os.environ, POPGATE_BIN=debug_binary())
+        patch.start()
+        os.environ.pop("POPGATE_VALGRIND_REPORTS", None)  # it has no part in this
+        self.addCleanup(patch.stop)
+
+    def sandboxed(self, upstream=None, **settings):
+        gate = self.gateway({"port": self.server.imap_port, **(upstream or {})}, workers=2, **settings)
+        gate.wait_workers(2)
+        return gate
+
+    def user(self, *messages):
+        user = self.server.user()
+        self.server.fill(user, list(messages) or [ONE, TWO, THREE])
+        return user
+
+    def assert_works(self, gate, user):
+        """A session with everything in it: look-up of the host, lock, journal, kept listing, deletion."""
+        with gate.login_when_free(user) as session:
+            self.assertEqual(session.retr(2), TWO)
+            session.ok("DELE 1")
+            self.assertTrue(session.quit().startswith(b"+OK"))
+
+    def test_it_is_there(self):
+        gate = self.sandboxed()
+        for pid in gate.workers():
+            self.assertEqual(status_of(pid, "Seccomp"), 2)
+            self.assertEqual(status_of(pid, "NoNewPrivs"), 1)
+        self.assertNotIn("sandbox", gate.log())
+        self.assertNotIn("stay open", gate.log())
+
+    def test_everything_works_in_there(self):
+        gate = self.sandboxed()
+        user = self.user(ONE, TWO, *[THREE] * KEPT)
+        self.assert_works(gate, user)
+        self.assertTrue(os.listdir(os.path.join(gate.state_directory, "index")))
+        with gate.login_when_free(user) as session:
+            self.assertEqual(session.stat()[0], KEPT + 1)
+
+    def test_tls_on_both_legs(self):
+        good = certificates.good()
+        gate = self.sandboxed({"port": self.server.imaps_port, "tls": "implicit", "ca_file": good.ca})
+        user = self.user()
+        with gate.connect_tls() as session:
+            session.login(user, "secret")
+            self.assertEqual(session.retr(2), TWO)
+
+    def test_reload_within(self):
+        """What needs no other files and ports needs no other workers; certificates are read anew all the same."""
+        gate = self.sandboxed()
+        before = gate.workers()
+        gate.settings["log_level"] = "info"
+        gate.reload()
+        self.assertEqual(gate.workers(), before)
+        self.assert_works(gate, self.user())
+
+    def test_reload_beyond(self):
+        """Another port is for other workers. The sessions of the old ones go on."""
+        other = servers.dovecot_without_uidplus()
+        gate = self.sandboxed()
+        user = self.user()
+        before = set(gate.workers())
+        session = gate.login(user)
+        gate.upstream["port"] = other.imap_port
+        gate.reload()
+        self.assertEqual(len(set(gate.workers()) - before), 2)
+        elsewhere = other.user()
+        other.fill(elsewhere, [ONE, TWO, THREE])
+        self.assert_works(gate, elsewhere)
+        self.assertEqual(session.retr(3), THREE)
+        session.ok("DELE 3")
+        self.assertTrue(session.quit().startswith(b"+OK"))
+        gate.wait_workers(2)
+        self.assertFalse(before & set(gate.workers()))
+        with self.server.imap(user) as mailbox:
+            self.assertEqual(len(mailbox.uids()), 2)
+
+    def test_it_can_be_switched_off_and_that_is_said(self):
+        gate = self.sandboxed(sandbox="no")
+        gate.wait_log("worker runs without a sandbox")
+        for pid in gate.workers():
+            self.assertEqual(status_of(pid, "Seccomp"), 0)
+
+    def test_no_core_files(self):
+        gate = self.sandboxed()
+        for pid in (gate.process.pid, *gate.workers()):
+            with open(f"/proc/{pid}/limits", encoding="ascii") as limits:
+                self.assertRegex(limits.read(), r"Max core file size\s+0\s+0\s")
