@@ -10,6 +10,7 @@ from harness.scripted_imap import CAPABILITY, once
 
 WITH_UNSELECT = (*CAPABILITY, "UNSELECT")
 DONE = b"{tag} OK done\r\n"
+ONE_WORKER = {"workers": 1}  # each worker keeps its own
 TAKEN = "goes on with the connection of an earlier session"
 
 
@@ -21,7 +22,7 @@ class Reuse(Case):
     def pair(self, capability=WITH_UNSELECT, reuse="60s", **upstream):
         server = self.scripted([message(n) for n in range(3)], capability=capability)
         server.on("UNSELECT", DONE)
-        return server, self.gateway({"port": server.port, "reuse": reuse, **upstream})
+        return server, self.gateway({"port": server.port, "reuse": reuse, **upstream}, **ONE_WORKER)
 
     def visit(self, gate, user="user", password="secret"):
         """A whole session; returns what STAT said."""
@@ -202,7 +203,7 @@ class Reuse(Case):
         """New mail, mail that others removed, and deletions through one connection."""
         user = server.user()
         server.fill(user, [message(n) for n in range(4)])
-        gate = self.gateway({"port": server.imap_port, "reuse": "60s"})
+        gate = self.gateway({"port": server.imap_port, "reuse": "60s"}, **ONE_WORKER)
         session = gate.login(user)
         self.assertEqual(session.stat()[0], 4)
         session.ok("DELE 2")
@@ -242,7 +243,7 @@ class Reuse(Case):
         server = servers.dovecot()
         user = server.user()
         server.fill(user, [message(n) for n in range(4)])
-        gate = self.gateway({"port": server.imap_port, "reuse": "60s"})
+        gate = self.gateway({"port": server.imap_port, "reuse": "60s"}, **ONE_WORKER)
         session = gate.login(user)
         with server.imap(user) as mailbox:
             mailbox.flag_deleted(mailbox.uids()[:1])
@@ -258,7 +259,7 @@ class Reuse(Case):
         server = self.scripted([message(1)], capability=WITH_UNSELECT, tls="implicit")
         server.on("UNSELECT", DONE)
         gate = self.gateway({"port": server.port, "tls": "implicit", "ca_file": certificates.good().ca,
-                             "reuse": "60s"})
+                             "reuse": "60s"}, **ONE_WORKER)
         for _ in range(3):
             self.visit(gate)
         self.assertEqual(server.accepted, 1)
@@ -311,7 +312,7 @@ class TlsSessions(Case):
             server = self.scripted([message(1)], tls=tls)
             resumed = []
             server.on("AUTHENTICATE", lambda connection, _: resumed.append(connection.sock.session_reused))
-            gate = self.gateway({"port": server.port, "tls": tls, "ca_file": certificates.good().ca})
+            gate = self.gateway({"port": server.port, "tls": tls, "ca_file": certificates.good().ca}, **ONE_WORKER)
             for _ in range(4):
                 self.login(gate)
             self.assertEqual(resumed, [False, True, True, True], tls)
@@ -322,7 +323,7 @@ class TlsSessions(Case):
         bad = self.scripted([message(1)], tls="implicit", certificate=certificates.bad()["self-signed"])
         relay = Relay(good.port)
         self.addCleanup(relay.stop)
-        gate = self.gateway({"port": relay.port, "tls": "implicit", "ca_file": certificates.good().ca})
+        gate = self.gateway({"port": relay.port, "tls": "implicit", "ca_file": certificates.good().ca}, **ONE_WORKER)
         self.login(gate)
         self.login(gate)
         relay.target = (ports.HOST, bad.port)
@@ -342,7 +343,7 @@ class TlsSessions(Case):
         server.fill(user, [message(1)])
         relay = Relay(server.imaps_port)
         self.addCleanup(relay.stop)
-        gate = self.gateway({"port": relay.port, "tls": "implicit", "ca_file": certificates.good().ca})
+        gate = self.gateway({"port": relay.port, "tls": "implicit", "ca_file": certificates.good().ca}, **ONE_WORKER)
         for _ in range(8):  # more than there are processes that may have given the ticket
             self.login(gate, user)
         self.assertLess(min(relay.counts), max(relay.counts) - 500, relay.counts)
