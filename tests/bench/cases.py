@@ -139,7 +139,7 @@ case("login-stls", "login, STLS", "login", "many", LOGIN, front="stls", up="tls"
      args="--count 1000 --conc 16")
 case("login-rtt50", "login at 50 ms", "login", "many", LOGIN, rtt=50, kept=True, args="--count 200 --conc 10")
 case("login-rtt50-reuse", "login at 50 ms, reuse", "login", "many", LOGIN, rtt=50, kept=True,
-     args="--count 200 --conc 10", systems=["popgate"], users=20, needs={"reuse": "30s"})
+     args="--count 2000 --conc 10", systems=["popgate"], users=100, needs={"reuse": "30s"})
 case("drain", "10,000 x 4 kB", "drain", "small", DRAIN)
 case("drain-tls", "10,000 x 4 kB, TLS on both legs", "drain", "small", DRAIN, **BOTH)
 case("drain-p16", "10,000 x 4 kB, 16 RETR in flight", "drain", "small", DRAIN, args="--pipeline 16")
