@@ -1,7 +1,7 @@
 /* census.c - how many sessions there are.
  *
- * Each session has a seat, which says whose session it is and what it counts for: an address, and
- * later a user. The seats are the truth. The counters, a hash table over digests, follow from them,
+ * Each session has a seat, which says whose session it is and what it counts for: an address, at
+ * once or when a proxy has said which, and later a user. The seats are the truth. The counters, a hash table over digests, follow from them,
  * and are made anew from them when a worker died in the middle of a change. A seat is taken and
  * given back by storing one word, last or first, so that no instant leaves it half taken.
  *
@@ -34,9 +34,10 @@ struct digest {
 };
 
 struct seat {
-	_Atomic uint32_t worker;   /* 0: the seat is free */
-	_Atomic uint32_t has_user; /* whether USER counts */
-	uint32_t next_free;	   /* a seat; 0: none */
+	_Atomic uint32_t worker;      /* 0: the seat is free */
+	_Atomic uint32_t has_address; /* whether ADDRESS counts */
+	_Atomic uint32_t has_user;    /* whether USER counts */
+	uint32_t next_free;	      /* a seat; 0: none */
 	struct digest address;
 	struct digest user;
 };
@@ -142,8 +143,16 @@ count_down(struct hall *hall, const struct digest *key)
 
 /* ---- seats ---- */
 
+static void
+seat_take_address(struct hall *hall, struct seat *seat, const struct digest *address)
+{
+	seat->address = *address;
+	atomic_store(&seat->has_address, 1);
+	count_up(hall, address);
+}
+
 static uint32_t
-seat_take(struct hall *hall, uint32_t worker, const struct digest *address)
+seat_take(struct hall *hall, uint32_t worker)
 {
 	uint32_t number = hall->seat_free;
 	struct seat *seat;
@@ -155,11 +164,10 @@ seat_take(struct hall *hall, uint32_t worker, const struct digest *address)
 	else
 		number = ++hall->seats_touched;
 	seat = &hall->seats[number];
-	seat->address = *address;
+	atomic_store(&seat->has_address, 0);
 	atomic_store(&seat->has_user, 0);
 	atomic_store(&seat->worker, worker);
 	hall->sessions++;
-	count_up(hall, address);
 	return number;
 }
 
@@ -180,7 +188,8 @@ seat_leave(struct hall *hall, uint32_t number)
 	seat_leave_user(hall, seat);
 	atomic_store(&seat->worker, 0);
 	hall->sessions--;
-	count_down(hall, &seat->address);
+	if (atomic_load(&seat->has_address) != 0)
+		count_down(hall, &seat->address);
 	seat->next_free = hall->seat_free;
 	hall->seat_free = number;
 }
@@ -205,7 +214,8 @@ hall_repair(void *memory)
 			continue;
 		}
 		hall->sessions++;
-		count_up(hall, &seat->address);
+		if (atomic_load(&seat->has_address) != 0)
+			count_up(hall, &seat->address);
 		if (atomic_load(&seat->has_user) != 0)
 			count_up(hall, &seat->user);
 	}
@@ -364,20 +374,39 @@ enum census_answer
 census_enter(struct census *census, const struct sockaddr_storage *peer, struct census_seat *seat)
 {
 	const struct census_limits *limits = &census->limits;
-	struct digest address = address_digest(census, peer);
+	struct digest address = peer != NULL ? address_digest(census, peer) : (struct digest){ 0 };
 	enum census_answer answer = CENSUS_FULL;
 	struct hall *hall = census->hall;
 
 	shared_lock(census->shared);
 	/* The address comes first: who has used up its own share must not move others to make room.
 	 */
-	if (count_of(hall, &address) >= limits->sessions_per_address) {
+	if (peer != NULL && count_of(hall, &address) >= limits->sessions_per_address) {
 		answer = CENSUS_ADDRESS_FULL;
 	} else if (hall->sessions < limits->sessions &&
 		   census->sessions_here < limits->sessions_here &&
-		   (seat->number = seat_take(hall, census->worker, &address)) != 0) {
+		   (seat->number = seat_take(hall, census->worker)) != 0) {
+		if (peer != NULL)
+			seat_take_address(hall, &hall->seats[seat->number], &address);
 		seat->serial = hall->serial++;
 		change_load(census, 1);
+		answer = CENSUS_ADMITTED;
+	}
+	shared_unlock(census->shared);
+	return answer;
+}
+
+enum census_answer
+census_name(
+    struct census *census, const struct census_seat *seat, const struct sockaddr_storage *peer)
+{
+	struct digest address = address_digest(census, peer);
+	enum census_answer answer = CENSUS_ADDRESS_FULL;
+	struct hall *hall = census->hall;
+
+	shared_lock(census->shared);
+	if (count_of(hall, &address) < census->limits.sessions_per_address) {
+		seat_take_address(hall, &hall->seats[seat->number], &address);
 		answer = CENSUS_ADMITTED;
 	}
 	shared_unlock(census->shared);

@@ -49,12 +49,17 @@ void census_free(struct census *census); /* NULL is allowed */
 /* Limits of this process, for who comes from now on; who is in stays. */
 void census_set_limits(struct census *census, const struct census_limits *limits);
 
-/* Counts a connection from PEER in and fills SEAT. When the answer is not CENSUS_ADMITTED nothing
- * was counted. */
+/* Counts a connection from PEER in and fills SEAT; NULL: in all only, because a proxy has not said
+ * yet from whom it is. When the answer is not CENSUS_ADMITTED nothing was counted. */
 enum census_answer census_enter(
     struct census *census, const struct sockaddr_storage *peer, struct census_seat *seat);
 
-/* Counts it out again, and its user too. */
+/* The connection of SEAT, which came in with NULL, is one from PEER: with CENSUS_ADMITTED it counts
+ * for that address, else still for none. */
+enum census_answer census_name(
+    struct census *census, const struct census_seat *seat, const struct sockaddr_storage *peer);
+
+/* Counts it out again, from its address and its user too. */
 void census_leave(struct census *census, const struct census_seat *seat);
 
 /* Counts the session of SEAT as one of USER at UPSTREAM (ASCII letters of USER count as equal in

@@ -27,11 +27,6 @@ struct text_list {
 	size_t count;
 };
 
-struct network_list {
-	struct network *items;
-	size_t count;
-};
-
 enum listener_protocol {
 	LISTENER_POP3,	/* plain, with STLS where there is a certificate */
 	LISTENER_POP3S, /* TLS from the first octet (RFC 8314) */
@@ -47,6 +42,8 @@ struct config_listener {
 	char *client_ca; /* NULL: none */
 	enum stream_peer_name client_certificate_user;
 	struct tls_server *tls; /* made from these; NULL: no TLS here */
+	bool proxy_protocol;	/* connections begin with the header of a proxy */
+	struct network_list proxy_networks; /* where the proxies are */
 };
 
 struct config {

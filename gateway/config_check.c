@@ -97,6 +97,24 @@ check_listener_tls(
 	return 0;
 }
 
+static void
+check_proxy(const struct config_listener *l, const struct setting_lines *lines,
+    struct config_report *report)
+{
+	if (l->proxy_protocol && l->proxy_networks.count == 0)
+		config_report_add(report, CONFIG_FAULT,
+		    line_of(lines, SETTING_LISTENER, "proxy_protocol"),
+		    "proxy_protocol: needs proxy_networks, the addresses of the proxies");
+	else if (!l->proxy_protocol && l->proxy_networks.count > 0)
+		config_report_add(report, CONFIG_WARNING,
+		    line_of(lines, SETTING_LISTENER, "proxy_networks"),
+		    "proxy_networks: means nothing without proxy_protocol = yes");
+	else if (is_everywhere(&l->proxy_networks))
+		config_report_add(report, CONFIG_WARNING,
+		    line_of(lines, SETTING_LISTENER, "proxy_networks"),
+		    "proxy_networks: anybody can claim to be any client");
+}
+
 static int
 check_listener(struct config *config, struct config_listener *l, const struct setting_lines *lines,
     struct config_report *report)
@@ -111,6 +129,7 @@ check_listener(struct config *config, struct config_listener *l, const struct se
 		config_report_add(report, CONFIG_WARNING, lines->begin,
 		    "listener pop3: without a certificate only clients on this machine can log in "
 		    "here");
+	check_proxy(l, lines, report);
 	if ((rc = check_listener_tls(l, lines, report)) != 0)
 		return rc;
 	return config_check_client_certificates(l, lines, report);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gateway/client_address.h"
 #include "gateway/maildrop.h"
 #include "gateway/worker.h"
 #include "pop3front/session.h"
@@ -29,8 +30,9 @@ struct connection {
 	enum stream_peer_name certificate_user; /* what names the user in a client's certificate */
 	struct stream *stream;			/* NULL once the session has freed it */
 	struct fiber *fiber;
-	struct sockaddr_storage peer;
+	struct client_address from;
 	struct census_seat seat;
+	bool address_counted; /* in the census, with the seat */
 	char address[ADDRESS_TEXT_MAX];
 	char id[SESSION_ID_MAX];
 	char tls_version[16]; /* when TLS began or login was tried; "" without TLS */
@@ -72,17 +74,6 @@ make_session_id(
 	base32(census_random(census), 6, id);
 	base32(seat->serial, 6, id + 6);
 	id[SESSION_ID_MAX - 1] = '\0';
-}
-
-static bool
-may_login_without_tls(const struct config *config, const struct sockaddr_storage *peer)
-{
-	if (network_is_loopback(peer) && config->plaintext_loopback)
-		return true;
-	for (size_t i = 0; i < config->plaintext_networks.count; i++)
-		if (network_contains(&config->plaintext_networks.items[i], peer))
-			return true;
-	return false;
 }
 
 static void
@@ -149,6 +140,63 @@ log_summary(struct connection *c, const struct pop3_report *r)
 		LOG_TEXT("error", failed && r->error.text[0] != '\0' ? r->error.text : NULL)));
 }
 
+static const char too_many[] = "-ERR [SYS/TEMP] too many connections\r\n";
+
+/* At most once in a while. */
+static void
+log_refused(struct worker *worker, const char *address, const char *reason)
+{
+	struct connections *all = &worker->connections;
+	uint64_t now = uv_now(&worker->loop);
+
+	all->refused++;
+	if (all->refused_logged_at != 0 && now - all->refused_logged_at < REFUSED_LOG_MS)
+		return;
+	log_event(worker->log, LOG_LEVEL_WARNING, NULL, "connections refused",
+	    LOG_FIELDS(LOG_TEXT("client", address), LOG_TEXT("reason", reason),
+		LOG_NUMBER("refused", all->refused),
+		LOG_NUMBER("sessions", census_count(worker->census))));
+	all->refused = 0;
+	all->refused_logged_at = now;
+}
+
+static void
+log_connected(const struct connection *c)
+{
+	char proxy[ADDRESS_TEXT_MAX];
+
+	network_peer_text(&c->from.hop, proxy);
+	log_event(c->worker->log, LOG_LEVEL_DEBUG, c->id, "connected",
+	    LOG_FIELDS(LOG_TEXT("client", c->address),
+		LOG_TEXT("protocol", listener_protocol_name(c->protocol)),
+		LOG_TEXT("proxy", c->from.proxied ? proxy : NULL)));
+}
+
+/* Learns from the proxy who the client is, and counts the connection as one of that address. Returns
+ * 0, or an error that has been logged. */
+static int
+meet_client(struct connection *c)
+{
+	uint64_t deadline = fiber_deadline(c->config->pop3.login_ms);
+	struct error e = { 0 };
+
+	if (client_address_read(&c->from, c->stream, deadline, &e) != 0) {
+		log_error(c->worker->log, LOG_LEVEL_INFO, c->id, "no PROXY header", &e,
+		    LOG_FIELDS(LOG_TEXT("proxy", c->address)));
+		return e.code;
+	}
+	network_peer_text(&c->from.client, c->address);
+	log_connected(c);
+	if (census_name(c->worker->census, &c->seat, &c->from.client) == CENSUS_ADMITTED) {
+		c->address_counted = true;
+		return 0;
+	}
+	log_refused(c->worker, c->address, "max_sessions_per_address is reached");
+	if (c->protocol == LISTENER_POP3)
+		(void) stream_write_by(c->stream, too_many, sizeof(too_many) - 1, deadline);
+	return ERR_LIMIT;
+}
+
 /* TLS from the first octet. Returns 0, or an error that has been logged. */
 static int
 start_tls(struct connection *c)
@@ -178,7 +226,7 @@ run_session(struct connection *c)
 	struct stream *stream = c->stream;
 
 	settings.tls = c->tls;
-	settings.plaintext_login = may_login_without_tls(c->config, &c->peer);
+	settings.plaintext_login = client_address_allows_plaintext(&c->from, c->config);
 	settings.keepalive_ms = c->maildrop.upstream->keepalive_ms;
 	settings.mechanisms = c->maildrop.upstream->auth_mechanisms;
 	settings.certificate_user = c->certificate_user;
@@ -196,7 +244,8 @@ connection_run(void *arg)
 	struct connection *c = arg;
 	struct worker *worker = c->worker;
 
-	if (c->protocol == LISTENER_POP3S && start_tls(c) != 0)
+	if ((c->from.proxied && meet_client(c) != 0) ||
+	    (c->protocol == LISTENER_POP3S && start_tls(c) != 0))
 		stream_abort(c->stream);
 	else
 		run_session(c);
@@ -205,7 +254,7 @@ connection_run(void *arg)
 }
 
 static struct connection *
-connection_new(struct worker *worker, const struct listener *listener,
+connection_new(struct worker *worker, const struct listener *listener, int fd,
     const struct sockaddr_storage *peer, const struct census_seat *seat, const char *address)
 {
 	struct connection *c;
@@ -218,7 +267,8 @@ connection_new(struct worker *worker, const struct listener *listener,
 	c->protocol = listener->protocol;
 	c->certificate_user = listener->certificate_user;
 	c->handshaking = c->protocol == LISTENER_POP3S;
-	c->peer = *peer;
+	client_address_begin(&c->from, fd, peer, listener->config->proxy_protocol);
+	c->address_counted = !c->from.proxied;
 	c->seat = *seat;
 	c->began = uv_now(&worker->loop);
 	memcpy(c->address, address, sizeof(c->address));
@@ -245,22 +295,10 @@ static void
 refuse(struct worker *worker, const struct listener *listener, int fd, const char *address,
     const char *reason)
 {
-	static const char answer[] = "-ERR [SYS/TEMP] too many connections\r\n";
-	struct connections *all = &worker->connections;
-	uint64_t now = uv_now(&worker->loop);
-
 	if (listener->protocol == LISTENER_POP3)
-		(void) send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		(void) send(fd, too_many, sizeof(too_many) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
-	all->refused++;
-	if (all->refused_logged_at != 0 && now - all->refused_logged_at < REFUSED_LOG_MS)
-		return;
-	log_event(worker->log, LOG_LEVEL_WARNING, NULL, "connections refused",
-	    LOG_FIELDS(LOG_TEXT("client", address), LOG_TEXT("reason", reason),
-		LOG_NUMBER("refused", all->refused),
-		LOG_NUMBER("sessions", census_count(worker->census))));
-	all->refused = 0;
-	all->refused_logged_at = now;
+	log_refused(worker, address, reason);
 }
 
 /* Ends the connection that has been here longest without a login. Returns whether there was one. */
@@ -296,17 +334,24 @@ connection_accept(struct worker *worker, const struct listener *listener, int fd
 		[CENSUS_ADDRESS_FULL] = "max_sessions_per_address is reached",
 	};
 	static const char no_memory[] = "out of memory";
+	bool proxied = listener->config->proxy_protocol;
 	struct census_seat seat;
-	enum census_answer answer = admit(worker, peer, &seat);
+	enum census_answer answer;
 	char address[ADDRESS_TEXT_MAX];
 	struct connection *c;
 
 	network_peer_text(peer, address);
+	if (proxied && !network_list_contains(&listener->config->proxy_networks, peer)) {
+		close(fd);
+		log_refused(worker, address, "not in proxy_networks");
+		return;
+	}
+	answer = admit(worker, proxied ? NULL : peer, &seat);
 	if (answer != CENSUS_ADMITTED) {
 		refuse(worker, listener, fd, address, reasons[answer]);
 		return;
 	}
-	if ((c = connection_new(worker, listener, peer, &seat, address)) == NULL) {
+	if ((c = connection_new(worker, listener, fd, peer, &seat, address)) == NULL) {
 		census_leave(worker->census, &seat);
 		refuse(worker, listener, fd, address, no_memory);
 		return;
@@ -321,9 +366,8 @@ connection_accept(struct worker *worker, const struct listener *listener, int fd
 		connection_free(c);
 		return;
 	}
-	log_event(worker->log, LOG_LEVEL_DEBUG, c->id, "connected",
-	    LOG_FIELDS(LOG_TEXT("client", address),
-		LOG_TEXT("protocol", listener_protocol_name(c->protocol))));
+	if (!proxied)
+		log_connected(c);
 }
 
 static void

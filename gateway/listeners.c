@@ -153,6 +153,7 @@ listeners_apply(
 		l->tls = l->wanted->tls != NULL ? tls_server_ref(l->wanted->tls) : NULL;
 		l->protocol = l->wanted->protocol;
 		l->certificate_user = l->wanted->client_certificate_user;
+		l->config = l->wanted;
 		l->wanted = NULL;
 	}
 	close_others(&worker->listeners, &next);

@@ -17,6 +17,7 @@ struct listener {
 	enum listener_protocol protocol;
 	enum stream_peer_name certificate_user;
 	struct tls_server *tls;		      /* held; NULL: none */
+	const struct config_listener *config; /* in the worker's present configuration */
 	const struct config_listener *wanted; /* during listeners_apply: what it is to serve now */
 };
 

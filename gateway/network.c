@@ -94,6 +94,15 @@ network_contains(const struct network *network, const struct sockaddr_storage *p
 }
 
 bool
+network_list_contains(const struct network_list *list, const struct sockaddr_storage *peer)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (network_contains(&list->items[i], peer))
+			return true;
+	return false;
+}
+
+bool
 network_is_loopback(const struct sockaddr_storage *peer)
 {
 	static const struct network loopback4 = { AF_INET, 8, { 127 } };
@@ -110,6 +119,23 @@ network_peer_text(const struct sockaddr_storage *peer, char out[ADDRESS_TEXT_MAX
 
 	if (octets == NULL || inet_ntop(peer->ss_family, octets, out, ADDRESS_TEXT_MAX) == NULL)
 		snprintf(out, ADDRESS_TEXT_MAX, "unknown");
+}
+
+unsigned
+network_peer_port(const struct sockaddr_storage *peer)
+{
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	if (peer->ss_family == AF_INET) {
+		memcpy(&in, peer, sizeof(in));
+		return ntohs(in.sin_port);
+	}
+	if (peer->ss_family == AF_INET6) {
+		memcpy(&in6, peer, sizeof(in6));
+		return ntohs(in6.sin6_port);
+	}
+	return 0;
 }
 
 bool

@@ -169,6 +169,11 @@ const struct setting settings[] = {
 	    0, 0, LISTENER(SETTING_PATH, client_ca) },
 	{ "client_certificate_user", "email", "what in a client's certificate is the user name",
 	    certificate_users, 0, 0, LISTENER(SETTING_CHOICE, client_certificate_user) },
+	{ "proxy_protocol", "no",
+	    "whether connections come by a proxy and begin with its PROXY header", NULL, 0, 0,
+	    LISTENER(SETTING_YES_NO, proxy_protocol) },
+	{ "proxy_networks", "", "where such proxies are; others are turned away", NULL, 0, 0,
+	    LISTENER(SETTING_NETWORKS, proxy_networks) },
 
 	{ "preset", "none", "defaults that suit a provider; other settings override them", presets,
 	    0, 0, UPSTREAM(SETTING_CHOICE, preset) },

@@ -44,7 +44,7 @@ struct setting {
 	enum setting_type type;
 };
 
-enum { SETTINGS_MAX = 64 };
+enum { SETTINGS_MAX = 128 };
 
 extern const struct setting settings[];
 extern const size_t settings_count; /* at most SETTINGS_MAX */

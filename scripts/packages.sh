@@ -8,7 +8,7 @@ packages_for() {
 	demo) echo curl openssl ca-certificates ;;
 	demo-server) echo dovecot-imapd ;;
 	tests)
-		echo libcunit1-dev python3 dovecot-imapd dovecot-pop3d curl fetchmail mpop openssl ca-certificates
+		echo libcunit1-dev python3 dovecot-imapd dovecot-pop3d curl fetchmail mpop openssl ca-certificates haproxy
 		# Libraries of Cyrus, whose own packages cannot be installed beside Dovecot's.
 		echo libpcre3 libpq5 libsasl2-modules
 		;;
@@ -46,7 +46,7 @@ packages_install() {
 	echo "Installing ${missing[*]}"
 	packages_as_root apt-get -qq -o DPkg::Lock::Timeout=300 update || return
 	(
-		# Dovecot is wanted as a program, not as a service of this machine.
+		# Dovecot and HAProxy are wanted as programs, not as services of this machine.
 		if [ ! -e $policy ]; then
 			trap 'packages_as_root rm -f $policy' EXIT
 			printf '#!/bin/sh\nexit 101\n' | packages_as_root tee $policy >/dev/null

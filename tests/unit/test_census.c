@@ -81,6 +81,42 @@ limit_of_all(void)
 	census_free(census);
 }
 
+static enum census_answer
+name(struct census *census, const struct census_seat *seat, const char *from)
+{
+	struct sockaddr_storage peer = address(from);
+
+	return census_name(census, seat, &peer);
+}
+
+/* Behind a proxy: who it is shows later. */
+static void
+address_that_comes_later(void)
+{
+	struct census *census = census_of(4, 1, 1);
+	struct census_seat seats[4];
+
+	for (size_t i = 0; i < 3; i++)
+		CU_ASSERT_EQUAL(census_enter(census, NULL, &seats[i]), CENSUS_ADMITTED);
+	CU_ASSERT_EQUAL(name(census, &seats[0], "192.0.2.1"), CENSUS_ADMITTED);
+	CU_ASSERT_EQUAL(name(census, &seats[1], "192.0.2.1"), CENSUS_ADDRESS_FULL);
+	CU_ASSERT_EQUAL(enter(census, "192.0.2.1"), CENSUS_ADDRESS_FULL);
+	CU_ASSERT_EQUAL(name(census, &seats[2], "192.0.2.2"), CENSUS_ADMITTED);
+	CU_ASSERT_EQUAL(census_count(census), 3);
+	CU_ASSERT_EQUAL(census_enter(census, NULL, &seats[3]), CENSUS_ADMITTED);
+	CU_ASSERT_EQUAL(census_enter(census, NULL, &seats[3]), CENSUS_FULL);
+	census_leave(census, &seats[0]);
+	census_leave(census, &seats[1]);
+	CU_ASSERT_EQUAL(name(census, &seats[3], "192.0.2.1"), CENSUS_ADMITTED);
+	CU_ASSERT_EQUAL(census_count(census), 2);
+	/* Who takes a seat that had an address has none yet. */
+	CU_ASSERT_EQUAL(census_enter(census, NULL, &seats[0]), CENSUS_ADMITTED);
+	census_leave(census, &seats[3]);
+	CU_ASSERT_EQUAL(census_enter(census, NULL, &seats[3]), CENSUS_ADMITTED);
+	CU_ASSERT_EQUAL(enter(census, "192.0.2.1"), CENSUS_ADMITTED);
+	census_free(census);
+}
+
 static void
 limit_of_an_address(void)
 {
@@ -467,6 +503,7 @@ main(void)
 	static const struct unit_test tests[] = {
 		{ "all sessions are limited", limit_of_all },
 		{ "sessions of an address are limited", limit_of_an_address },
+		{ "an address that comes later", address_that_comes_later },
 		{ "IPv6 counts by its first 64 bits", ipv6_counts_by_64_bits },
 		{ "sessions of a user are limited", limit_of_a_user },
 		{ "new limits are for those who come", new_limits_are_for_those_who_come },
