@@ -284,6 +284,10 @@ check_upstream(struct upstream *u, const struct setting_lines *lines, struct con
 	    (rc = config_check_logins(u, lines, report)) != 0)
 		return rc;
 	check_deletion(u, lines, report);
+	if (u->forward_client && u->reuse_ms > 0)
+		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_UPSTREAM, "reuse"),
+		    "reuse: does not go with forward_client; the server was told who the client is "
+		    "when the connection began");
 	if (u->size_mode != SIZES_FAST && !u->index_cache)
 		config_report_add(report, CONFIG_FAULT,
 		    line_of(lines, SETTING_UPSTREAM, "size_mode"),

@@ -285,6 +285,7 @@ connection_new(struct worker *worker, const struct listener *listener, int fd,
 		.log = worker->log,
 		.session_id = c->id,
 		.client_address = c->address,
+		.client = &c->from,
 	};
 	TAILQ_INSERT_TAIL(&worker->connections.before_login, c, entry);
 	return c;

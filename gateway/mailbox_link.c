@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/failpoint.h"
+#include "gateway/introduction.h"
 
 /* Our own copy of C. A certificate means nothing to the server: for whom it names, the upstream's
  * master logs in. */
@@ -35,11 +36,8 @@ connect_and_login(struct mailbox_link *link, const struct credentials *c, struct
 		link->imap = NULL;
 		return rc;
 	}
-	if (upstream->send_id) {
-		rc = imap_id(link->imap, "popgate", POPGATE_VERSION, NULL, 0, e);
-		if (rc != 0 && imap_is_dead(link->imap))
-			return rc;
-	}
+	if ((rc = introduce(link->imap, upstream, link->client, link->session_id, e)) != 0)
+		return rc;
 	return imap_login(link->imap, c, e);
 }
 

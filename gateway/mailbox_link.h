@@ -12,12 +12,15 @@
 #include "gateway/upstream.h"
 #include "imapback/imap.h"
 
+struct client_address;
+
 struct mailbox_link {
 	const struct upstream *upstream;
 	struct config *config; /* that upstream is of; needed where reuse is not NULL */
 	struct reuse *reuse;   /* NULL: connections end with their session */
 	struct log *log; /* NULL: nothing is logged */
 	const char *session_id;
+	const struct client_address *client; /* NULL: the server is not told */
 	struct imap *imap;	     /* NULL: lost */
 	struct imap_mailbox mailbox; /* as the last SELECT told */
 	const char *hopeless;	     /* why no new connection is worth trying; NULL: one may be */
@@ -28,9 +31,9 @@ struct mailbox_link {
 };
 
 /* Takes over the connection that an earlier session left, or connects, introduces ourselves where
- * that is wanted, and logs in. LINK is zeroed but for upstream, config, reuse, log and session_id,
- * which must outlive it. C is copied. Suspends. Errors as imap_open and imap_login; the link is to
- * be closed all the same. */
+ * that is wanted, and logs in. LINK is zeroed but for upstream, config, reuse, log, session_id and
+ * client, which must outlive it. C is copied. Suspends. Errors as imap_open and imap_login; the link
+ * is to be closed all the same. */
 int mailbox_link_open(struct mailbox_link *link, const struct credentials *c, struct error *e);
 
 /* As mailbox_link_open by a new connection in any case, in place of the one that there is. */

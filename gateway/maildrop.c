@@ -183,6 +183,7 @@ maildrop_new(const struct maildrop_context *context, const char *user)
 	m->link.reuse = context->reuse;
 	m->link.log = context->log;
 	m->link.session_id = context->session_id;
+	m->link.client = context->client;
 	memcpy(m->name, user, size);
 	return m;
 }

@@ -10,6 +10,8 @@
 #include "gateway/upstream.h"
 #include "pop3front/backend.h"
 
+struct client_address;
+
 /* What a maildrop needs of the session it is opened for. Everything must outlive the maildrop. */
 struct maildrop_context {
 	const struct upstream *upstream;
@@ -23,6 +25,7 @@ struct maildrop_context {
 	struct log *log;	     /* NULL: nothing is logged */
 	const char *session_id;
 	const char *client_address; /* for the log */
+	const struct client_address *client; /* for the server; NULL: it is not told */
 };
 
 /* Its open takes a struct maildrop_context as CTX. */

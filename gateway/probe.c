@@ -47,6 +47,7 @@ struct probe {
 static int
 step_connect(struct probe *p, struct error *e)
 {
+	static const struct imap_id_field id[] = { { "name", "popgate" }, { "version", POPGATE_VERSION } };
 	int rc;
 
 	if ((rc = imap_open(&p->upstream->imap, &p->imap, e)) != 0) {
@@ -54,8 +55,7 @@ step_connect(struct probe *p, struct error *e)
 		return rc;
 	}
 	note_connection(p->imap, p->result);
-	return imap_id(
-	    p->imap, "popgate", POPGATE_VERSION, p->result->server, sizeof(p->result->server), e);
+	return imap_id(p->imap, id, 2, p->result->server, sizeof(p->result->server), e);
 }
 
 static int

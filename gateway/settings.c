@@ -242,6 +242,9 @@ const struct setting settings[] = {
 	    size_ways, 0, 0, UPSTREAM(SETTING_CHOICE, size_mode) },
 	{ "send_id", "no", "whether to tell the server popgate's name and version (RFC 2971)", NULL,
 	    0, 0, UPSTREAM(SETTING_YES_NO, send_id) },
+	{ "forward_client", "no",
+	    "whether to tell the server the client's address and the session's id (RFC 2971)", NULL,
+	    0, 0, UPSTREAM(SETTING_YES_NO, forward_client) },
 };
 
 const size_t settings_count = sizeof(settings) / sizeof(settings[0]);

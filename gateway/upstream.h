@@ -54,6 +54,7 @@ struct upstream {
 	enum size_mode size_mode;
 	bool index_cache; /* listings of large mailboxes are kept */
 	bool send_id;	  /* introduce ourselves by ID (RFC 2971) */
+	bool forward_client; /* and the client */
 
 	unsigned auth_mechanisms;   /* bits of enum sasl_bit that clients may use */
 	char *master_separator;	    /* "*" in "user*master"; "": no such logins */

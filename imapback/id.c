@@ -1,4 +1,6 @@
 /* id.c - ID (RFC 2971): who we are, and who the server says it is. */
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -52,12 +54,40 @@ read_answer(const struct imap *imap, char *server, size_t room)
 	}
 }
 
+static bool
+is_plain(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < 0x20 || *text > 0x7e || *text == '"' || *text == '\\')
+			return false;
+	return true;
+}
+
+/* Writes the command to TEXT (ROOM). */
+static int
+write_command(const struct imap_id_field *fields, size_t count, char *text, size_t room)
+{
+	size_t len = (size_t) snprintf(text, room, "ID (");
+
+	for (size_t i = 0; i < count; i++) {
+		if (!is_plain(fields[i].name) || !is_plain(fields[i].value))
+			return ERR_INVALID;
+		len += (size_t) snprintf(text + len, room - len, "%s\"%s\" \"%s\"",
+		    i == 0 ? "" : " ", fields[i].name, fields[i].value);
+		if (len + sizeof(")") > room)
+			return ERR_LIMIT;
+	}
+	snprintf(text + len, room - len, ")");
+	return 0;
+}
+
 int
-imap_id(struct imap *imap, const char *name, const char *version, char *server, size_t room,
-    struct error *e)
+imap_id(struct imap *imap, const struct imap_id_field *fields, size_t count, char *server,
+    size_t room, struct error *e)
 {
 	struct imap_outcome outcome;
-	char text[128];
+	char text[IMAP_ID_MAX];
+	int rc;
 
 	if (server != NULL && room > 0)
 		server[0] = '\0';
@@ -65,7 +95,8 @@ imap_id(struct imap *imap, const char *name, const char *version, char *server, 
 		return imap_dead_error(imap, e);
 	if ((imap->capabilities & IMAP_CAP_ID) == 0)
 		return 0;
-	snprintf(text, sizeof(text), "ID (\"name\" \"%s\" \"version\" \"%s\")", name, version);
+	if ((rc = write_command(fields, count, text, sizeof(text))) != 0)
+		return error_set(e, rc, "ID: a field that cannot be sent");
 	if (imap_command(imap, text, GUARD_EXPECT_ID, &outcome) != 0)
 		return imap_dead_error(imap, e);
 	if (outcome.ok && server != NULL && room > 0)

@@ -75,10 +75,19 @@ const char *imap_tls_version(const struct imap *imap); /* "" where there is no T
 const char *imap_tls_cipher(const struct imap *imap);
 bool imap_is_dead(const struct imap *imap);
 
-/* ID (RFC 2971): tells the server who we are. SERVER (ROOM octets, may be NULL) gets "name version"
- * as far as the server tells them. No error where the server has no ID. */
-int imap_id(struct imap *imap, const char *name, const char *version, char *server, size_t room,
-    struct error *e);
+/* A field of ID. Neither may hold control characters, quotation marks, backslashes or 8-bit octets. */
+struct imap_id_field {
+	const char *name;
+	const char *value;
+};
+
+enum { IMAP_ID_MAX = 1000 }; /* octets of all fields, roughly; more is ERR_LIMIT */
+
+/* ID (RFC 2971): tells the server who we are, by FIELDS (COUNT). SERVER (ROOM octets, may be NULL)
+ * gets "name version" as far as the server tells them. No error where the server has no ID. Suspends.
+ */
+int imap_id(struct imap *imap, const struct imap_id_field *fields, size_t count, char *server,
+    size_t room, struct error *e);
 
 /* What SELECT tells. */
 struct imap_mailbox {

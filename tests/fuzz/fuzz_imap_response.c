@@ -190,6 +190,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct imap_options options = {
 		.host = "fuzz", .port = 143, .security = IMAP_TLS_NONE
 	};
+	static const struct imap_id_field id = { "name", "popgate" };
 	const struct credentials c = { user, password, 6 };
 	char name[64];
 	struct imap *imap;
@@ -202,7 +203,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	server.end = data + size;
 	if (imap_open(&options, &imap, &e) != 0)
 		return 0;
-	if (imap_id(imap, "popgate", "0", name, sizeof(name), &e) == 0 &&
+	if (imap_id(imap, &id, 1, name, sizeof(name), &e) == 0 &&
 	    imap_login(imap, &c, &e) == 0)
 		use_mailbox(imap);
 	imap_logout(imap);

@@ -6,8 +6,9 @@ import ssl
 import subprocess
 import sys
 
-from harness import certificates, corpus, popgate, ports
+from harness import certificates, corpus, popgate, ports, servers
 from harness.cases import Case
+from harness.dovecot import Dovecot
 from harness.haproxy import Haproxy
 from harness.pop3 import Pop3, tls_context
 
@@ -241,3 +242,57 @@ class RealProxy(ProxyCase):
                 session.login(f"user{number}")
                 self.assertEqual(session.retr(1), ONE)
                 session.quit()
+
+
+class Forwarding(ProxyCase):
+    def test_real_dovecot_logs_the_client(self):
+        """forward_client: rip, lip and session in Dovecot's log are the client's, the listener's and popgate's."""
+        dovecot = Dovecot(trusted="127.0.0.0/8")
+        self.addCleanup(dovecot.stop)
+        gate = self.start()
+        gate.upstream.update({"port": dovecot.imap_port, "forward_client": "yes"})
+        gate.reload()
+        for header, rip, lip in ((v1("192.0.2.7"), "192.0.2.7", "198.51.100.1"),
+                                 (b"PROXY TCP6 2001:db8::7 2001:db8::1 40000 995\r\n", "2001:db8::7", "2001:db8::1")):
+            with self.subTest(rip):
+                user = dovecot.user()
+                session = self.session(header)
+                session.stls()
+                session.login(user)
+                session.quit()
+                log = gate.wait_log(re.compile(rf"session ended .*user={user} ").search)
+                session_id = re.search(rf"session ended session=(\w+) .*user={user} ", log)[1]
+                self.assertRegex(dovecot.log(), rf"Login: user=<{user}>.* rip={rip}, lip={lip},.*session=<{session_id}>")
+
+    def test_without_a_proxy_and_without_trust(self):
+        """The socket's own address; and a server that does not trust us goes by what it sees."""
+        dovecot = Dovecot(trusted="127.0.0.0/8")
+        self.addCleanup(dovecot.stop)
+        gate = self.gateway({"port": dovecot.imap_port, "forward_client": "yes", "send_id": "yes"})
+        session = Pop3(gate.pop3, greeting=False, source="127.0.0.9")
+        session.line()
+        session.login("someone")
+        session.quit()
+        self.assertRegex(dovecot.log(), r"Login: user=<someone>.* rip=127\.0\.0\.9, lip=127\.0\.0\.1,")
+        gate = self.gateway({"port": servers.dovecot().imap_port, "forward_client": "yes"})
+        gate.login("distrusted").quit()
+        self.assertRegex(servers.dovecot().log(), r"Login: user=<distrusted>.* rip=127\.0\.0\.1,")
+
+    def test_octets_that_are_sent(self):
+        gate = self.start()
+        gate.upstream["forward_client"] = "yes"
+        gate.reload()
+        session = self.session(v1("192.0.2.7", 40001))
+        session.stls()
+        session.login("someone")
+        session.quit()
+        names = self.server.names()
+        self.assertLess(names.index("ID"), names.index("AUTHENTICATE"))
+        self.assertRegex(self.server.lines("ID")[0],
+                         rb'^\("x-originating-ip" "192\.0\.2\.7" "x-originating-port" "40001" "x-connected-ip" '
+                         rb'"198\.51\.100\.1" "x-connected-port" "110" "x-session-id" "\w{12}"\)$')
+
+    def test_nothing_is_told_unless_asked_for(self):
+        gate = self.start()
+        gate.login("someone").quit()
+        self.assertNotIn("ID", self.server.names())

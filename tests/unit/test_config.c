@@ -236,6 +236,10 @@ static const struct row {
 	{ "upstream {\nhost = a\ntrash_mailbox = INBOX\n}\nlistener pop3 {\naddress = "
 	  "127.0.0.1:0\n}\n",
 	    "popgate.conf:3: trash_mailbox: must be another mailbox than \"INBOX\"\n" },
+	{ "upstream {\nhost = a\nreuse = 30s\nforward_client = yes\n}\nlistener pop3 {\naddress = "
+	  "127.0.0.1:0\n}\n",
+	    "popgate.conf:3: reuse: does not go with forward_client; the server was told who the "
+	    "client is when the connection began\n" },
 	/* Everything at once, in the order of lines. */
 	{ "log = file\nlistener pop3 {\n}\nidle_timeout = ten\nupstrem {\nhost = a\n}\n"
 	  "nul = keep\nnul = keep\n",
@@ -347,6 +351,7 @@ defaults(void)
 	CU_ASSERT_FALSE(config->pop3.names.characters.given);
 	CU_ASSERT_EQUAL(config->pop3.names.max_length, 255);
 	CU_ASSERT_EQUAL(config->listeners[0].client_certificate, TLS_CLIENT_NONE);
+	CU_ASSERT_FALSE(u->forward_client);
 	config_unref(config);
 }
 

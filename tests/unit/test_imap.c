@@ -101,8 +101,9 @@ do_noop(struct client *c)
 static int
 do_id(struct client *c)
 {
+	static const struct imap_id_field fields[] = { { "name", "popgate" }, { "version", "1" } };
 	char server[64];
-	int rc = imap_id(c->imap, "popgate", "1", server, sizeof(server), &c->e);
+	int rc = imap_id(c->imap, fields, 2, server, sizeof(server), &c->e);
 
 	note(c, "%s", server);
 	return rc;

@@ -22,6 +22,7 @@ auth_username_chars =
 auth_username_format = %u
 auth_cache_size = 0
 auth_failure_delay = 0
+{trusted}
 first_valid_uid = 1
 mail_uid = {user}
 mail_gid = {group}
@@ -99,9 +100,10 @@ WITHOUT_UIDPLUS = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UNSELECT"
 
 class Dovecot:
     """PASSWORD fits every user name that is not in PASSWORDS; a maildrop appears at its first login. EXTRA is more
-    configuration, FILES maps names of files beside it to their texts."""
+    configuration, FILES maps names of files beside it to their texts. TRUSTED: networks of proxies that may name their
+    clients."""
 
-    def __init__(self, capability=None, passwords=None, rights=None, extra="", files=None):
+    def __init__(self, capability=None, passwords=None, rights=None, extra="", files=None, trusted=None):
         if not shutil.which("dovecot"):
             raise AssertionError("dovecot is not installed (dovecot-imapd, dovecot-pop3d)")
         self.dir = workspace.folder("dovecot")
@@ -123,6 +125,7 @@ class Dovecot:
             dir=self.dir, user=owner.pw_name, group=grp.getgrgid(owner.pw_gid).gr_name,
             cert=certificate.cert, key=certificate.key, imap=self.imap_port, imaps=self.imaps_port,
             pop3=self.pop3_port, pop3s=self.pop3s_port,
+            trusted=f"login_trusted_networks = {trusted}" if trusted else "",
             imap_capability=f"imap_capability = {capability}" if capability else "") + extra.format(dir=self.dir))
         self.process = Process(["dovecot", "-F", "-c", os.path.join(self.dir, "dovecot.conf")])
         for port in (self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port):

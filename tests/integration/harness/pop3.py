@@ -23,8 +23,9 @@ def tls_context(ca=None):
 class Pop3:
     """One connection. With TLS (a context) it begins with the handshake; the greeting is read at once."""
 
-    def __init__(self, address, tls=None, timeout=TIMEOUT, greeting=True, server_hostname="localhost"):
-        self.sock = socket.create_connection(address, timeout=timeout)
+    def __init__(self, address, tls=None, timeout=TIMEOUT, greeting=True, server_hostname="localhost",
+                 source=None):
+        self.sock = socket.create_connection(address, timeout=timeout, source_address=source and (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray()
         if tls is not None:
