@@ -61,6 +61,10 @@ void stream_interrupt(struct stream *s);
  * Does not suspend. */
 bool stream_has_input(struct stream *s);
 
+/* Whether the peer has ended its side of the connection, or reset it, as far as the kernel knows; what it
+ * sent before may still be unread. Does not suspend. */
+bool stream_peer_closed(const struct stream *s);
+
 /* Starts TLS on a plain stream as server or client; suspends until the handshake is done or
  * DEADLINE passes. As client, the certificate chain and NAME (host name or address) are verified as
  * CLIENT says before this returns 0. After a failure the stream can only be closed. Returns 0,

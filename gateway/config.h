@@ -11,6 +11,7 @@
 #include "gateway/census.h"
 #include "gateway/config_report.h"
 #include "gateway/log.h"
+#include "gateway/login_policy.h"
 #include "gateway/network.h"
 #include "gateway/upstream.h"
 #include "pop3front/session.h"
@@ -51,11 +52,15 @@ struct config {
 	char *state_directory;
 	struct log_options log;
 	struct pop3_settings
-	    pop3; /* what depends on listener and upstream is set for each connection */
+	    pop3; /* what depends on listener and upstream is set for each connection;
+		     auth_failure_delay_ms is not: the login policy waits */
 	char *user_characters; /* what pop3.names.characters was made from */
 	bool plaintext_loopback;
 	struct network_list plaintext_networks;
 	struct census_limits limits;
+	size_t before_login; /* connections that have not logged in, in all */
+	size_t before_login_per_address;
+	struct login_policy_limits login_limits;
 	bool sandbox;	  /* for workers, see sandbox.h */
 	uint32_t workers; /* as written: 0, a number, or WORKERS_AUTO */
 	uint64_t drain_ms;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "gateway/client_address.h"
+#include "gateway/gatekeeper.h"
 #include "gateway/maildrop.h"
 #include "gateway/worker.h"
 #include "pop3front/session.h"
@@ -40,6 +41,7 @@ struct connection {
 	bool logged_in;
 	uint64_t began; /* loop time in milliseconds */
 	struct maildrop_context maildrop;
+	struct gate_visit visit; /* the last try to log in */
 };
 
 void
@@ -82,6 +84,39 @@ note_tls(struct connection *c)
 	snprintf(c->tls_version, sizeof(c->tls_version), "%s", stream_tls_version(c->stream));
 }
 
+static void
+log_login_refused(const struct connection *c, const char *user, const struct error *e)
+{
+	if (e->code != ERR_CANCELLED)
+		log_error(c->worker->log, LOG_LEVEL_INFO, c->id, "login refused", e,
+		    LOG_FIELDS(LOG_TEXT("user", user), LOG_TEXT("client", c->address),
+			LOG_TEXT("upstream", c->maildrop.upstream->name)));
+}
+
+/* Opens the maildrop if the login policy lets the credentials through. */
+static int
+open_if_admitted(struct connection *c, const struct credentials *credentials,
+    struct pop3_maildrop *out, struct error *e)
+{
+	const struct upstream *upstream = c->maildrop.upstream;
+	const struct login_target target = {
+		.upstream = upstream->name,
+		.number = (unsigned) (upstream - c->config->upstreams),
+		.failures_per_minute = upstream->max_failed_logins,
+	};
+	int rc;
+
+	rc = gatekeeper_admit(c->worker->gatekeeper, &c->visit, &c->from.client, &target,
+	    credentials, c->stream, e);
+	if (rc != 0) {
+		log_login_refused(c, credentials->user, e);
+		return rc;
+	}
+	rc = maildrop_backend.open(&c->maildrop, credentials, out, e);
+	gatekeeper_tell(&c->visit, rc);
+	return rc;
+}
+
 /* The backend's open, which besides tells us who has logged in, and whether STLS came before. CTX
  * is the connection's maildrop context. */
 static int
@@ -95,12 +130,23 @@ open_maildrop(
 	int rc;
 
 	note_tls(c);
-	if ((rc = maildrop_backend.open(maildrop, credentials, out, e)) != 0)
+	if ((rc = open_if_admitted(c, credentials, out, e)) != 0)
 		return rc;
 	c->logged_in = true;
 	TAILQ_REMOVE(&all->before_login, c, entry);
+	all->before_login_count--;
 	TAILQ_INSERT_TAIL(&all->after_login, c, entry);
 	return 0;
+}
+
+/* The backend's hold_back. CTX as above. */
+static int
+hold_back(void *ctx, int code)
+{
+	const struct maildrop_context *maildrop = ctx;
+
+	(void) code;
+	return gatekeeper_hold_back(maildrop->visit);
 }
 
 /* Out of all lists and counts; frees C but not its stream. */
@@ -109,10 +155,12 @@ connection_free(struct connection *c)
 {
 	struct connections *all = &c->worker->connections;
 
-	if (c->logged_in)
+	if (c->logged_in) {
 		TAILQ_REMOVE(&all->after_login, c, entry);
-	else
+	} else {
 		TAILQ_REMOVE(&all->before_login, c, entry);
+		all->before_login_count--;
+	}
 	census_leave(c->worker->census, &c->seat);
 	tls_server_unref(c->tls);
 	config_unref(c->config);
@@ -172,6 +220,37 @@ log_connected(const struct connection *c)
 		LOG_TEXT("proxy", c->from.proxied ? proxy : NULL)));
 }
 
+static void
+evict(struct connection *c)
+{
+	log_event(c->worker->log, LOG_LEVEL_WARNING, c->id, "ended to make room",
+	    LOG_FIELDS(LOG_TEXT("client", c->address)));
+	fiber_cancel(c->fiber);
+}
+
+/* Makes room among those of C's address that have not logged in: C is one more than there may be, and
+ * the oldest one goes. */
+static void
+limit_address_before_login(struct connection *c)
+{
+	struct connections *all = &c->worker->connections;
+	struct connection *other, *oldest = NULL;
+	size_t count = 0;
+
+	if (all->before_login_count <= c->config->before_login_per_address)
+		return;
+	TAILQ_FOREACH(other, &all->before_login, entry)
+	{
+		if (!other->address_counted ||
+		    !network_same_client(&other->from.client, &c->from.client))
+			continue;
+		oldest = oldest == NULL ? other : oldest;
+		count++;
+	}
+	if (count > c->config->before_login_per_address && oldest != c)
+		evict(oldest);
+}
+
 /* Learns from the proxy who the client is, and counts the connection as one of that address. Returns
  * 0, or an error that has been logged. */
 static int
@@ -189,6 +268,7 @@ meet_client(struct connection *c)
 	log_connected(c);
 	if (census_name(c->worker->census, &c->seat, &c->from.client) == CENSUS_ADMITTED) {
 		c->address_counted = true;
+		limit_address_before_login(c);
 		return 0;
 	}
 	log_refused(c->worker, c->address, "max_sessions_per_address is reached");
@@ -232,6 +312,7 @@ run_session(struct connection *c)
 	settings.certificate_user = c->certificate_user;
 	settings.names.master_separator = c->maildrop.upstream->master_separator[0];
 	backend.open = open_maildrop;
+	backend.hold_back = hold_back;
 	pop3_session_run(stream, &settings, &backend, &c->maildrop, &report);
 	c->stream = NULL;
 	log_summary(c, &report);
@@ -286,8 +367,10 @@ connection_new(struct worker *worker, const struct listener *listener, int fd,
 		.session_id = c->id,
 		.client_address = c->address,
 		.client = &c->from,
+		.visit = &c->visit,
 	};
 	TAILQ_INSERT_TAIL(&worker->connections.before_login, c, entry);
+	worker->connections.before_login_count++;
 	return c;
 }
 
@@ -310,9 +393,7 @@ evict_oldest(struct worker *worker)
 
 	if (oldest == NULL)
 		return false;
-	log_event(worker->log, LOG_LEVEL_WARNING, oldest->id, "ended to make room",
-	    LOG_FIELDS(LOG_TEXT("client", oldest->address)));
-	fiber_cancel(oldest->fiber);
+	evict(oldest);
 	return true;
 }
 
@@ -323,6 +404,9 @@ admit(struct worker *worker, const struct sockaddr_storage *peer, struct census_
 
 	if (answer == CENSUS_FULL && evict_oldest(worker))
 		answer = census_enter(worker->census, peer, seat);
+	if (answer == CENSUS_ADMITTED &&
+	    worker->connections.before_login_count >= worker->config->before_login)
+		evict_oldest(worker);
 	return answer;
 }
 
@@ -367,8 +451,10 @@ connection_accept(struct worker *worker, const struct listener *listener, int fd
 		connection_free(c);
 		return;
 	}
-	if (!proxied)
+	if (!proxied) {
 		log_connected(c);
+		limit_address_before_login(c);
+	}
 }
 
 static void

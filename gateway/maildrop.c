@@ -7,6 +7,7 @@
 
 #include "base/failpoint.h"
 #include "gateway/commit.h"
+#include "gateway/gatekeeper.h"
 #include "gateway/listing.h"
 #include "gateway/mailbox_link.h"
 #include "gateway/maildrop_lock.h"
@@ -214,8 +215,11 @@ maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 
 	if ((m = maildrop_new(context, c->user)) == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	if ((rc = mailbox_link_open(&m->link, c, e)) != 0 ||
-	    (rc = FAILPOINT_ERROR("maildrop.after_login", e)) != 0 ||
+	if ((rc = mailbox_link_open(&m->link, c, e)) != 0)
+		goto fail;
+	if (context->visit != NULL)
+		gatekeeper_tell(context->visit, 0); /* listing may take long, and others wait */
+	if ((rc = FAILPOINT_ERROR("maildrop.after_login", e)) != 0 ||
 	    (rc = enter_census(m, c->user, e)) != 0 || (rc = take_lock(m, e)) != 0 ||
 	    (rc = fill(m, c, e)) != 0)
 		goto fail;

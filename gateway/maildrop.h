@@ -11,6 +11,7 @@
 #include "pop3front/backend.h"
 
 struct client_address;
+struct gate_visit;
 
 /* What a maildrop needs of the session it is opened for. Everything must outlive the maildrop. */
 struct maildrop_context {
@@ -22,6 +23,7 @@ struct maildrop_context {
 	struct retrieval_pool *pool; /* NULL: nothing is fetched ahead */
 	struct census *census;	     /* NULL: users are not counted */
 	const struct census_seat *seat; /* the session's, where there is a census */
+	struct gate_visit *visit;    /* is told of a login that succeeded; NULL: nobody is */
 	struct log *log;	     /* NULL: nothing is logged */
 	const char *session_id;
 	const char *client_address; /* for the log */

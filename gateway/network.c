@@ -103,6 +103,17 @@ network_list_contains(const struct network_list *list, const struct sockaddr_sto
 }
 
 bool
+network_same_client(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	struct sockaddr_in6 room_a, room_b;
+	const unsigned char *octets_a = peer_octets(a, &room_a), *octets_b = peer_octets(b, &room_b);
+
+	if (octets_a == NULL || octets_b == NULL || a->ss_family != b->ss_family)
+		return octets_a == octets_b;
+	return memcmp(octets_a, octets_b, a->ss_family == AF_INET6 ? 8 : 4) == 0;
+}
+
+bool
 network_is_loopback(const struct sockaddr_storage *peer)
 {
 	static const struct network loopback4 = { AF_INET, 8, { 127 } };

@@ -25,6 +25,9 @@ bool network_contains(const struct network *network, const struct sockaddr_stora
 /* Whether PEER is in one of LIST. */
 bool network_list_contains(const struct network_list *list, const struct sockaddr_storage *peer);
 
+/* Whether A and B count as one where limits go by address: one IPv4 address, or one IPv6 /64. */
+bool network_same_client(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
+
 /* Whether PEER is this machine: 127.0.0.0/8 or ::1. */
 bool network_is_loopback(const struct sockaddr_storage *peer);
 

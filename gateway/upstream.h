@@ -51,6 +51,7 @@ struct upstream {
 	enum deleted_messages deleted;
 	enum deletion_foreign without_uidplus;
 	uint64_t max_messages;
+	uint32_t max_failed_logins; /* in a minute */
 	enum size_mode size_mode;
 	bool index_cache; /* listings of large mailboxes are kept */
 	bool send_id;	  /* introduce ourselves by ID (RFC 2971) */

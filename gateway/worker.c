@@ -85,6 +85,7 @@ apply_limits(struct worker *worker, const struct worker_task *task)
 		limits.sessions_here = (size_t) fitting;
 	census_set_limits(worker->census, &limits);
 	reuse_apply(worker->reuse, task->config, kept);
+	gatekeeper_set_limits(worker->gatekeeper, &task->config->login_limits);
 }
 
 static void
@@ -240,6 +241,7 @@ worker_start(struct worker *worker, const struct worker_task *task, struct error
 	if (fiber_runtime_new(&worker->loop, &worker->fibers) != 0 ||
 	    fiber_start_threads(worker->fibers) != 0 ||
 	    reuse_new(worker->fibers, on_reuse_emptied, worker, &worker->reuse) != 0 ||
+	    gatekeeper_new(&worker->config->login_limits, &worker->gatekeeper) != 0 ||
 	    start_journal(worker) != 0 || start_handles(worker) != 0) {
 		error_set(e, ERR_NO_MEMORY, "no memory to start");
 		return EX_OSERR;
@@ -262,6 +264,7 @@ worker_free(struct worker *worker)
 	journal_close(worker->journal);
 	census_free(worker->census);
 	reuse_free(worker->reuse);
+	gatekeeper_free(worker->gatekeeper);
 	config_unref(worker->config);
 	free(worker);
 }

@@ -15,6 +15,7 @@
 #include "gateway/census.h"
 #include "gateway/config.h"
 #include "gateway/connection.h"
+#include "gateway/gatekeeper.h"
 #include "gateway/journal.h"
 #include "gateway/listeners.h"
 #include "gateway/log.h"
@@ -26,6 +27,7 @@ struct worker {
 	struct fiber_runtime *fibers;
 	struct log *log;
 	struct census *census;
+	struct gatekeeper *gatekeeper;
 	struct journal *journal;
 	struct retrieval_pool prefetch;
 	struct reuse *reuse;

@@ -21,7 +21,7 @@ struct pop3_settings {
 	uint64_t idle_ms;		/* between two commands after login */
 	uint64_t write_ms;		/* without the client taking an octet */
 	uint64_t keepalive_ms;		/* between two calls of backend->keepalive */
-	uint64_t auth_failure_delay_ms;	/* before the answer to rejected credentials */
+	uint64_t auth_failure_delay_ms;	/* before rejecting, without backend->hold_back */
 	unsigned max_auth_failures;	/* rejected logins that end a connection */
 	unsigned max_bad_commands_before; /* bad commands that end a connection before login */
 	unsigned max_bad_commands_after;  /* and after it */

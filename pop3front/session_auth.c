@@ -106,6 +106,16 @@ rejection_delay(uint64_t ms)
 	return ms - ms * 15 / 100 + ms * 30 / 100 * chance / UINT16_MAX;
 }
 
+static int
+hold_back(struct session *s, int code)
+{
+	if (s->backend->hold_back != NULL)
+		return s->backend->hold_back(s->backend_ctx, code);
+	if (!reply_is_rejection(code))
+		return 0;
+	return fiber_sleep(rejection_delay(s->settings->auth_failure_delay_ms));
+}
+
 /* RFC 7628 section 3.2.3: a client that showed a token is told of the failure by a challenge, answers with nothing of
  * interest, and then gets its -ERR. */
 static enum session_next
@@ -129,10 +139,10 @@ login_failed(struct session *s, int code, const char *challenge)
 	session_note(s, code);
 	if (code == ERR_CANCELLED)
 		return session_fail(s, POP3_END_SHUTDOWN, code);
+	if ((rc = hold_back(s, code)) != 0)
+		return session_fail(s, POP3_END_SHUTDOWN, rc);
 	if (!reply_is_rejection(code))
 		return session_reply(s, "%s", reply);
-	if ((rc = fiber_sleep(rejection_delay(s->settings->auth_failure_delay_ms))) != 0)
-		return session_fail(s, POP3_END_SHUTDOWN, rc);
 	if (challenge != NULL && tell_failure(s, challenge) == SESSION_OVER)
 		return SESSION_OVER;
 	if (++s->auth_failures >= s->settings->max_auth_failures)

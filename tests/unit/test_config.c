@@ -320,7 +320,7 @@ defaults(void)
 	CU_ASSERT_EQUAL(config->pop3.idle_ms, 600000);
 	CU_ASSERT_EQUAL(config->pop3.write_ms, 300000);
 	CU_ASSERT_EQUAL(config->drain_ms, 30000);
-	CU_ASSERT_EQUAL(config->pop3.auth_failure_delay_ms, 2000);
+	CU_ASSERT_EQUAL(config->login_limits.delay_ms, 2000);
 	CU_ASSERT_EQUAL(config->pop3.max_auth_failures, 3);
 	CU_ASSERT_EQUAL(config->pop3.max_bad_commands_before, 3);
 	CU_ASSERT_EQUAL(config->pop3.max_bad_commands_after, 10);
@@ -438,7 +438,7 @@ every_setting_is_read(void)
 	CU_ASSERT_EQUAL(config->pop3.idle_ms, 3600000);
 	CU_ASSERT_EQUAL(config->pop3.write_ms, 90000);
 	CU_ASSERT_EQUAL(config->drain_ms, 0);
-	CU_ASSERT_EQUAL(config->pop3.auth_failure_delay_ms, 0);
+	CU_ASSERT_EQUAL(config->login_limits.delay_ms, 0);
 	CU_ASSERT_EQUAL(config->pop3.max_auth_failures, 4);
 	CU_ASSERT_EQUAL(config->pop3.max_bad_commands_before, 5);
 	CU_ASSERT_EQUAL(config->pop3.max_bad_commands_after, 6);

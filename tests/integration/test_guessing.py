@@ -1,0 +1,245 @@
+"""Guessing of passwords: what the client hears and when, what the server sees, and who is spared; T1 to T4."""
+import base64
+import re
+import threading
+import time
+
+from harness import corpus, servers
+from harness.cases import Case
+from harness.pop3 import Pop3
+
+ONE = corpus.message("one", corpus.FILL * 10)
+
+
+class Guessing(Case):
+    # as an administrator has them, but for the time
+    SETTINGS = {"auth_failure_delay": "20ms", "max_failed_logins_per_user": 10, "max_failed_logins": 600,
+                "max_auth_failures": 1000}
+
+    def start(self, users=None, upstream=None, **settings):
+        self.server = self.scripted([ONE], users=users)
+        self.gate = self.gateway({"port": self.server.port, "max_failed_logins": 300, **(upstream or {})},
+                                 **{**self.SETTINGS, **settings})
+        return self.gate
+
+    def connect(self, source="127.0.0.1"):
+        return Pop3(self.gate.pop3, source=source)
+
+    def guess(self, session, user, password):
+        session.ok(f"USER {user}")
+        return session.command(f"PASS {password}")
+
+    def at_once(self, jobs):
+        """Runs the functions JOBS, each in a thread of its own; returns what they return."""
+        results = [None] * len(jobs)
+
+        def run(number):
+            results[number] = jobs[number]()
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(len(jobs))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return results
+
+    def logins(self, user=None):
+        with self.server.lock:
+            return [login for login in self.server.logins if user in (None, login[0])]
+
+    def test_t1_guesses_at_one_user(self):
+        """From 20 addresses: 10 reach the server, all are answered alike, and the user comes in all the while."""
+        self.start({"victim": "right"})
+        known = self.connect("127.0.2.1")
+        known.login("victim", "right")
+        known.quit()
+        self.server.forget()
+        replies = set()
+        for number in range(100):
+            with self.connect(f"127.0.1.{number % 20 + 1}") as session:
+                replies.add(self.guess(session, "victim", f"guess{number}"))
+        self.assertEqual(replies, {b"-ERR [AUTH] user name or password is wrong"})
+        self.assertEqual(len(self.logins("victim")), 10)
+        self.assertRegex(self.gate.log(), r"login refused .*user=victim .*too many failed logins of this user")
+        for source in ("127.0.2.1", "127.0.2.2"):  # with the password known, from anywhere
+            session = self.connect(source)
+            session.login("victim", "right")
+            session.quit()
+        self.server.users["victim"] = "changed"
+        session = self.connect("127.0.2.1")  # with another one, from the address known
+        session.login("victim", "changed")
+        session.quit()
+        with self.connect("127.0.2.9") as session:
+            self.assert_code(self.guess(session, "victim", "no"), "AUTH")
+
+    def test_t2_parallel_guesses_of_one_address(self):
+        """After a failure, two at a time reach the server; a known user of that address is not held up."""
+        self.start({"known": "right"}, auth_failure_delay="1s", authorization_timeout="3s")
+        session = self.connect()
+        session.login("known", "right")
+        session.quit()
+        with self.connect() as session:
+            self.assert_code(self.guess(session, "first", "x"), "AUTH")
+        self.server.forget()
+        lock, now, most = threading.Lock(), [0], [0]
+        release = threading.Event()
+
+        def slow(connection, command):
+            if b"known" in base64.b64decode(command.arguments.split(b" ")[1]):
+                return False
+            with lock:
+                now[0] += 1
+                most[0] = max(most[0], now[0])
+            release.wait(30)
+            with lock:
+                now[0] -= 1
+            return False
+        self.server.on("AUTHENTICATE", slow)
+        sessions = [self.connect() for _ in range(50)]
+        for number, session in enumerate(sessions):
+            session.send(f"USER guess{number}\r\nPASS x\r\n".encode())
+        self.server.wait_for(lambda s: most[0] == 2)
+        good = self.connect()
+        good.login("known", "right")
+        good.quit()
+        for session in sessions[:25]:
+            session.close()  # who is gone leaves the queue
+        self.gate.wait_log("went away before the server was asked")
+        release.set()
+        self.assertEqual(most[0], 2)
+        for session in sessions:
+            session.close()
+
+    def test_t3_budget_of_failures(self):
+        """One failure may happen at once, and one in ten seconds: known users pass, others are told to come later."""
+        self.start({"known": "right", "unknown": "right"}, upstream={"max_failed_logins": 6})
+        session = self.connect()
+        session.login("known", "right")
+        session.quit()
+        with self.connect("127.0.1.1") as session:
+            self.assert_code(self.guess(session, "a", "x"), "AUTH")
+        begin = time.monotonic()
+        sessions = [self.connect(f"127.0.1.{number}") for number in range(2, 22)]
+        replies = self.at_once([lambda s=s, n=n: self.guess(s, f"b{n}", "x") for n, s in enumerate(sessions)])
+        took = time.monotonic() - begin
+        rejected = sum(b"[AUTH]" in reply for reply in replies)
+        self.assertEqual(rejected + sum(b"[SYS/TEMP]" in reply for reply in replies), 20, replies)
+        self.assertLessEqual(rejected, 1 + took / 10)
+        self.assertIn("max_failed_logins is reached", self.gate.log())
+        session = self.connect("127.0.3.1")
+        session.login("known", "right")
+        session.quit()
+        self.assertLessEqual(len(self.logins()), 2 + 1 + 1 + (time.monotonic() - begin) / 10)
+
+    def test_t4_one_text_and_one_schedule(self):
+        """Unknown users and wrong passwords, at a quick and at a slow server: the same words, on the same schedule."""
+        dovecot = servers.dovecot()
+        self.start()
+        self.gate.upstream["port"] = dovecot.imap_port
+        self.gate.settings["auth_failure_delay"] = "1s"
+        self.gate.reload()
+        texts, times = set(), {}
+        for number, user in enumerate(("jürgen", "spaces", "reader", "nobody here", "x@example.org")):
+            with self.connect(f"127.0.4.{number + 1}") as session:
+                session.ok(f"USER {user}")
+                begin = time.monotonic()
+                texts.add(session.command("PASS wrong"))
+                times[user] = time.monotonic() - begin
+        self.assertEqual(texts, {b"-ERR [AUTH] user name or password is wrong"})
+        for took in times.values():
+            self.assertGreater(took, 0.8, times)
+
+    def test_answer_waits_after_the_arrival_of_the_password(self):
+        """And 2, 4, 8, 15: the fourth answer to an address takes 7.5 times as long as the first."""
+        self.start({}, auth_failure_delay="200ms")
+        times = []
+        with self.connect() as session:
+            for number in range(4):
+                session.ok(f"USER user{number}")
+                begin = time.monotonic()
+                self.assert_code(session.command("PASS x"), "AUTH")
+                times.append(time.monotonic() - begin)
+        for took, least in zip(times, (0.17, 0.34, 0.68, 1.27)):
+            self.assertGreater(took, least * 0.95, times)
+
+    def test_bad_sasl_exchanges_do_not_hold_up_a_good_login(self):
+        """A thousand, four in each of 250 connections."""
+        self.start(max_bad_commands_before_login=1000, max_sessions_per_address=2000)
+        sessions = [self.connect() for _ in range(250)]
+        for session in sessions:
+            session.send(b"AUTH PLAIN !!!!\r\nAUTH PLAIN AGEA\r\nAUTH LOGIN\r\n*\r\nAUTH PLAIN =\r\n")
+        good = self.connect()
+        good.login("someone")
+        self.assertEqual(good.retr(1), ONE)
+        good.quit()
+        for session in sessions:
+            replies = [session.status() for _ in range(5)]
+            self.assertEqual(sum(reply.startswith(b"-ERR") for reply in replies), 4, replies)
+            session.close()
+        self.assertEqual(len(self.logins()), 1)
+
+    def test_failures_end_a_connection(self):
+        self.start({}, max_auth_failures=2, max_failed_logins_per_user=1)
+        session = self.connect()
+        self.assert_code(self.guess(session, "someone", "x"), "AUTH")
+        self.assert_code(self.guess(session, "someone", "y"), "AUTH")  # not asked any more, and counted
+        self.assertEqual(session.rest(), b"")
+        self.assertEqual(len(self.logins()), 1)
+
+    def test_fail2ban_can_read_the_log(self):
+        self.start({}, max_failed_logins_per_user=1)
+        for _ in range(2):
+            with self.connect("127.0.5.5") as session:
+                self.guess(session, "someone", "x")
+        expression = re.compile(r'login (failed|refused) .*client=127\.0\.5\.5 .*code="credentials rejected"')
+        self.gate.wait_log(lambda text: len(expression.findall(text)) == 2)
+
+
+class BeforeLogin(Case):
+    def start(self, **settings):
+        self.server = self.scripted([ONE])
+        self.gate = self.gateway({"port": self.server.port}, **settings)
+        self.gate.wait_log(lambda text: text.count("session ended") + text.count("TLS handshake failed") >= 2)
+        return self.gate
+
+    def test_t5_oldest_of_an_address_makes_room(self):
+        gate = self.start(max_sessions_before_login_per_address=3)
+        inside = gate.login("someone")
+        others = [Pop3(gate.pop3, source="127.0.6.1") for _ in range(3)]
+        sessions = [gate.connect() for _ in range(5)]
+        for session in sessions[:2]:
+            self.assertEqual(session.rest(), b"")
+        for session in sessions[2:] + others:
+            session.ok("CAPA")
+            session.raw_multi()
+        self.assertEqual(inside.retr(1), ONE)
+        inside.quit()
+
+    def test_t5_oldest_of_all_makes_room(self):
+        gate = self.start(max_sessions_before_login=3)
+        inside = gate.login("someone")
+        sessions = [Pop3(gate.pop3, source=f"127.0.6.{number}") for number in range(1, 6)]
+        for session in sessions[:2]:
+            self.assertEqual(session.rest(), b"")
+        for session in sessions[2:]:
+            session.ok("CAPA")
+            session.raw_multi()
+        self.assertEqual(inside.retr(1), ONE)
+        inside.quit()
+        gate.wait_log("ended to make room")
+
+    def test_flood_of_slow_connections(self):
+        """A good login comes in all the while, and everything is given back."""
+        gate = self.start(max_sessions_before_login=200, max_sessions_before_login_per_address=50)
+        slow = [Pop3(gate.pop3, source=f"127.0.7.{number % 8 + 1}", greeting=False) for number in range(600)]
+        for session in slow:
+            try:
+                session.send(b"U")
+            except OSError:
+                pass  # it had to make room
+        good = gate.connect()
+        good.login("someone")
+        self.assertEqual(good.retr(1), ONE)
+        good.quit()
+        for session in slow:
+            session.close()
+        gate.connect().quit()

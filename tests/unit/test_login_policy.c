@@ -1,0 +1,614 @@
+/* Tests of gateway/login_policy.c, by a clock that the test moves. */
+#include "tests/unit/unit.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "base/credentials.h"
+#include "gateway/login_policy.h"
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, DELAY = 2 * SECOND, MIDDLE = UINT16_MAX / 2 };
+
+/* A policy, its clock, and a server that knows one password for each user: "right". */
+struct world {
+	void *region;
+	size_t size;
+	uint64_t now;
+	uint32_t upstream_failures_per_minute;
+	unsigned asked;	   /* logins that reached the server */
+	unsigned rejected; /* of them */
+};
+
+static const struct login_policy_options small = {
+	.addresses = 4096, .networks = 1024, .users = 4096, .known = 4096, .key = { 7 }
+};
+
+static void
+world_begin(struct world *w, const struct login_policy_options *options)
+{
+	const struct login_policy_limits limits = { DELAY, 1000000, 10 };
+
+	memset(w, 0, sizeof(*w));
+	w->size = login_policy_size(options);
+	w->region = calloc(1, w->size);
+	CU_ASSERT_FATAL(w->region != NULL);
+	login_policy_init(w->region, options);
+	login_policy_set_limits(w->region, &limits);
+	w->now = 1000000;
+	w->upstream_failures_per_minute = 1000000;
+}
+
+static void
+set_limits(struct world *w, uint32_t failures_per_minute)
+{
+	const struct login_policy_limits limits = { DELAY, failures_per_minute, 10 };
+
+	login_policy_set_limits(w->region, &limits);
+}
+
+static struct sockaddr_storage
+address_of(const char *text)
+{
+	struct sockaddr_storage out = { 0 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+
+	if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
+		memcpy(&out, &in, sizeof(in));
+	else if (inet_pton(AF_INET6, text, &in6.sin6_addr) == 1)
+		memcpy(&out, &in6, sizeof(in6));
+	return out;
+}
+
+static void
+identify(struct world *w, struct login_attempt *a, const char *from, const char *user,
+    const char *password)
+{
+	const struct sockaddr_storage peer = address_of(from);
+	const struct login_target target = { "imap:993", 0, w->upstream_failures_per_minute };
+	char user_copy[64], password_copy[64];
+	const struct credentials c = {
+		.user = user_copy, .password = password_copy, .password_len = strlen(password)
+	};
+
+	snprintf(user_copy, sizeof(user_copy), "%s", user);
+	snprintf(password_copy, sizeof(password_copy), "%s", password);
+	login_policy_identify(w->region, a, &peer, &target, &c, MIDDLE, w->now);
+}
+
+static enum login_verdict
+ask(struct world *w, struct login_attempt *a)
+{
+	return login_policy_ask(w->region, a, w->now);
+}
+
+static void
+tell(struct world *w, struct login_attempt *a, enum login_outcome outcome)
+{
+	w->asked++;
+	w->rejected += outcome == LOGIN_FAILED;
+	login_policy_tell(w->region, a, outcome, w->now);
+}
+
+/* A whole attempt in no time. Returns the verdict; A says when its answer comes. */
+static enum login_verdict
+attempt(struct world *w, struct login_attempt *a, const char *from, const char *user,
+    const char *password)
+{
+	enum login_verdict verdict;
+
+	identify(w, a, from, user, password);
+	if ((verdict = ask(w, a)) == LOGIN_GO)
+		tell(w, a, strcmp(password, "right") == 0 ? LOGIN_SUCCEEDED : LOGIN_FAILED);
+	return verdict;
+}
+
+/* As attempt; returns after how many milliseconds a failure is told. */
+static uint64_t
+failure_delay(struct world *w, const char *from, const char *user, const char *password)
+{
+	struct login_attempt a;
+
+	CU_ASSERT_EQUAL(attempt(w, &a, from, user, password), LOGIN_GO);
+	return a.answer_at - w->now;
+}
+
+static int
+is_about(uint64_t ms, uint64_t wanted)
+{
+	return ms >= wanted * 99 / 100 && ms <= wanted * 101 / 100;
+}
+
+static void
+delays_grow(void)
+{
+	static const uint64_t wanted[] = { 2000, 4000, 8000, 15000, 15000, 15000 };
+	char user[16], password[16];
+	struct world w;
+
+	world_begin(&w, &small);
+	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		snprintf(user, sizeof(user), "user%u", i);
+		CU_ASSERT(is_about(failure_delay(&w, "192.0.2.1", user, "x"), wanted[i]));
+		w.now += wanted[i] + 100; /* when the answer is told */
+	}
+	/* another address has not failed; the user's failures count there too */
+	CU_ASSERT(is_about(failure_delay(&w, "192.0.2.2", "other", "x"), 2000));
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(password, sizeof(password), "y%u", i);
+		snprintf(user, sizeof(user), "192.0.2.%u", 10 + i);
+		w.now += 16 * SECOND;
+		CU_ASSERT(is_about(failure_delay(&w, user, "other", password), wanted[i + 1]));
+	}
+	free(w.region);
+}
+
+static void
+delays_decay(void)
+{
+	struct world w;
+
+	world_begin(&w, &small);
+	for (unsigned i = 0; i < 3; i++) {
+		char user[16];
+
+		snprintf(user, sizeof(user), "user%u", i);
+		failure_delay(&w, "192.0.2.1", user, "x");
+		w.now += 10 * SECOND;
+	}
+	w.now += 20 * SECOND; /* one less */
+	CU_ASSERT(is_about(failure_delay(&w, "192.0.2.1", "late", "x"), 8000));
+	w.now += 3 * MINUTE;
+	CU_ASSERT(is_about(failure_delay(&w, "192.0.2.1", "later", "x"), 2000));
+	free(w.region);
+}
+
+/* A program with an old password is no guesser. */
+static void
+same_credentials_count_once(void)
+{
+	struct world w;
+
+	world_begin(&w, &small);
+	for (unsigned i = 0; i < 50; i++) {
+		CU_ASSERT(is_about(failure_delay(&w, "192.0.2.1", "someone", "old"), 2000));
+		w.now += 3 * SECOND;
+	}
+	CU_ASSERT_EQUAL(w.asked, 50);
+	free(w.region);
+}
+
+/* Unknown users, wrong passwords and refusals without asking: one schedule. */
+static void
+schedule(void)
+{
+	static const struct {
+		uint64_t now, wanted;
+	} rows[] = {
+		{ 1000, 3000 },
+		{ 1001, 3000 },
+		{ 2999, 3000 },
+		{ 3000, 3000 },
+		{ 3001, 5000 },
+		{ 5000, 5000 },
+		{ 5001, 7000 },
+		{ 61234, 63000 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		CU_ASSERT_EQUAL(
+		    login_policy_schedule(1000, rows[i].now, 2000, 2000), rows[i].wanted);
+	CU_ASSERT_EQUAL(login_policy_schedule(1000, 1500, 0, 0), 1500);
+	CU_ASSERT_EQUAL(login_policy_schedule(1000, 1000, 15000, 2000), 16000);
+	CU_ASSERT_EQUAL(login_policy_schedule(1000, 16001, 15000, 2000), 18000);
+}
+
+/* T4: what the server took does not show, and chance blurs all alike. */
+static void
+answers_keep_the_schedule(void)
+{
+	struct login_attempt slow, fast;
+	struct world w;
+
+	world_begin(&w, &small);
+	identify(&w, &fast, "192.0.2.1", "someone", "x");
+	identify(&w, &slow, "192.0.2.2", "nobody", "x");
+	CU_ASSERT_EQUAL(ask(&w, &fast), LOGIN_GO);
+	CU_ASSERT_EQUAL(ask(&w, &slow), LOGIN_GO);
+	w.now += 3;
+	tell(&w, &fast, LOGIN_FAILED);
+	w.now += 1500;
+	tell(&w, &slow, LOGIN_FAILED);
+	CU_ASSERT_EQUAL(fast.answer_at, slow.answer_at);
+	for (unsigned chance = 0; chance <= UINT16_MAX; chance += UINT16_MAX / 5) {
+		identify(&w, &fast, "192.0.2.3", "someone else", "x");
+		fast.chance = (uint16_t) chance;
+		CU_ASSERT_EQUAL(ask(&w, &fast), LOGIN_GO);
+		tell(&w, &fast, LOGIN_FAILED);
+		CU_ASSERT(fast.answer_at - w.now >= 1700 && fast.answer_at - w.now <= 2300);
+		w.now += 20 * SECOND;
+	}
+	free(w.region);
+}
+
+/* T1: a thousand guesses at one user, from fifty addresses, in ten minutes. */
+static void
+t1_guesses_at_one_user(void)
+{
+	struct login_attempt a;
+	struct world w;
+	char from[32], password[32];
+	unsigned refused = 0, guesses;
+
+	world_begin(&w, &small);
+	CU_ASSERT_EQUAL(attempt(&w, &a, "198.51.100.1", "victim", "right"), LOGIN_GO);
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(from, sizeof(from), "192.0.2.%u", i % 50);
+		snprintf(password, sizeof(password), "guess%u", i);
+		refused += attempt(&w, &a, from, i % 2 == 0 ? "victim" : "VICTIM", password) ==
+			   LOGIN_REJECTED;
+		w.now += 600;
+	}
+	guesses = w.rejected;
+	CU_ASSERT(guesses >= 10 && guesses <= 30);
+	CU_ASSERT(refused >= 900);
+
+	/* The user comes in at once: by the password known, from anywhere, */
+	CU_ASSERT_EQUAL(attempt(&w, &a, "198.51.100.1", "victim", "right"), LOGIN_GO);
+	CU_ASSERT_EQUAL(attempt(&w, &a, "203.0.113.77", "victim", "right"), LOGIN_GO);
+	CU_ASSERT_EQUAL(w.rejected, guesses);
+	/* and from the address known with a new one, which may be mistyped once. */
+	identify(&w, &a, "198.51.100.1", "victim", "new");
+	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_GO);
+	tell(&w, &a, LOGIN_SUCCEEDED);
+	CU_ASSERT_EQUAL(attempt(&w, &a, "198.51.100.1", "victim", "mistyped"), LOGIN_GO);
+	CU_ASSERT_EQUAL(attempt(&w, &a, "198.51.100.1", "victim", "again"), LOGIN_REJECTED);
+	/* Somebody else's good name is none here. */
+	CU_ASSERT_EQUAL(attempt(&w, &a, "198.51.100.2", "other", "right"), LOGIN_GO);
+	CU_ASSERT_EQUAL(attempt(&w, &a, "198.51.100.2", "victim", "guess"), LOGIN_REJECTED);
+	free(w.region);
+}
+
+/* All at once, before any answer: no more are asked than may fail. */
+static void
+t1_guesses_at_once(void)
+{
+	static struct login_attempt a[1000];
+	unsigned going = 0, busy = 0;
+	char from[32], password[32];
+	struct world w;
+
+	world_begin(&w, &small);
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(from, sizeof(from), "192.0.2.%u", i % 50);
+		snprintf(password, sizeof(password), "guess%u", i);
+		identify(&w, &a[i], from, "victim", password);
+		going += ask(&w, &a[i]) == LOGIN_GO;
+	}
+	CU_ASSERT_EQUAL(going, 2);
+	w.now += 15 * SECOND;
+	for (unsigned i = 0; i < 1000; i++)
+		if (a[i].lease == 0)
+			busy += ask(&w, &a[i]) == LOGIN_BUSY;
+	CU_ASSERT_EQUAL(busy, 998);
+	/* Should the process with those two be gone, their places come back. */
+	w.now += 3 * MINUTE;
+	CU_ASSERT_EQUAL(attempt(&w, &a[0], "192.0.2.200", "victim", "x"), LOGIN_GO);
+	free(w.region);
+}
+
+static void
+t1_blocks_grow_and_end(void)
+{
+	static const unsigned minutes[] = { 1, 2, 4, 8, 15, 15 };
+	struct login_attempt a;
+	char password[32], from[32];
+	unsigned n = 0;
+	struct world w;
+
+	world_begin(&w, &small);
+	for (; n < 10; n++) {
+		snprintf(from, sizeof(from), "192.0.2.%u", n);
+		snprintf(password, sizeof(password), "guess%u", n);
+		CU_ASSERT_EQUAL(attempt(&w, &a, from, "victim", password), LOGIN_GO);
+		w.now += 16 * SECOND;
+	}
+	w.now -= 16 * SECOND;
+	for (size_t i = 0; i < sizeof(minutes) / sizeof(minutes[0]); i++, n++) {
+		snprintf(from, sizeof(from), "192.0.2.%u", n);
+		snprintf(password, sizeof(password), "guess%u", n);
+		w.now += minutes[i] * MINUTE - 2 * SECOND;
+		CU_ASSERT_EQUAL(attempt(&w, &a, from, "victim", password), LOGIN_REJECTED);
+		w.now += 3 * SECOND;
+		CU_ASSERT_EQUAL(attempt(&w, &a, from, "victim", password), LOGIN_GO);
+	}
+	w.now += 60 * MINUTE;
+	for (unsigned i = 0; i < 9; i++, n++) {
+		snprintf(from, sizeof(from), "192.0.2.%u", n);
+		snprintf(password, sizeof(password), "guess%u", n);
+		CU_ASSERT_EQUAL(attempt(&w, &a, from, "victim", password), LOGIN_GO);
+		w.now += 16 * SECOND;
+	}
+	free(w.region);
+}
+
+/* T2: 200 connections from one address that try one user after the other. */
+static void
+t2_one_address(void)
+{
+	static struct login_attempt a[200];
+	unsigned in_flight = 0, before, failed = 0;
+	char user[32];
+	struct world w;
+
+	world_begin(&w, &small);
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(user, sizeof(user), "user%u", i);
+		identify(&w, &a[i], "192.0.2.1", user, "x");
+		in_flight += ask(&w, &a[i]) == LOGIN_GO;
+	}
+	CU_ASSERT_EQUAL(in_flight, 8);
+	for (unsigned i = 0; i < 200; i++) /* all of them fail */
+		if (a[i].lease != 0)
+			tell(&w, &a[i], LOGIN_FAILED);
+	before = w.asked;
+	for (unsigned second = 0; second < 120; second++, w.now += SECOND) {
+		unsigned now = 0;
+
+		for (unsigned i = 0; i < 200; i++) {
+			snprintf(user, sizeof(user), "more%u", failed);
+			identify(&w, &a[i], "192.0.2.1", user, "x");
+			if (ask(&w, &a[i]) != LOGIN_GO)
+				continue;
+			now++;
+			failed++;
+			tell(&w, &a[i], LOGIN_FAILED);
+		}
+		CU_ASSERT(now <= 2);
+	}
+	CU_ASSERT(w.asked - before > 0 && w.asked - before <= 120 / 15 * 2 + 2);
+	free(w.region);
+}
+
+static void
+t2_ipv6_networks(void)
+{
+	struct login_attempt a;
+	unsigned going = 0;
+	char from[64], user[32];
+	struct world w;
+
+	/* A thousand addresses of one /64 are one. */
+	world_begin(&w, &small);
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(from, sizeof(from), "2001:db8:1:2::%x", i);
+		snprintf(user, sizeof(user), "user%u", i);
+		going += attempt(&w, &a, from, user, "x") == LOGIN_GO;
+	}
+	CU_ASSERT(going <= 2); /* the second place is taken until the first answer is told */
+	free(w.region);
+
+	/* A thousand /64 of one /48 are slowed down when they have failed often. */
+	world_begin(&w, &small);
+	going = 0;
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(from, sizeof(from), "2001:db8:1:%x::1", i);
+		snprintf(user, sizeof(user), "user%u", i);
+		going += attempt(&w, &a, from, user, "x") == LOGIN_GO;
+	}
+	CU_ASSERT(going >= 16 && going <= 24);
+	CU_ASSERT_EQUAL(attempt(&w, &a, "2001:db8:2:1::1", "elsewhere", "x"), LOGIN_GO);
+	CU_ASSERT_EQUAL(attempt(&w, &a, "192.0.2.1", "elsewhere", "x"), LOGIN_GO);
+	free(w.region);
+}
+
+/* T3: ten thousand bad logins from five thousand addresses in ten minutes; 300 a minute may fail. */
+static void
+t3_budget(void)
+{
+	enum { GUESSES = 10000, LASTS = 10 * MINUTE };
+	struct login_attempt a;
+	char from[32], user[32];
+	unsigned most, known = 0, overspent = 0;
+	struct world w;
+
+	world_begin(&w, &small);
+	w.upstream_failures_per_minute = 300;
+	for (unsigned i = 0; i < 20; i++) {
+		snprintf(user, sizeof(user), "honest%u", i);
+		CU_ASSERT_EQUAL(attempt(&w, &a, "198.51.100.1", user, "right"), LOGIN_GO);
+	}
+	for (unsigned i = 0; i < GUESSES; i++, w.now += LASTS / GUESSES) {
+		snprintf(from, sizeof(from), "10.1.%u.%u", i % 5000 / 250, i % 250);
+		snprintf(user, sizeof(user), "user%u", i);
+		overspent += attempt(&w, &a, from, user, "x") == LOGIN_WAIT;
+		snprintf(user, sizeof(user), "honest%u", i % 20);
+		known += attempt(&w, &a, "203.0.113.9", user, "right") == LOGIN_GO;
+	}
+	most = 300 * 10 + 50; /* ten seconds' worth at first */
+	CU_ASSERT(w.rejected <= most && w.rejected >= most * 9 / 10);
+	CU_ASSERT(overspent > 5000);
+	CU_ASSERT_EQUAL(known, GUESSES);
+	free(w.region);
+}
+
+static void
+t3_overspent_is_told_late(void)
+{
+	struct login_attempt a;
+	struct world w;
+
+	world_begin(&w, &small);
+	set_limits(&w, 6); /* one at a time, one in ten seconds */
+	CU_ASSERT_EQUAL(attempt(&w, &a, "192.0.2.1", "one", "x"), LOGIN_GO);
+	identify(&w, &a, "192.0.2.2", "two", "x");
+	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_WAIT);
+	w.now += 1900;
+	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_WAIT);
+	w.now += 200;
+	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_OVERSPENT);
+	CU_ASSERT(a.answer_at >= w.now);
+	w.now += 8 * SECOND;
+	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_GO);
+	tell(&w, &a, LOGIN_UNKNOWN); /* is not paid for */
+	identify(&w, &a, "192.0.2.3", "three", "x");
+	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_GO);
+	free(w.region);
+}
+
+/* The server's own budget, beside the one of all. */
+static void
+t3_each_server_has_its_own(void)
+{
+	const struct sockaddr_storage peer = address_of("192.0.2.1");
+	char user[16] = "user", password[] = "x";
+	const struct credentials c = { .user = user, .password = password, .password_len = 1 };
+	struct login_target target = { "one:993", 0, 6 };
+	struct login_attempt a;
+	struct world w;
+
+	world_begin(&w, &small);
+	login_policy_identify(w.region, &a, &peer, &target, &c, MIDDLE, w.now);
+	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_GO);
+	tell(&w, &a, LOGIN_FAILED);
+	snprintf(user, sizeof(user), "another");
+	login_policy_identify(w.region, &a, &peer, &target, &c, MIDDLE, w.now);
+	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_WAIT);
+	target = (struct login_target){ "two:993", 1, 6 };
+	login_policy_identify(w.region, &a, &peer, &target, &c, MIDDLE, w.now);
+	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_GO);
+	free(w.region);
+}
+
+/* Logins that succeed, or that never came to an answer, cost nobody anything. */
+static void
+success_costs_nothing(void)
+{
+	struct login_attempt a;
+	char user[32];
+	struct world w;
+
+	world_begin(&w, &small);
+	w.upstream_failures_per_minute = 6;
+	for (unsigned i = 0; i < 2000; i++) {
+		snprintf(user, sizeof(user), "user%u", i);
+		CU_ASSERT_EQUAL(attempt(&w, &a, "192.0.2.1", user, "right"), LOGIN_GO);
+		identify(&w, &a, "192.0.2.1", user, "unknown");
+		CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_GO);
+		tell(&w, &a, LOGIN_UNKNOWN);
+	}
+	CU_ASSERT(is_about(failure_delay(&w, "192.0.2.1", "last", "x"), 2000));
+	free(w.region);
+}
+
+static void
+changed_password_is_no_longer_known(void)
+{
+	struct login_attempt a;
+	struct world w;
+
+	world_begin(&w, &small);
+	attempt(&w, &a, "192.0.2.1", "someone", "right");
+	identify(&w, &a, "192.0.2.1", "someone", "right");
+	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_GO);
+	CU_ASSERT(a.known);
+	tell(&w, &a, LOGIN_FAILED);
+	identify(&w, &a, "192.0.2.1", "someone", "right");
+	ask(&w, &a);
+	CU_ASSERT_FALSE(a.known);
+	free(w.region);
+}
+
+/* Ten million addresses and users leave the region as large as it is, and do not wash out the one that
+ * matters. */
+static void
+bounded_memory(void)
+{
+	const struct sockaddr_storage peer = address_of("192.0.2.1");
+	const struct login_target target = { "imap:993", 0, 1000000 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_storage other = { 0 };
+	char user[32] = "victim", password[] = "x?";
+	const struct credentials c = { .user = user, .password = password, .password_len = 2 };
+	struct login_attempt a;
+	unsigned char *guard;
+	struct world w;
+
+	world_begin(&w, &small);
+	guard = realloc(w.region, w.size + 64);
+	CU_ASSERT_FATAL(guard != NULL);
+	w.region = guard;
+	memset(guard + w.size, 0xa5, 64);
+	for (int i = 0; i < 12; i++, w.now += 16 * SECOND) {
+		password[1] = (char) ('a' + i);
+		login_policy_identify(w.region, &a, &peer, &target, &c, MIDDLE, w.now);
+		if (ask(&w, &a) == LOGIN_GO)
+			tell(&w, &a, LOGIN_FAILED);
+	}
+	login_policy_identify(w.region, &a, &peer, &target, &c, MIDDLE, w.now);
+	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_REJECTED);
+	w.now -= 10 * SECOND;
+	for (uint32_t i = 0; i < 10000000; i++) {
+		in.sin_addr.s_addr = htonl(i + (11U << 24));
+		memcpy(&other, &in, sizeof(in));
+		snprintf(user, sizeof(user), "%x", i);
+		/* the digests of known logins are not what this is about, and take time */
+		if (i % 100 == 0)
+			login_policy_identify(w.region, &a, &other, &target, &c, MIDDLE, w.now);
+		a.address = a.address * 6364136223846793005U + 1442695040888963407U;
+		a.user = a.user * 6364136223846793005U + 1442695040888963407U;
+		a.lease = 0;
+		a.known = false;
+		login_policy_tell(w.region, &a, LOGIN_FAILED, w.now);
+		w.now += i % 1000 == 0;
+	}
+	snprintf(user, sizeof(user), "victim");
+	login_policy_identify(w.region, &a, &peer, &target, &c, MIDDLE, w.now);
+	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_REJECTED);
+	for (size_t i = 0; i < 64; i++)
+		CU_ASSERT_EQUAL_FATAL(guard[w.size + i], 0xa5);
+	free(w.region);
+}
+
+/* What lies in the region is neither a name nor a password nor an address. */
+static void
+no_secrets(void)
+{
+	struct login_attempt a;
+	struct world w;
+
+	world_begin(&w, &small);
+	identify(&w, &a, "192.0.2.1", "canaryuser", "canarypassword");
+	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_GO);
+	tell(&w, &a, LOGIN_SUCCEEDED);
+	CU_ASSERT_PTR_NULL(memmem(w.region, w.size, "canary", 6));
+	CU_ASSERT_PTR_NULL(memmem(w.region, w.size, "\xc0\0\2\1", 4));
+	free(w.region);
+}
+
+int
+main(void)
+{
+	static const struct unit_test tests[] = {
+		{ "delays grow", delays_grow },
+		{ "delays decay", delays_decay },
+		{ "same credentials count once", same_credentials_count_once },
+		{ "schedule", schedule },
+		{ "T4 answers keep the schedule", answers_keep_the_schedule },
+		{ "T1 guesses at one user", t1_guesses_at_one_user },
+		{ "T1 guesses at once", t1_guesses_at_once },
+		{ "T1 blocks grow and end", t1_blocks_grow_and_end },
+		{ "T2 one address", t2_one_address },
+		{ "T2 IPv6 networks", t2_ipv6_networks },
+		{ "T3 budget", t3_budget },
+		{ "T3 overspent is told late", t3_overspent_is_told_late },
+		{ "T3 each server has its own", t3_each_server_has_its_own },
+		{ "success costs nothing", success_costs_nothing },
+		{ "changed password is no longer known", changed_password_is_no_longer_known },
+		{ "bounded memory", bounded_memory },
+		{ "no secrets", no_secrets },
+	};
+
+	return unit_run("login_policy", tests, sizeof(tests) / sizeof(tests[0]));
+}
