@@ -87,10 +87,13 @@ note_tls(struct connection *c)
 static void
 log_login_refused(const struct connection *c, const char *user, const struct error *e)
 {
-	if (e->code != ERR_CANCELLED)
-		log_error(c->worker->log, LOG_LEVEL_INFO, c->id, "login refused", e,
-		    LOG_FIELDS(LOG_TEXT("user", user), LOG_TEXT("client", c->address),
-			LOG_TEXT("upstream", c->maildrop.upstream->name)));
+	enum log_level level = e->code == ERR_TEMPORARY ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
+
+	if (e->code == ERR_CANCELLED)
+		return;
+	log_error(c->worker->log, level, c->id, "login refused", e,
+	    LOG_FIELDS(LOG_TEXT("user", user), LOG_TEXT("client", c->address),
+		LOG_TEXT("upstream", c->maildrop.upstream->name)));
 }
 
 /* Opens the maildrop if the login policy lets the credentials through. */

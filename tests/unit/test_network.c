@@ -136,10 +136,39 @@ endpoints(void)
 	}
 }
 
+static const struct {
+	const char *a;
+	const char *b;
+	int same;
+} pairs[] = {
+	{ "192.0.2.1", "192.0.2.1", 1 },
+	{ "192.0.2.1", "192.0.2.2", 0 },
+	{ "2001:db8:1:2::1", "2001:db8:1:2:ffff::9", 1 },
+	{ "2001:db8:1:2::1", "2001:db8:1:3::1", 0 },
+	{ "192.0.2.1", "::ffff:192.0.2.1", 0 },
+	{ "0.0.0.0", "::", 0 },
+	{ "", "", 1 }, /* no address at all */
+	{ "", "192.0.2.1", 0 },
+};
+
+static void
+same_clients(void)
+{
+	struct sockaddr_storage a, b;
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		a = peer(pairs[i].a);
+		b = peer(pairs[i].b);
+		UNIT_CHECK(network_same_client(&a, &b) == (pairs[i].same != 0), pairs[i].b);
+		UNIT_CHECK(network_same_client(&b, &a) == (pairs[i].same != 0), pairs[i].a);
+	}
+}
+
 int
 main(void)
 {
 	static const struct unit_test tests[] = {
+		{ "same clients", same_clients },
 		{ "networks contain what they should", networks_contain },
 		{ "loopback", loopback },
 		{ "addresses as text", addresses_as_text },
