@@ -47,7 +47,7 @@ static struct {
 	int end_of_input;     /* what a read gives when the client has said all */
 	unsigned writes_left; /* that succeed */
 	int write_error;
-	int commit_error, open_error;
+	int commit_error, open_error, hold_back_error;
 	int retrieve_error; /* 0: none */
 	enum { BEFORE, BEHIND_BEGIN, SHORT, NO_BEGIN } retrieve_fault;
 	size_t retrieved_before_fault;
@@ -78,7 +78,7 @@ static struct {
 	struct uidl_template *uidls;
 	struct snapshot *snapshot;
 	unsigned opened, closed, commits;
-	bool rejected;
+	bool rejected, held_back;
 	bool cut; /* a message was not poured to its end */
 	struct uidset committed;
 } backend;
@@ -334,6 +334,17 @@ refuse_name(void *ctx, const char *user, const struct error *e)
 	backend.rejected = true;
 }
 
+/* After each failed login, before the client hears of it. */
+static int
+hold_back(void *ctx, int code)
+{
+	(void) ctx;
+	check(code == ERR_AUTH ? backend.rejected : code == plan.open_error);
+	client.now += 2000;
+	backend.held_back = true;
+	return plan.hold_back_error;
+}
+
 static int
 pour(const char *text, size_t len, struct octet_sink *sink, struct error *e)
 {
@@ -450,7 +461,7 @@ check_end(const struct pop3_report *r)
 {
 	check(client.closed != client.aborted);
 	check(backend.opened == backend.closed && r->logged_in == (backend.opened > 0));
-	check(!output.says_auth || backend.rejected);
+	check(!output.says_auth || (backend.rejected && backend.held_back));
 	check(r->end != POP3_END_CUT || client.aborted);
 	check_quit(r);
 	if (client.write_failed) {
@@ -477,6 +488,7 @@ make_plan(const uint8_t *header)
 	plan.may_delete = header[0] & 2;
 	plan.handshake_fails = header[0] & 4;
 	plan.names_limited = header[4] & 16;
+	plan.hold_back_error = header[4] & 32 ? ERR_CANCELLED : 0;
 	plan.end_of_input = ends[header[0] >> 3 & 3];
 	plan.retrieve_error = retrieve_errors[header[2] & 3];
 	plan.retrieve_fault = header[2] >> 2 & 3;
@@ -493,6 +505,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct pop3_backend functions = {
 		.open = open_maildrop,
 		.refused = refuse_name,
+		.hold_back = hold_back,
 		.retrieve = retrieve,
 		.retrieve_part = retrieve_part,
 		.keepalive = keepalive,
