@@ -121,24 +121,26 @@ close_handles(struct alone *alone)
 	uv_close((uv_handle_t *) &alone->watchdog, NULL);
 }
 
-/* The worker, with its sockets and a census of its own. Returns an exit status. */
+/* The worker, with its sockets, and with a census and a gatekeeper of its own. Returns an exit status. */
 static int
 start_worker(struct alone *alone, struct config *config)
 {
 	struct worker_task task = { .config = config, .workers = 1 };
 	struct sockets next;
 	struct census *census = NULL;
+	struct gatekeeper *gatekeeper = NULL;
 	struct error e = { 0 };
 	int status;
 
-	if (census_new(&config->limits, &census, &e) != 0 ||
+	if (census_new(&config->limits, &census, &e) != 0 || gatekeeper_new(&gatekeeper, &e) != 0 ||
 	    sockets_prepare(&alone->sockets, config, &next, &e) != 0) {
 		log_error(alone->log, LOG_LEVEL_ERROR, NULL, "cannot start", &e, NULL);
 		census_free(census);
+		gatekeeper_free(gatekeeper);
 		return EX_OSERR;
 	}
 	task.sockets = next.fds;
-	if ((status = worker_new(alone->log, census, &task, &alone->worker)) != 0)
+	if ((status = worker_new(alone->log, census, gatekeeper, &task, &alone->worker)) != 0)
 		sockets_abandon(&alone->sockets, &next);
 	else
 		sockets_commit(&alone->sockets, &next, config, alone->log);

@@ -1,9 +1,10 @@
 /* census.c - how many sessions there are.
  *
  * Each session has a seat, which says whose session it is and what it counts for: an address, at
- * once or when a proxy has said which, and later a user. The seats are the truth. The counters, a hash table over digests, follow from them,
- * and are made anew from them when a worker died in the middle of a change. A seat is taken and
- * given back by storing one word, last or first, so that no instant leaves it half taken.
+ * once or when a proxy has said which, later a user, and until the login those who wait. The seats
+ * are the truth. The counters, a hash table over digests, follow from them, and are made anew from
+ * them when a worker died in the middle of a change. A seat is taken and given back by storing one
+ * word, last or first, so that no instant leaves it half taken.
  *
  * Seats and counters are taken from the lowest number up: memory is touched for as many as there
  * were sessions at a time, though there is room for CENSUS_SESSIONS_MAX. */
@@ -34,10 +35,11 @@ struct digest {
 };
 
 struct seat {
-	_Atomic uint32_t worker;      /* 0: the seat is free */
-	_Atomic uint32_t has_address; /* whether ADDRESS counts */
-	_Atomic uint32_t has_user;    /* whether USER counts */
-	uint32_t next_free;	      /* a seat; 0: none */
+	_Atomic uint32_t worker;     /* 0: the seat is free */
+	_Atomic uint8_t has_address; /* whether ADDRESS counts */
+	_Atomic uint8_t has_user;    /* whether USER counts */
+	_Atomic uint8_t logged_in;
+	uint32_t next_free; /* a seat; 0: none */
 	struct digest address;
 	struct digest user;
 };
@@ -45,7 +47,8 @@ struct seat {
 struct counter {
 	struct digest key;
 	uint32_t count;
-	uint32_t next; /* in its bucket, or the next free one; 0: none */
+	uint32_t waiting; /* of them, before their login; of an address */
+	uint32_t next;	  /* in its bucket, or the next free one; 0: none */
 };
 
 enum {
@@ -75,6 +78,7 @@ struct hall {
 
 	/* All below follows from the seats. */
 	_Atomic uint32_t sessions;
+	_Atomic uint32_t waiting; /* of them, before their login */
 	uint32_t counters_touched;
 	uint32_t counter_free;
 	uint32_t buckets[BUCKETS_MAX];
@@ -111,7 +115,7 @@ count_of(struct hall *hall, const struct digest *key)
 	return hall->counters[*counter_place(hall, key)].count; /* that of number 0 is 0 */
 }
 
-static void
+static struct counter *
 count_up(struct hall *hall, const struct digest *key)
 {
 	uint32_t *place = counter_place(hall, key), number = *place;
@@ -126,6 +130,7 @@ count_up(struct hall *hall, const struct digest *key)
 		*place = number;
 	}
 	hall->counters[number].count++;
+	return &hall->counters[number];
 }
 
 static void
@@ -143,12 +148,34 @@ count_down(struct hall *hall, const struct digest *key)
 
 /* ---- seats ---- */
 
+/* For the address that SEAT has. */
+static void
+count_address_up(struct hall *hall, struct seat *seat)
+{
+	struct counter *counter = count_up(hall, &seat->address);
+
+	if (atomic_load(&seat->logged_in) == 0)
+		counter->waiting++;
+}
+
 static void
 seat_take_address(struct hall *hall, struct seat *seat, const struct digest *address)
 {
 	seat->address = *address;
 	atomic_store(&seat->has_address, 1);
-	count_up(hall, address);
+	count_address_up(hall, seat);
+}
+
+/* SEAT is not one of those who wait any more. */
+static void
+seat_stop_waiting(struct hall *hall, struct seat *seat)
+{
+	if (atomic_load(&seat->logged_in) != 0)
+		return;
+	atomic_store(&seat->logged_in, 1);
+	hall->waiting--;
+	if (atomic_load(&seat->has_address) != 0)
+		hall->counters[*counter_place(hall, &seat->address)].waiting--;
 }
 
 static uint32_t
@@ -166,8 +193,10 @@ seat_take(struct hall *hall, uint32_t worker)
 	seat = &hall->seats[number];
 	atomic_store(&seat->has_address, 0);
 	atomic_store(&seat->has_user, 0);
+	atomic_store(&seat->logged_in, 0);
 	atomic_store(&seat->worker, worker);
 	hall->sessions++;
+	hall->waiting++;
 	return number;
 }
 
@@ -186,6 +215,7 @@ seat_leave(struct hall *hall, uint32_t number)
 	struct seat *seat = &hall->seats[number];
 
 	seat_leave_user(hall, seat);
+	seat_stop_waiting(hall, seat);
 	atomic_store(&seat->worker, 0);
 	hall->sessions--;
 	if (atomic_load(&seat->has_address) != 0)
@@ -206,6 +236,7 @@ hall_repair(void *memory)
 	hall->counter_free = 0;
 	hall->seat_free = 0;
 	hall->sessions = 0;
+	hall->waiting = 0;
 	for (uint32_t number = 1; number <= hall->seats_touched; number++) {
 		seat = &hall->seats[number];
 		if (atomic_load(&seat->worker) == 0) {
@@ -214,8 +245,10 @@ hall_repair(void *memory)
 			continue;
 		}
 		hall->sessions++;
+		if (atomic_load(&seat->logged_in) == 0)
+			hall->waiting++;
 		if (atomic_load(&seat->has_address) != 0)
-			count_up(hall, &seat->address);
+			count_address_up(hall, seat);
 		if (atomic_load(&seat->has_user) != 0)
 			count_up(hall, &seat->user);
 	}
@@ -420,6 +453,34 @@ census_leave(struct census *census, const struct census_seat *seat)
 	seat_leave(census->hall, seat->number);
 	shared_unlock(census->shared);
 	change_load(census, -1);
+}
+
+void
+census_log_in(struct census *census, const struct census_seat *seat)
+{
+	shared_lock(census->shared);
+	seat_stop_waiting(census->hall, &census->hall->seats[seat->number]);
+	shared_unlock(census->shared);
+}
+
+size_t
+census_waiting(const struct census *census)
+{
+	return atomic_load(&census->hall->waiting);
+}
+
+size_t
+census_waiting_beside(struct census *census, const struct census_seat *seat)
+{
+	struct hall *hall = census->hall;
+	const struct seat *mine = &hall->seats[seat->number];
+	size_t waiting = 0;
+
+	shared_lock(census->shared);
+	if (atomic_load(&mine->has_address) != 0)
+		waiting = hall->counters[*counter_place(hall, &mine->address)].waiting;
+	shared_unlock(census->shared);
+	return waiting;
 }
 
 static unsigned char

@@ -1,4 +1,4 @@
-/* census.h - how many sessions there are: in all, from one address, of one user.
+/* census.h - how many sessions there are: in all, from one address, of one user, and before login.
  *
  * Counts of all worker processes together, in memory that they share. It holds no address and no
  * name, only keyed digests of them, so that nobody can choose them to collide, or read them there.
@@ -61,6 +61,14 @@ enum census_answer census_name(
 
 /* Counts it out again, from its address and its user too. */
 void census_leave(struct census *census, const struct census_seat *seat);
+
+/* The session of SEAT has logged in. Until then it is one of those who wait. */
+void census_log_in(struct census *census, const struct census_seat *seat);
+
+/* Those who have not logged in: in all (waits for nobody); and of the address of SEAT, which counts
+ * itself. */
+size_t census_waiting(const struct census *census);
+size_t census_waiting_beside(struct census *census, const struct census_seat *seat);
 
 /* Counts the session of SEAT as one of USER at UPSTREAM (ASCII letters of USER count as equal in
  * either case). Returns 0, ERR_LIMIT when the user has its share, or ERR_NO_MEMORY; only after 0

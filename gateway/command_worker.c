@@ -233,6 +233,23 @@ close_handles(struct employee *employee)
 		uv_close((uv_handle_t *) &employee->signals[i], NULL);
 }
 
+/* What all workers have in common, by the descriptors of MESSAGE. */
+static int
+attach(struct control_message *message, struct census **census, struct gatekeeper **gatekeeper)
+{
+	int rc;
+
+	rc = census_attach(message->fds[CONTROL_FD_CENSUS], message->worker, census);
+	message->fds[CONTROL_FD_CENSUS] = -1;
+	if (rc != 0)
+		return rc;
+	rc = gatekeeper_attach(message->fds[CONTROL_FD_GATEKEEPER], gatekeeper);
+	message->fds[CONTROL_FD_GATEKEEPER] = -1;
+	if (rc != 0)
+		census_free(*census);
+	return rc;
+}
+
 /* Serves what the first MESSAGE says, until told to stop. Returns an exit status. */
 static int
 work(struct employee *employee, struct control_message *message, struct config *config)
@@ -243,15 +260,14 @@ work(struct employee *employee, struct control_message *message, struct config *
 		.workers = message->workers,
 	};
 	struct census *census;
-	int rc, status;
+	struct gatekeeper *gatekeeper;
+	int status;
 
 	if (FAILPOINT("worker.start") != 0)
 		return EX_SOFTWARE;
-	rc = census_attach(message->fds[CONTROL_FD_CENSUS], message->worker, &census);
-	message->fds[CONTROL_FD_CENSUS] = -1;
-	if (rc != 0)
+	if (attach(message, &census, &gatekeeper) != 0)
 		return EX_OSERR;
-	status = worker_new(employee->log, census, &task, &employee->worker);
+	status = worker_new(employee->log, census, gatekeeper, &task, &employee->worker);
 	control_discard(message);
 	if (status != 0)
 		return status;

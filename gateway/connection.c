@@ -85,39 +85,56 @@ note_tls(struct connection *c)
 }
 
 static void
-log_login_refused(const struct connection *c, const char *user, const struct error *e)
+log_login_refused(
+    const struct connection *c, const struct credentials *credentials, const struct error *e)
 {
 	enum log_level level = e->code == ERR_TEMPORARY ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
 
 	if (e->code == ERR_CANCELLED)
 		return;
 	log_error(c->worker->log, level, c->id, "login refused", e,
-	    LOG_FIELDS(LOG_TEXT("user", user), LOG_TEXT("client", c->address),
-		LOG_TEXT("upstream", c->maildrop.upstream->name)));
+	    LOG_FIELDS(LOG_TEXT("user", credentials->user), LOG_TEXT("master", credentials->master),
+		LOG_TEXT("client", c->address), LOG_TEXT("upstream", c->maildrop.upstream->name)));
 }
 
-/* Opens the maildrop if the login policy lets the credentials through. */
-static int
-open_if_admitted(struct connection *c, const struct credentials *credentials,
-    struct pop3_maildrop *out, struct error *e)
+static struct login_target
+target_of(const struct connection *c)
 {
 	const struct upstream *upstream = c->maildrop.upstream;
-	const struct login_target target = {
+
+	return (struct login_target){
 		.upstream = upstream->name,
 		.number = (unsigned) (upstream - c->config->upstreams),
 		.failures_per_minute = upstream->max_failed_logins,
 	};
+}
+
+/* Opens the maildrop if the login policy lets the credentials through. A certificate was not guessed. */
+static int
+open_if_admitted(struct connection *c, const struct credentials *credentials,
+    struct pop3_maildrop *out, struct error *e)
+{
+	const struct login_target target = target_of(c);
 	int rc;
 
+	memset(&c->visit, 0, sizeof(c->visit));
+	if (credentials->kind == CREDENTIALS_CERTIFICATE)
+		return maildrop_backend.open(&c->maildrop, credentials, out, e);
 	rc = gatekeeper_admit(c->worker->gatekeeper, &c->visit, &c->from.client, &target,
 	    credentials, c->stream, e);
 	if (rc != 0) {
-		log_login_refused(c, credentials->user, e);
+		log_login_refused(c, credentials, e);
 		return rc;
 	}
 	rc = maildrop_backend.open(&c->maildrop, credentials, out, e);
 	gatekeeper_tell(&c->visit, rc);
 	return rc;
+}
+
+static struct connection *
+connection_of(struct maildrop_context *maildrop)
+{
+	return (struct connection *) ((char *) maildrop - offsetof(struct connection, maildrop));
 }
 
 /* The backend's open, which besides tells us who has logged in, and whether STLS came before. CTX
@@ -127,8 +144,7 @@ open_maildrop(
     void *ctx, const struct credentials *credentials, struct pop3_maildrop *out, struct error *e)
 {
 	struct maildrop_context *maildrop = ctx;
-	struct connection *c =
-	    (struct connection *) ((char *) maildrop - offsetof(struct connection, maildrop));
+	struct connection *c = connection_of(maildrop);
 	struct connections *all = &c->worker->connections;
 	int rc;
 
@@ -137,9 +153,20 @@ open_maildrop(
 		return rc;
 	c->logged_in = true;
 	TAILQ_REMOVE(&all->before_login, c, entry);
-	all->before_login_count--;
+	census_log_in(c->worker->census, &c->seat);
 	TAILQ_INSERT_TAIL(&all->after_login, c, entry);
 	return 0;
+}
+
+/* The backend's refused. CTX as above. It looks like a wrong password, and counts as one of the address. */
+static void
+refuse_name(void *ctx, const char *user, const struct error *e)
+{
+	struct connection *c = connection_of(ctx);
+	const struct login_target target = target_of(c);
+
+	maildrop_backend.refused(ctx, user, e);
+	gatekeeper_refuse(c->worker->gatekeeper, &c->visit, &c->from.client, &target, user);
 }
 
 /* The backend's hold_back. CTX as above. */
@@ -158,12 +185,10 @@ connection_free(struct connection *c)
 {
 	struct connections *all = &c->worker->connections;
 
-	if (c->logged_in) {
+	if (c->logged_in)
 		TAILQ_REMOVE(&all->after_login, c, entry);
-	} else {
+	else
 		TAILQ_REMOVE(&all->before_login, c, entry);
-		all->before_login_count--;
-	}
 	census_leave(c->worker->census, &c->seat);
 	tls_server_unref(c->tls);
 	config_unref(c->config);
@@ -231,27 +256,24 @@ evict(struct connection *c)
 	fiber_cancel(c->fiber);
 }
 
-/* Makes room among those of C's address that have not logged in: C is one more than there may be, and
- * the oldest one goes. */
+/* Where C is one more of its address than there may be before login, the oldest one of this worker goes. */
 static void
 limit_address_before_login(struct connection *c)
 {
-	struct connections *all = &c->worker->connections;
-	struct connection *other, *oldest = NULL;
-	size_t count = 0;
+	struct census *census = c->worker->census;
+	size_t most = c->config->before_login_per_address;
+	struct connection *other;
 
-	if (all->before_login_count <= c->config->before_login_per_address)
+	if (census_waiting(census) <= most || census_waiting_beside(census, &c->seat) <= most)
 		return;
-	TAILQ_FOREACH(other, &all->before_login, entry)
+	TAILQ_FOREACH(other, &c->worker->connections.before_login, entry)
 	{
-		if (!other->address_counted ||
+		if (other == c || !other->address_counted ||
 		    !network_same_client(&other->from.client, &c->from.client))
 			continue;
-		oldest = oldest == NULL ? other : oldest;
-		count++;
+		evict(other);
+		return;
 	}
-	if (count > c->config->before_login_per_address && oldest != c)
-		evict(oldest);
 }
 
 /* Learns from the proxy who the client is, and counts the connection as one of that address. Returns
@@ -315,6 +337,7 @@ run_session(struct connection *c)
 	settings.certificate_user = c->certificate_user;
 	settings.names.master_separator = c->maildrop.upstream->master_separator[0];
 	backend.open = open_maildrop;
+	backend.refused = refuse_name;
 	backend.hold_back = hold_back;
 	pop3_session_run(stream, &settings, &backend, &c->maildrop, &report);
 	c->stream = NULL;
@@ -373,7 +396,6 @@ connection_new(struct worker *worker, const struct listener *listener, int fd,
 		.visit = &c->visit,
 	};
 	TAILQ_INSERT_TAIL(&worker->connections.before_login, c, entry);
-	worker->connections.before_login_count++;
 	return c;
 }
 
@@ -408,7 +430,7 @@ admit(struct worker *worker, const struct sockaddr_storage *peer, struct census_
 	if (answer == CENSUS_FULL && evict_oldest(worker))
 		answer = census_enter(worker->census, peer, seat);
 	if (answer == CENSUS_ADMITTED &&
-	    worker->connections.before_login_count >= worker->config->before_login)
+	    census_waiting(worker->census) > worker->config->before_login)
 		evict_oldest(worker);
 	return answer;
 }

@@ -15,7 +15,6 @@ TAILQ_HEAD(connection_list, connection);
 struct connections {
 	struct connection_list before_login;
 	struct connection_list after_login;
-	size_t before_login_count;
 	uint64_t refused;	    /* since the last log line about it */
 	uint64_t refused_logged_at; /* loop time in milliseconds */
 };

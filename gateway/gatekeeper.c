@@ -2,6 +2,7 @@
 #include "gateway/gatekeeper.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -9,6 +10,7 @@
 #include <openssl/crypto.h>
 
 #include "fiberio/stream.h"
+#include "gateway/shared.h"
 
 enum {
 	ADDRESSES = 16384,
@@ -19,42 +21,78 @@ enum {
 };
 
 struct gatekeeper {
-	void *region; /* the policy's; one process has it for itself, so nobody else holds its lock */
+	struct shared *shared;
+	void *region; /* the policy's, in SHARED */
 };
 
-static int
-make_region(struct gatekeeper *g)
-{
-	struct login_policy_options options = {
-		.addresses = ADDRESSES, .networks = NETWORKS, .users = USERS, .known = KNOWN
-	};
-	ssize_t got;
+static const struct login_policy_options sizes = {
+	.addresses = ADDRESSES, .networks = NETWORKS, .users = USERS, .known = KNOWN
+};
 
-	do
-		got = getrandom(options.key, sizeof(options.key), 0);
-	while (got < 0 && errno == EINTR); /* early at boot */
-	if (got != (ssize_t) sizeof(options.key) ||
-	    (g->region = calloc(1, login_policy_size(&options))) == NULL)
+/* Who dies within the policy leaves it usable: a counter may be off by one, or say of one key what
+ * was another's. Making it anew would forget what it is for. */
+static void
+policy_repair(void *memory)
+{
+	(void) memory;
+}
+
+static int
+gatekeeper_on(struct shared *shared, struct gatekeeper **out)
+{
+	struct gatekeeper *g;
+
+	if ((g = calloc(1, sizeof(*g))) == NULL) {
+		shared_free(shared);
 		return ERR_NO_MEMORY;
-	login_policy_init(g->region, &options);
-	OPENSSL_cleanse(&options, sizeof(options));
+	}
+	g->shared = shared;
+	g->region = shared_memory(shared);
+	*out = g;
 	return 0;
 }
 
 int
-gatekeeper_new(const struct login_policy_limits *limits, struct gatekeeper **out)
+gatekeeper_new(struct gatekeeper **out, struct error *e)
 {
-	struct gatekeeper *g;
+	struct login_policy_options options = sizes;
+	struct shared *shared;
+	ssize_t got;
+	int rc;
 
-	if ((g = calloc(1, sizeof(*g))) == NULL)
-		return ERR_NO_MEMORY;
-	if (make_region(g) != 0) {
-		free(g);
-		return ERR_NO_MEMORY;
+	rc = shared_new("popgate-logins", login_policy_size(&sizes), policy_repair, &shared);
+	if (rc != 0)
+		return error_set(e, rc,
+		    "no shared memory: a limit of file sizes (RLIMIT_FSIZE) must allow for 8 MB");
+	do
+		got = getrandom(options.key, sizeof(options.key), 0);
+	while (got < 0 && errno == EINTR); /* early at boot */
+	if (got != (ssize_t) sizeof(options.key)) {
+		shared_free(shared);
+		return error_set(e, ERR_NO_MEMORY, "no random numbers");
 	}
-	gatekeeper_set_limits(g, limits);
-	*out = g;
+	login_policy_init(shared_memory(shared), &options);
+	OPENSSL_cleanse(&options, sizeof(options));
+	if ((rc = gatekeeper_on(shared, out)) != 0)
+		return error_set(e, rc, "out of memory");
 	return 0;
+}
+
+int
+gatekeeper_attach(int fd, struct gatekeeper **out)
+{
+	struct shared *shared;
+	int rc;
+
+	if ((rc = shared_attach(fd, login_policy_size(&sizes), policy_repair, &shared)) != 0)
+		return rc;
+	return gatekeeper_on(shared, out);
+}
+
+int
+gatekeeper_descriptor(const struct gatekeeper *g)
+{
+	return shared_descriptor(g->shared);
 }
 
 void
@@ -62,14 +100,27 @@ gatekeeper_free(struct gatekeeper *g)
 {
 	if (g == NULL)
 		return;
-	free(g->region);
+	shared_free(g->shared);
 	free(g);
 }
 
 void
 gatekeeper_set_limits(struct gatekeeper *g, const struct login_policy_limits *limits)
 {
+	shared_lock(g->shared);
 	login_policy_set_limits(g->region, limits);
+	shared_unlock(g->shared);
+}
+
+static enum login_verdict
+ask(struct gatekeeper *g, struct login_attempt *a)
+{
+	enum login_verdict verdict;
+
+	shared_lock(g->shared);
+	verdict = login_policy_ask(g->region, a, fiber_now());
+	shared_unlock(g->shared);
+	return verdict;
 }
 
 static uint16_t
@@ -106,7 +157,7 @@ gatekeeper_admit(struct gatekeeper *g, struct gate_visit *v, const struct sockad
 	v->pending = false;
 	login_policy_identify(g->region, &v->attempt, peer, target, c, chance(), fiber_now());
 	for (;;) {
-		switch (login_policy_ask(g->region, &v->attempt, fiber_now())) {
+		switch (ask(g, &v->attempt)) {
 		case LOGIN_GO:
 			v->pending = true;
 			return 0;
@@ -126,6 +177,22 @@ gatekeeper_admit(struct gatekeeper *g, struct gate_visit *v, const struct sockad
 	}
 }
 
+void
+gatekeeper_refuse(struct gatekeeper *g, struct gate_visit *v, const struct sockaddr_storage *peer,
+    const struct login_target *target, const char *user)
+{
+	char name[USER_NAME_MAX + 1];
+	const struct credentials c = { .user = name };
+
+	snprintf(name, sizeof(name), "%s", user);
+	v->gatekeeper = g;
+	v->pending = false;
+	login_policy_identify(g->region, &v->attempt, peer, target, &c, chance(), fiber_now());
+	shared_lock(g->shared);
+	login_policy_refuse(g->region, &v->attempt, fiber_now());
+	shared_unlock(g->shared);
+}
+
 static bool
 is_rejection(int rc)
 {
@@ -143,7 +210,9 @@ gatekeeper_tell(struct gate_visit *v, int rc)
 	if (!v->pending)
 		return;
 	v->pending = false;
+	shared_lock(v->gatekeeper->shared);
 	login_policy_tell(v->gatekeeper->region, &v->attempt, outcome, fiber_now());
+	shared_unlock(v->gatekeeper->shared);
 }
 
 int

@@ -1,5 +1,6 @@
 /* gatekeeper.h - the login policy (login_policy.h) as fibers meet it: waiting to be let in, and waiting
- * to hear that a password was wrong. */
+ * to hear that a password was wrong. All worker processes share its memory, so that it is the same
+ * wherever the kernel puts a connection, and outlives a worker. */
 #pragma once
 #include <sys/socket.h>
 
@@ -10,11 +11,18 @@
 struct gatekeeper;
 struct stream;
 
-/* Returns 0 or ERR_NO_MEMORY. */
-int gatekeeper_new(const struct login_policy_limits *limits, struct gatekeeper **out);
+/* One that remembers nothing yet; limits are to be set. Returns 0 or ERR_NO_MEMORY; that may also be a
+ * limit of file sizes (RLIMIT_FSIZE), which says E. */
+int gatekeeper_new(struct gatekeeper **out, struct error *e);
+
+/* The one of another process, whose gatekeeper_descriptor FD was; takes FD over, also when this fails.
+ * Returns 0, ERR_INVALID or ERR_NO_MEMORY. */
+int gatekeeper_attach(int fd, struct gatekeeper **out);
+
+int gatekeeper_descriptor(const struct gatekeeper *g);
 void gatekeeper_free(struct gatekeeper *g); /* NULL is allowed */
 
-/* Limits for who comes from now on. */
+/* Limits for who comes from now on, to all processes. */
 void gatekeeper_set_limits(struct gatekeeper *g, const struct login_policy_limits *limits);
 
 /* One login on its way. */
@@ -30,6 +38,11 @@ struct gate_visit {
 int gatekeeper_admit(struct gatekeeper *g, struct gate_visit *v,
     const struct sockaddr_storage *peer, const struct login_target *target,
     const struct credentials *c, struct stream *client, struct error *e);
+
+/* USER from PEER is refused whatever the password is; V holds the answer back as that of a wrong one.
+ * Does not suspend. */
+void gatekeeper_refuse(struct gatekeeper *g, struct gate_visit *v,
+    const struct sockaddr_storage *peer, const struct login_target *target, const char *user);
 
 /* What came of it: 0, or the error of the login. The first word counts. Does not suspend. */
 void gatekeeper_tell(struct gate_visit *v, int rc);

@@ -188,11 +188,12 @@ login_policy_identify(const void *region, struct login_attempt *a,
     const struct credentials *c, uint16_t chance, uint64_t now)
 {
 	const struct login_policy *p = region;
+	const char *user = c->master != NULL ? c->master : c->user;
 	struct keyed_part parts[4] = {
 		{ "pair", 4 },
 		{ target->upstream, strlen(target->upstream) },
-		{ c->user, strlen(c->user) },
-		{ c->password, c->password_len },
+		{ user, strlen(user) },
+		{ c->password_len > 0 ? c->password : "", c->password_len },
 	};
 
 	memset(a, 0, sizeof(*a));
@@ -200,7 +201,7 @@ login_policy_identify(const void *region, struct login_attempt *a,
 	a->chance = chance;
 	a->upstream = target->number % UPSTREAMS;
 	a->upstream_failures_per_minute = target->failures_per_minute;
-	a->user = user_key(p, c->user);
+	a->user = user_key(p, user);
 	identify_peer(p, a, peer);
 	digest(p, parts, a->pair);
 	memcpy(&a->proof, a->pair, sizeof(a->proof));
@@ -438,6 +439,13 @@ wait_or(void *region, struct login_attempt *a, enum login_verdict verdict, uint6
 	return verdict;
 }
 
+void
+login_policy_refuse(void *region, struct login_attempt *a, uint64_t now)
+{
+	raise_address(region, a, tick_of(now));
+	set_answer_time(region, a, now);
+}
+
 enum login_verdict
 login_policy_ask(void *region, struct login_attempt *a, uint64_t now)
 {
@@ -449,8 +457,7 @@ login_policy_ask(void *region, struct login_attempt *a, uint64_t now)
 	if (a->known)
 		return LOGIN_GO;
 	if (is_blocked(region, a, tick) && !known_logins_have(&known, a->home, tick)) {
-		raise_address(region, a, tick);
-		set_answer_time(region, a, now);
+		login_policy_refuse(region, a, now);
 		return LOGIN_REJECTED;
 	}
 	if (!user_has_room(region, a, tick) || !address_has_room(region, a, tick))

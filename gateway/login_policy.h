@@ -83,8 +83,9 @@ void login_policy_init(void *region, const struct login_policy_options *options)
 
 void login_policy_set_limits(void *region, const struct login_policy_limits *limits);
 
-/* Says who tries what: C's user and password from PEER, at NOW. CHANCE blurs the time of the answer.
- * Needs no lock. */
+/* Says who tries what: C's user and password from PEER, at NOW. Where a master logs in for the user, it
+ * is the master's password that may be guessed, so that the master is the user here. CHANCE blurs the
+ * time of the answer. Needs no lock. */
 void login_policy_identify(const void *region, struct login_attempt *a,
     const struct sockaddr_storage *peer, const struct login_target *target,
     const struct credentials *c, uint16_t chance, uint64_t now);
@@ -92,6 +93,10 @@ void login_policy_identify(const void *region, struct login_attempt *a,
 /* What is to become of A at NOW. After LOGIN_WAIT it is asked again, about a second later at most;
  * it does not come to that for ever. */
 enum login_verdict login_policy_ask(void *region, struct login_attempt *a, uint64_t now);
+
+/* A is refused without a look at the password, whoever has asked for that: counts as a failure of its
+ * address, and sets a->answer_at. */
+void login_policy_refuse(void *region, struct login_attempt *a, uint64_t now);
 
 /* What became of A, for which the verdict was LOGIN_GO. After LOGIN_FAILED a->answer_at is set. */
 void login_policy_tell(

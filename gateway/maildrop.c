@@ -217,8 +217,9 @@ maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	if ((rc = mailbox_link_open(&m->link, c, e)) != 0)
 		goto fail;
-	if (context->visit != NULL)
-		gatekeeper_tell(context->visit, 0); /* listing may take long, and others wait */
+	/* Listing may take long, and others wait. But of a kept connection nothing is known yet. */
+	if (context->visit != NULL && !m->link.was_kept)
+		gatekeeper_tell(context->visit, 0);
 	if ((rc = FAILPOINT_ERROR("maildrop.after_login", e)) != 0 ||
 	    (rc = enter_census(m, c->user, e)) != 0 || (rc = take_lock(m, e)) != 0 ||
 	    (rc = fill(m, c, e)) != 0)

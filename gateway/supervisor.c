@@ -10,6 +10,7 @@
 #include "gateway/census.h"
 #include "gateway/child.h"
 #include "gateway/config_handover.h"
+#include "gateway/gatekeeper.h"
 #include "gateway/notify.h"
 #include "gateway/respawn.h"
 #include "gateway/sockets.h"
@@ -42,6 +43,7 @@ struct supervisor {
 	struct config *config;
 	int config_fd; /* its text, sealed */
 	struct census *census;
+	struct gatekeeper *gatekeeper;
 	struct sockets sockets;
 	struct slot slots[WORKERS_MAX];
 	unsigned slots_used;
@@ -72,6 +74,7 @@ current_task(const struct supervisor *s, uint32_t who)
 	};
 
 	task.fds[CONTROL_FD_CENSUS] = census_descriptor(s->census);
+	task.fds[CONTROL_FD_GATEKEEPER] = gatekeeper_descriptor(s->gatekeeper);
 	task.fds[CONTROL_FD_CONFIG] = s->config_fd;
 	memcpy(task.fds + CONTROL_FD_SOCKETS, s->sockets.fds, s->sockets.count * sizeof(int));
 	return task;
@@ -427,6 +430,7 @@ supervisor_start(
 		return EX_OSERR;
 	}
 	if (census_new(&config->limits, &s->census, e) != 0 ||
+	    gatekeeper_new(&s->gatekeeper, e) != 0 ||
 	    sockets_prepare(&s->sockets, config, &next, e) != 0)
 		return EX_OSERR;
 	sockets_commit(&s->sockets, &next, config, s->log);
@@ -451,6 +455,7 @@ supervisor_free(struct supervisor *s)
 	if (s->config_fd >= 0)
 		close(s->config_fd);
 	census_free(s->census);
+	gatekeeper_free(s->gatekeeper);
 	config_unref(s->config);
 	free(s);
 }

@@ -241,7 +241,6 @@ worker_start(struct worker *worker, const struct worker_task *task, struct error
 	if (fiber_runtime_new(&worker->loop, &worker->fibers) != 0 ||
 	    fiber_start_threads(worker->fibers) != 0 ||
 	    reuse_new(worker->fibers, on_reuse_emptied, worker, &worker->reuse) != 0 ||
-	    gatekeeper_new(&worker->config->login_limits, &worker->gatekeeper) != 0 ||
 	    start_journal(worker) != 0 || start_handles(worker) != 0) {
 		error_set(e, ERR_NO_MEMORY, "no memory to start");
 		return EX_OSERR;
@@ -270,8 +269,8 @@ worker_free(struct worker *worker)
 }
 
 int
-worker_new(struct log *log, struct census *census, const struct worker_task *task,
-    struct worker **out)
+worker_new(struct log *log, struct census *census, struct gatekeeper *gatekeeper,
+    const struct worker_task *task, struct worker **out)
 {
 	struct worker *worker;
 	struct error e = { 0 };
@@ -282,10 +281,12 @@ worker_new(struct log *log, struct census *census, const struct worker_task *tas
 	if ((worker = calloc(1, sizeof(*worker))) == NULL || uv_loop_init(&worker->loop) != 0) {
 		free(worker);
 		census_free(census);
+		gatekeeper_free(gatekeeper);
 		return EX_OSERR;
 	}
 	worker->log = log;
 	worker->census = census;
+	worker->gatekeeper = gatekeeper;
 	worker->config = config_ref(task->config);
 	connections_init(&worker->connections);
 	if ((status = worker_start(worker, task, &e)) != 0) {

@@ -50,10 +50,10 @@ struct worker_task {
 };
 
 /* A worker that serves TASK (a reference to its configuration is taken) as soon as its loop runs.
- * CENSUS becomes the worker's, also on failure. Returns 0, or an exit status of sysexits.h with the
+ * CENSUS and GATEKEEPER become the worker's, also on failure. Returns 0, or an exit status of sysexits.h with the
  * reason logged. */
-int worker_new(
-    struct log *log, struct census *census, const struct worker_task *task, struct worker **out);
+int worker_new(struct log *log, struct census *census, struct gatekeeper *gatekeeper,
+    const struct worker_task *task, struct worker **out);
 
 /* Serves TASK from now on, all or nothing; running sessions go on with what they began with. */
 int worker_take(struct worker *worker, const struct worker_task *task, struct error *e);

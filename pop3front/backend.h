@@ -28,8 +28,8 @@ struct pop3_backend {
 	 * not suspend. */
 	void (*refused)(void *ctx, const char *user, const struct error *e);
 
-	/* Waits until a failure of open or a refusal, CODE, may be told to the client; the credentials are cleansed by then. Returns 0
-	 * or ERR_CANCELLED. NULL: for auth_failure_delay_ms of the settings where the credentials were rejected. */
+	/* Waits until a failure of open or a refusal, CODE, may be told to the client; the credentials are cleansed by then.
+	 * Returns 0 or ERR_CANCELLED. NULL: for auth_failure_delay_ms of the settings where the credentials were rejected. */
 	int (*hold_back)(void *ctx, int code);
 
 	/* Pours message M into SINK. On 0 the message is complete and confirmed. ERR_GONE: it does not exist any more. After

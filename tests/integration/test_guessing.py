@@ -1,17 +1,19 @@
 """Guessing of passwords: what the client hears and when, what the server sees, and who is spared; T1 to T4."""
 import base64
+import os
 import re
+import signal
 import threading
 import time
 
-from harness import corpus, servers
+from harness import corpus, servers, sockets
 from harness.cases import Case
 from harness.pop3 import Pop3
 
 ONE = corpus.message("one", corpus.FILL * 10)
 
 
-class Guessing(Case):
+class Guesses(Case):
     # as an administrator has them, but for the time
     SETTINGS = {"auth_failure_delay": "20ms", "max_failed_logins_per_user": 10, "max_failed_logins": 600,
                 "max_auth_failures": 1000}
@@ -46,6 +48,8 @@ class Guessing(Case):
         with self.server.lock:
             return [login for login in self.server.logins if user in (None, login[0])]
 
+
+class Guessing(Guesses):
     def test_t1_guesses_at_one_user(self):
         """From 20 addresses: 10 reach the server, all are answered alike, and the user comes in all the while."""
         self.start({"victim": "right"})
@@ -195,9 +199,10 @@ class Guessing(Case):
 
 
 class BeforeLogin(Case):
-    def start(self, **settings):
+    def start(self, workers=0, **settings):
+        """One process, so that it has the oldest connection; with more of them each ends its own."""
         self.server = self.scripted([ONE])
-        self.gate = self.gateway({"port": self.server.port}, **settings)
+        self.gate = self.gateway({"port": self.server.port}, workers=workers, **settings)
         self.gate.wait_log(lambda text: text.count("session ended") + text.count("TLS handshake failed") >= 2)
         return self.gate
 
@@ -227,9 +232,28 @@ class BeforeLogin(Case):
         inside.quit()
         gate.wait_log("ended to make room")
 
+    def test_t5_connections_of_all_workers_count(self):
+        """Above the limit is no more than one for each further worker."""
+        gate = self.start(workers=2, max_sessions_before_login_per_address=8)
+        inside = gate.login("someone")
+        sessions = [gate.connect() for _ in range(30)]
+        gate.wait_log(lambda text: text.count("ended to make room") in (21, 22))
+        left = 0
+        for session in sessions:
+            try:
+                session.ok("CAPA")
+                session.raw_multi()
+                left += 1
+            except (AssertionError, OSError):
+                pass
+            session.close()
+        self.assertIn(left, (8, 9))
+        self.assertEqual(inside.retr(1), ONE)
+        inside.quit()
+
     def test_flood_of_slow_connections(self):
         """A good login comes in all the while, and everything is given back."""
-        gate = self.start(max_sessions_before_login=200, max_sessions_before_login_per_address=50)
+        gate = self.start(workers=2, max_sessions_before_login=200, max_sessions_before_login_per_address=50)
         slow = [Pop3(gate.pop3, source=f"127.0.7.{number % 8 + 1}", greeting=False) for number in range(600)]
         for session in slow:
             try:
@@ -243,3 +267,98 @@ class BeforeLogin(Case):
         for session in slow:
             session.close()
         gate.connect().quit()
+
+
+class AcrossWorkers(Guesses):
+    """Two workers remember together, and what they remember outlives one of them."""
+
+    def spread(self, want):
+        """WANT connections in each of the two workers, each from an address of its own."""
+        sessions = [self.connect(f"127.0.8.{number + 1}") for number in range(12 + 2 * want)]
+        for session in sessions:
+            self.addCleanup(session.close)
+        inodes = sockets.server_sockets(self.gate.pop3)
+        held = [sockets.sockets_of(pid) for pid in self.gate.workers()]
+        self.assertEqual(len(held), 2)
+        by_worker = [[each for each in sessions if inodes.get(each.sock.getsockname()[1]) in inside] for inside in held]
+        for have in by_worker:
+            self.assertGreaterEqual(len(have), want)
+        return by_worker
+
+    def begin(self, **settings):
+        self.start({"victim": "right"}, **settings)
+        self.gate.wait_workers(2)
+
+    def test_failures_of_a_user_count_in_all_workers(self):
+        self.begin(max_failed_logins_per_user=3)
+        one, other = self.spread(3)
+        for number in range(3):
+            self.assert_code(self.guess(one[number], "victim", f"guess{number}"), "AUTH")
+        self.assertEqual(len(self.logins("victim")), 3)
+        for session, number in ((other[0], 3), (one[0], 4)):
+            self.assert_code(self.guess(session, "victim", f"guess{number}"), "AUTH")
+        self.assert_code(self.guess(other[1], "victim", "right"), "AUTH")  # that address is not known
+        self.assertEqual(len(self.logins("victim")), 3)
+
+    def test_who_logged_in_at_one_worker_is_known_to_the_other(self):
+        self.begin(max_failed_logins_per_user=1)
+        one, other = self.spread(3)
+        one[0].login("victim", "right")
+        one[0].quit()
+        self.assert_code(self.guess(one[1], "victim", "guess"), "AUTH")
+        self.assert_code(self.guess(other[0], "victim", "another"), "AUTH")
+        self.assertEqual(len(self.logins("victim")), 2)
+        other[1].login("victim", "right")
+        other[1].quit()
+
+    def test_a_worker_that_dies_takes_no_memory_with_it(self):
+        self.begin(max_failed_logins_per_user=1)
+        with self.connect("127.0.9.1") as session:
+            self.assert_code(self.guess(session, "victim", "guess"), "AUTH")
+        for _ in range(2):
+            pid = self.gate.workers()[0]
+            os.kill(pid, signal.SIGKILL)
+            self.gate.wait_log(lambda _, gone=pid: gone not in self.gate.workers())
+            self.gate.wait_workers(2)
+        with self.connect("127.0.9.2") as session:
+            self.assert_code(self.guess(session, "victim", "right"), "AUTH")
+        self.assertEqual(len(self.logins("victim")), 1)
+
+    def test_the_servers_budget_is_one(self):
+        self.begin(upstream={"max_failed_logins": 6})  # one failure at once, one more in ten seconds
+        one, other = self.spread(1)
+        begin = time.monotonic()
+        self.assert_code(self.guess(one[0], "a", "x"), "AUTH")
+        reply = self.guess(other[0], "b", "x")
+        if time.monotonic() - begin < 9:
+            self.assert_code(reply, "SYS/TEMP")
+
+
+class Masters(Guesses):
+    def test_guesses_at_a_master_are_the_masters_failures(self):
+        """Whoever the mail is of: users that the guesser names are not locked out, and are no way around."""
+        self.start({"jane": "right"}, upstream={"master_separator": '"*"'}, max_failed_logins_per_user=3)
+        for number in range(5):
+            with self.connect(f"127.0.8.{number + 1}") as session:
+                self.assert_code(self.guess(session, f"user{number}*boss", f"guess{number}"), "AUTH")
+        self.assertEqual(len(self.logins()), 3)
+        for number in range(5, 8):
+            with self.connect(f"127.0.8.{number + 1}") as session:
+                self.guess(session, "jane*boss", f"guess{number}")
+        session = self.connect("127.0.8.20")
+        session.login("jane", "right")
+        session.quit()
+        self.assertRegex(self.gate.log(), r"login refused .*user=jane master=boss ")
+
+    def test_names_that_may_not_log_in_are_failures_of_the_address(self):
+        self.start({}, user_max_length=8, auth_failure_delay="200ms")
+        times = []
+        with self.connect() as session:
+            for number in range(3):
+                session.ok(f"USER much.too.long{number}")
+                begin = time.monotonic()
+                self.assert_code(session.command("PASS x"), "AUTH")
+                times.append(time.monotonic() - begin)
+        for took, least in zip(times, (0.17, 0.34, 0.68)):
+            self.assertGreater(took, least * 0.95, times)
+        self.assertEqual(self.logins(), [])

@@ -9,7 +9,7 @@ import socket
 import tempfile
 import threading
 
-from harness import corpus, popgate, ports, scripted_imap, servers
+from harness import corpus, popgate, ports, scripted_imap, servers, sockets
 from harness.cases import Case
 from harness.vitals import wait_until
 
@@ -17,23 +17,6 @@ ONE = corpus.message("one", corpus.FILL * 10)
 TWO = corpus.message("two", b"text\r\n")
 MANY = 12  # connections that surely reach both of two workers, for one is at most a few ahead of the other
 EX_USAGE = 64
-
-
-def server_sockets(server):
-    """The inodes of the SERVER's ends of its connections, by the client's port."""
-    local = "%08X:%04X" % (int.from_bytes(socket.inet_aton(server[0]), "little"), server[1])
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        rows = [line.split() for line in table]
-    return {int(row[2].partition(":")[2], 16): row[9] for row in rows if row[1] == local}
-
-
-def sockets_of(pid):
-    """The inodes of the sockets that the process PID holds."""
-    found = set()
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(FileNotFoundError):
-            found.add(os.readlink(f"/proc/{pid}/fd/{name}"))
-    return {link[len("socket:["):-1] for link in found if link.startswith("socket:[")}
 
 
 def is_there(pid):
@@ -66,10 +49,10 @@ class Workers(Case):
         sessions = [gate.connect() for _ in range(count)]
         for session in sessions:
             self.addCleanup(session.close)
-        inodes = server_sockets(gate.pop3)
+        inodes = sockets.server_sockets(gate.pop3)
         by_worker = {}
         for pid in gate.workers():
-            held = sockets_of(pid)
+            held = sockets.sockets_of(pid)
             by_worker[pid] = [each for each in sessions if inodes.get(each.sock.getsockname()[1]) in held]
         self.assertEqual(sum(len(have) for have in by_worker.values()), count)
         self.assertTrue(all(by_worker.values()), {pid: len(have) for pid, have in by_worker.items()})

@@ -341,6 +341,35 @@ a_dead_worker_is_counted_out(void)
 	census_free(supervisor);
 }
 
+/* Before login: in all, and of one address, whichever worker has them. */
+static void
+who_waits_is_counted(void)
+{
+	struct census *one = census_of(10, 10, 10), *two = attached(one, 2, 10);
+	struct census_seat seats[4];
+
+	CU_ASSERT_EQUAL(take(one, "192.0.2.1", &seats[0]), CENSUS_ADMITTED);
+	CU_ASSERT_EQUAL(take(two, "192.0.2.1", &seats[1]), CENSUS_ADMITTED);
+	CU_ASSERT_EQUAL(take(two, "192.0.2.2", &seats[2]), CENSUS_ADMITTED);
+	CU_ASSERT_EQUAL(census_enter(two, NULL, &seats[3]), CENSUS_ADMITTED);
+	CU_ASSERT_EQUAL(census_waiting(one), 4);
+	CU_ASSERT_EQUAL(census_waiting_beside(one, &seats[0]), 2);
+	CU_ASSERT_EQUAL(census_waiting_beside(two, &seats[3]), 0);
+	CU_ASSERT_EQUAL(name(two, &seats[3], "192.0.2.1"), CENSUS_ADMITTED);
+	CU_ASSERT_EQUAL(census_waiting_beside(one, &seats[0]), 3);
+	census_log_in(two, &seats[1]);
+	census_log_in(two, &seats[1]); /* no matter */
+	CU_ASSERT_EQUAL(census_waiting(one), 3);
+	CU_ASSERT_EQUAL(census_waiting_beside(one, &seats[0]), 2);
+	census_leave(two, &seats[1]);
+	CU_ASSERT_EQUAL(census_waiting(one), 3);
+	CU_ASSERT_EQUAL(census_remove_worker(one, 2), 2);
+	CU_ASSERT_EQUAL(census_waiting(one), 1);
+	CU_ASSERT_EQUAL(census_waiting_beside(one, &seats[0]), 1);
+	census_free(two);
+	census_free(one);
+}
+
 /* Comes and goes as fast as it can, until somebody kills it. */
 static void
 come_and_go(struct census *census)
@@ -352,7 +381,14 @@ come_and_go(struct census *census)
 	for (unsigned turn = 0;; turn++) {
 		snprintf(user, sizeof(user), "user %u", turn % 50);
 		for (size_t i = 0; i < 3; i++) {
-			take(mine, turn % 2 ? "192.0.2.1" : "192.0.2.2", &seats[i]);
+			if (i == 0)
+				census_enter(mine, NULL, &seats[i]);
+			else
+				take(mine, turn % 2 ? "192.0.2.1" : "192.0.2.2", &seats[i]);
+			if (i == 0 && turn % 3 != 0)
+				name(mine, &seats[i], "192.0.2.1");
+			if (i == 1)
+				census_log_in(mine, &seats[i]);
 			census_enter_user(mine, &seats[i], "a:993", user);
 		}
 		for (size_t i = 0; i < 3; i++)
@@ -366,12 +402,13 @@ static void
 a_kill_at_any_instant_loses_no_count(void)
 {
 	struct census *census = census_of(100, 100, 100);
-	struct census_seat seat;
+	struct census_seat seat, nobody;
 	int status, wrong = 0;
 	pid_t child;
 
 	CU_ASSERT_EQUAL(take(census, "192.0.2.1", &seat), CENSUS_ADMITTED);
 	CU_ASSERT_EQUAL(census_enter_user(census, &seat, "a:993", "user 1"), 0);
+	CU_ASSERT_EQUAL(census_enter(census, NULL, &nobody), CENSUS_ADMITTED);
 	for (useconds_t round = 0; round < 200; round++) {
 		if ((child = fork()) == 0) {
 			alarm(60);
@@ -381,9 +418,12 @@ a_kill_at_any_instant_loses_no_count(void)
 		kill(child, SIGKILL);
 		waitpid(child, &status, 0);
 		census_remove_worker(census, 7);
-		wrong += census_count(census) != 1;
+		wrong += census_count(census) != 2 || census_waiting(census) != 2 ||
+			 census_waiting_beside(census, &seat) != 1 ||
+			 census_waiting_beside(census, &nobody) != 0;
 	}
 	CU_ASSERT_EQUAL(wrong, 0);
+	census_leave(census, &nobody);
 	census_set_limits(census, &(struct census_limits){ 2, 2, 2, 0 });
 	CU_ASSERT_EQUAL(enter(census, "192.0.2.1"), CENSUS_ADMITTED);
 	CU_ASSERT_EQUAL(enter(census, "192.0.2.1"), CENSUS_ADDRESS_FULL);
@@ -512,6 +552,7 @@ main(void)
 		{ "limits hold across workers", limits_hold_across_workers },
 		{ "a worker may have a limit of its own", a_worker_may_have_a_limit_of_its_own },
 		{ "who is ahead is known", who_is_ahead_is_known },
+		{ "who waits is counted", who_waits_is_counted },
 		{ "a dead worker is counted out", a_dead_worker_is_counted_out },
 		{ "a kill at any instant loses no count", a_kill_at_any_instant_loses_no_count },
 		{ "a lock outlives its holder", a_lock_outlives_its_holder },

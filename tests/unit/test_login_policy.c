@@ -522,6 +522,57 @@ changed_password_is_no_longer_known(void)
 
 /* Ten million addresses and users leave the region as large as it is, and do not wash out the one that
  * matters. */
+/* Whoever a master logs in for, it is one password that is guessed: the users are not locked out, and
+ * no new user gives the guesser new tries. */
+static void
+masters_are_guessed_at_themselves(void)
+{
+	const struct sockaddr_storage peer = address_of("192.0.2.1");
+	const struct login_target target = { "imap:993", 0, 1000000 };
+	struct login_attempt a, b;
+	char user[16], password[16], master[] = "boss";
+	const struct credentials c = {
+		.user = user, .master = master, .password = password, .password_len = 1
+	};
+	struct world w;
+
+	world_begin(&w, &small);
+	for (int i = 0; i < 10; i++) {
+		snprintf(user, sizeof(user), "user%d", i);
+		snprintf(password, sizeof(password), "%d", i);
+		login_policy_identify(w.region, &a, &peer, &target, &c, MIDDLE, w.now);
+		CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_GO);
+		tell(&w, &a, LOGIN_FAILED);
+		w.now = a.answer_at + 1000;
+	}
+	login_policy_identify(w.region, &a, &peer, &target, &c, MIDDLE, w.now);
+	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_REJECTED);
+	CU_ASSERT_EQUAL(attempt(&w, &b, "192.0.2.9", "boss", "right"), LOGIN_REJECTED);
+	CU_ASSERT_EQUAL(attempt(&w, &b, "192.0.2.9", "user9", "right"), LOGIN_GO);
+	free(w.region);
+}
+
+/* No server is asked about such a name, and nothing but the address is held responsible. */
+static void
+refusal_is_a_failure_of_the_address(void)
+{
+	static const uint64_t wanted[] = { 2000, 4000, 8000, 15000 };
+	struct login_attempt a;
+	char user[16];
+	struct world w;
+
+	world_begin(&w, &small);
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(user, sizeof(user), "user%zu", i);
+		identify(&w, &a, "192.0.2.1", user, "");
+		login_policy_refuse(w.region, &a, w.now);
+		UNIT_CHECK(is_about(a.answer_at - w.now, wanted[i]), user);
+	}
+	UNIT_CHECK(is_about(failure_delay(&w, "192.0.2.2", "user0", "x"), 2000), "other address");
+	UNIT_CHECK(is_about(failure_delay(&w, "192.0.2.1", "other", "x"), 15000), "other user");
+	free(w.region);
+}
+
 static void
 bounded_memory(void)
 {
@@ -606,6 +657,8 @@ main(void)
 		{ "T3 each server has its own", t3_each_server_has_its_own },
 		{ "success costs nothing", success_costs_nothing },
 		{ "changed password is no longer known", changed_password_is_no_longer_known },
+		{ "masters are guessed at themselves", masters_are_guessed_at_themselves },
+		{ "refusal is a failure of the address", refusal_is_a_failure_of_the_address },
 		{ "bounded memory", bounded_memory },
 		{ "no secrets", no_secrets },
 	};
