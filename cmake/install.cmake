@@ -9,7 +9,8 @@ install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs
 
 configure_file(packaging/systemd/popgate.service.in
 	${PROJECT_BINARY_DIR}/packaging/popgate.service @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/packaging/popgate.service DESTINATION lib/systemd/system)
+install(FILES ${PROJECT_BINARY_DIR}/packaging/popgate.service packaging/systemd/popgate.socket
+	DESTINATION lib/systemd/system)
 install(FILES packaging/sysusers.d/popgate.conf DESTINATION lib/sysusers.d)
 
 find_program(SCDOC scdoc)

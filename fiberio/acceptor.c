@@ -57,6 +57,21 @@ acceptor_rest(struct acceptor *a, uint64_t ms)
 	uv_timer_start(&a->rest, on_rested, ms, 0);
 }
 
+/* A socket of both families has IPv4 clients as ::ffff:192.0.2.1 (RFC 4291 section 2.5.5.2). */
+static void
+unmap(struct sockaddr_storage *peer)
+{
+	const struct sockaddr_in6 v6 = *(const struct sockaddr_in6 *) peer;
+	struct sockaddr_in *v4 = (struct sockaddr_in *) peer;
+
+	if (peer->ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+		return;
+	memset(peer, 0, sizeof(*peer));
+	v4->sin_family = AF_INET;
+	v4->sin_port = v6.sin6_port;
+	memcpy(&v4->sin_addr, v6.sin6_addr.s6_addr + 12, 4);
+}
+
 /* One connection, then the loop has its turn: other processes may be waiting on the same socket,
  * and are to have the next. A socket that has more wakes the loop again. */
 static void
@@ -80,6 +95,7 @@ on_connections(uv_poll_t *poll, int status, int events)
 	a->yielded = false;
 	fd = accept4(a->fd, (struct sockaddr *) &peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0) {
+		unmap(&peer);
 		a->accepted(a->arg, fd, &peer);
 	} else if (errno != EAGAIN && !is_passing(errno)) {
 		/* EMFILE and its kin: the connection stays in the queue and would wake the loop for
@@ -128,13 +144,32 @@ parse_address(const char *text, struct sockaddr_storage *out, socklen_t *size)
 	return 0;
 }
 
+bool
+acceptor_is_at(const char *address, const struct sockaddr_storage *name)
+{
+	const struct sockaddr_in *name4 = (const struct sockaddr_in *) name, *own4;
+	const struct sockaddr_in6 *name6 = (const struct sockaddr_in6 *) name, *own6;
+	struct sockaddr_storage own;
+	socklen_t size;
+
+	if (parse_address(address, &own, &size) != 0 || own.ss_family != name->ss_family)
+		return false;
+	own4 = (const struct sockaddr_in *) &own;
+	own6 = (const struct sockaddr_in6 *) &own;
+	if (own.ss_family == AF_INET)
+		return own4->sin_port != 0 && own4->sin_port == name4->sin_port &&
+		       own4->sin_addr.s_addr == name4->sin_addr.s_addr;
+	return own6->sin6_port != 0 && own6->sin6_port == name6->sin6_port &&
+	       IN6_ARE_ADDR_EQUAL(&own6->sin6_addr, &name6->sin6_addr);
+}
+
 int
 acceptor_listen(const char *address, int *fd, struct error *e)
 {
 	static const int on = 1;
 	struct sockaddr_storage name;
 	socklen_t size;
-	int s;
+	int s, error;
 
 	if (parse_address(address, &name, &size) != 0)
 		return error_set(e, ERR_INVALID,
@@ -148,8 +183,10 @@ acceptor_listen(const char *address, int *fd, struct error *e)
 	    AF_INET6) /* so that [::]:110 and 0.0.0.0:110 can stand side by side */
 		setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(s, (struct sockaddr *) &name, size) != 0 || listen(s, BACKLOG) != 0) {
-		error_set(e, ERR_PERMANENT, "cannot listen on %s: %s", address, strerror(errno));
+		error = errno;
+		error_set(e, ERR_PERMANENT, "cannot listen on %s: %s", address, strerror(error));
 		close(s);
+		errno = error;
 		return ERR_PERMANENT;
 	}
 	*fd = s;

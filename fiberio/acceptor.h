@@ -14,7 +14,8 @@
 struct acceptor;
 
 /* Called on the loop's thread, not on a fiber, for each connection; FD is the callee's, and PEER
- * says from where. */
+ * says from where; an IPv4 client is one of AF_INET, also where the socket is one for both families,
+ * as others may have bound it. */
 typedef void acceptor_fn(void *arg, int fd, const struct sockaddr_storage *peer);
 
 /* Called before a connection is taken. Where it returns false, the connection is left for other
@@ -23,8 +24,12 @@ typedef bool acceptor_turn_fn(void *arg);
 
 /* Binds and listens on ADDRESS: "127.0.0.1:110", "[::1]:110", "[::]:995" (IPv6 only), port 0 for
  * any free one. The non-blocking socket *FD is the caller's. Returns 0, ERR_INVALID (not an
- * address) or ERR_PERMANENT (with a text: in use, no permission, ...). */
+ * address) or ERR_PERMANENT (with a text: in use, no permission, ...; errno is bind's). */
 int acceptor_listen(const char *address, int *fd, struct error *e);
+
+/* Whether NAME, where a socket is bound, is the address that acceptor_listen would bind ADDRESS to.
+ * Port 0 is no socket's. Pure. */
+bool acceptor_is_at(const char *address, const struct sockaddr_storage *name);
 
 /* The port that the kernel gave to the listening socket FD. */
 uint16_t acceptor_port(int fd);

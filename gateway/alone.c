@@ -3,10 +3,10 @@
 #include "gateway/alone.h"
 
 #include <signal.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "gateway/notify.h"
-#include "gateway/sockets.h"
 #include "gateway/worker.h"
 
 enum { SIGNALS = 3 };
@@ -31,6 +31,8 @@ take_config(struct alone *alone, struct config *config, struct error *e)
 
 	if (config_worker_count(config) != 0)
 		return error_set(e, ERR_INVALID, "workers = 0 cannot change without a restart");
+	if (strcmp(config->user, alone->worker->config->user) != 0)
+		return error_set(e, ERR_INVALID, "user cannot change without a restart");
 	if ((rc = sockets_prepare(&alone->sockets, config, &next, e)) != 0)
 		return rc;
 	task.sockets = next.fds;
@@ -148,20 +150,24 @@ start_worker(struct alone *alone, struct config *config)
 }
 
 int
-serve_alone(struct config *config, const char *config_file, struct log *log)
+serve_alone(
+    struct config *config, const char *config_file, struct sockets *sockets, struct log *log)
 {
-	struct alone alone = { .log = log, .config_file = config_file };
+	struct alone alone = { .log = log, .config_file = config_file, .sockets = *sockets };
 	sigset_t ours, before;
 	int status, rc;
 
+	*sockets = (struct sockets){ 0 };
 	/* From the moment that somebody can connect, signals mean what they are to mean; they wait
 	 * until there is a loop to hear them. */
 	sigemptyset(&ours);
 	for (size_t i = 0; i < SIGNALS; i++)
 		sigaddset(&ours, numbers[i]);
 	sigprocmask(SIG_BLOCK, &ours, &before);
-	if ((status = start_worker(&alone, config)) != 0)
+	if ((status = start_worker(&alone, config)) != 0) {
+		sockets_close(&alone.sockets);
 		return status;
+	}
 	rc = start_handles(&alone);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (rc == 0) {

@@ -50,6 +50,7 @@ struct config_listener {
 struct config {
 	unsigned references;
 	char *state_directory;
+	char *user; /* who a process of root's becomes; "": nobody else */
 	struct log_options log;
 	struct pop3_settings
 	    pop3; /* what depends on listener and upstream is set for each connection;

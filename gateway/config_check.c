@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "gateway/config_login.h"
+#include "gateway/identity.h"
 #include "gateway/upstream_preset.h"
 
 enum { IMAP_PORT = 143, RFC1939_IDLE_MS = 10 * 60 * 1000 };
@@ -36,6 +38,21 @@ is_everywhere(const struct network_list *networks)
 	return false;
 }
 
+/* Only root becomes somebody else. Others, and workers in their sandbox, are not to ask for it: the
+ * list of users may be on another machine. */
+static void
+check_user(
+    const struct config *config, const struct setting_lines *lines, struct config_report *report)
+{
+	struct identity identity;
+	struct error e;
+
+	if (config->user[0] != '\0' && geteuid() == 0 &&
+	    identity_find(config->user, &identity, &e) != 0)
+		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_GLOBAL, "user"),
+		    "user: %s", e.text);
+}
+
 static void
 check_global(struct config *config, const struct setting_lines *lines, struct config_report *report)
 {
@@ -48,6 +65,7 @@ check_global(struct config *config, const struct setting_lines *lines, struct co
 		    line_of(lines, SETTING_GLOBAL, "plaintext_networks"),
 		    "plaintext_networks: passwords are accepted without TLS from everywhere");
 	config_check_names(config, lines, report);
+	check_user(config, lines, report);
 }
 
 /* A key that others on the machine can read is no secret. */

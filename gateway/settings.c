@@ -109,6 +109,8 @@ const struct setting settings[] = {
 	{ "state_directory", "/var/lib/popgate",
 	    "where maildrop locks and the journal of deletions are kept", NULL, 0, 0,
 	    GLOBAL(SETTING_PATH, state_directory) },
+	{ "user", "", "who popgate becomes when root starts it, once it listens", NULL, 0, 64,
+	    GLOBAL(SETTING_TEXT, user) },
 	{ "log", "stderr", "where log lines go", log_destinations, 0, 0,
 	    GLOBAL(SETTING_CHOICE, log.destination) },
 	{ "log_format", "plain", "what log lines look like", log_formats, 0, 0,

@@ -1,6 +1,7 @@
 /* sockets.c - see sockets.h. */
 #include "gateway/sockets.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "fiberio/acceptor.h"
+#include "gateway/inherited.h"
 
 static bool
 contains(const struct sockets *sockets, int fd)
@@ -42,6 +44,20 @@ find_unclaimed(const struct sockets *current, const struct sockets *next, const 
 	return -1;
 }
 
+/* As acceptor_listen, and E says what to do where a port is not for everybody. */
+static int
+open_socket(const char *address, int *fd, struct error *e)
+{
+	int rc = acceptor_listen(address, fd, e);
+
+	if (rc == ERR_PERMANENT && errno == EACCES)
+		error_set(e, rc,
+		    "cannot listen on %s: Permission denied; such a port takes a socket unit "
+		    "(popgate.socket), or a start as root with the setting user",
+		    address);
+	return rc;
+}
+
 static int
 claim_or_open(
     const struct sockets *current, const char *address, struct sockets *next, struct error *e)
@@ -52,7 +68,7 @@ claim_or_open(
 
 	if ((copy = strdup(address)) == NULL)
 		return error_set(e, ERR_NO_MEMORY, "no memory for a listener");
-	if (fd < 0 && (rc = acceptor_listen(address, &fd, e)) != 0) {
+	if (fd < 0 && (rc = open_socket(address, &fd, e)) != 0) {
 		free(copy);
 		return rc;
 	}
@@ -84,9 +100,11 @@ sockets_prepare(const struct sockets *current, const struct config *config, stru
 	return rc;
 }
 
-/* "127.0.0.1:0" was asked for, "127.0.0.1:40123" is what it became. */
+/* "127.0.0.1:0" was asked for, "127.0.0.1:40123" is what it became. SOCKET may be NULL, or a word on
+ * where it comes from. */
 static void
-log_listening(struct log *log, const struct config_listener *listener, const char *written, int fd)
+log_listening(struct log *log, const struct config_listener *listener, const char *written, int fd,
+    const char *socket)
 {
 	int host_len = (int) (strrchr(written, ':') - written);
 	char address[ADDRESS_TEXT_MAX + 8];
@@ -98,8 +116,90 @@ log_listening(struct log *log, const struct config_listener *listener, const cha
 		LOG_TEXT("protocol", listener_protocol_name(listener->protocol)),
 		LOG_TEXT("tls", listener->protocol == LISTENER_POP3S ? "implicit"
 				: listener->tls != NULL		     ? "stls"
-								     : "none")));
+								     : "none"),
+		LOG_TEXT("socket", socket)));
 }
+
+/* ---- inherited ones ---- */
+
+/* The listener of CONFIG with an address that is NAME; its text is *ADDRESS. NULL: none. */
+static const struct config_listener *
+find_listener(
+    const struct config *config, const struct sockaddr_storage *name, const char **address)
+{
+	const struct text_list *addresses;
+
+	for (size_t i = 0; i < config->listener_count; i++) {
+		addresses = &config->listeners[i].addresses;
+		for (size_t j = 0; j < addresses->count; j++)
+			if (acceptor_is_at(addresses->items[j], name)) {
+				*address = addresses->items[j];
+				return &config->listeners[i];
+			}
+	}
+	return NULL;
+}
+
+static void
+refuse_inherited(int fd, const struct sockaddr_storage *name, struct log *log)
+{
+	char address[ADDRESS_TEXT_MAX];
+
+	network_peer_text(name, address);
+	log_event(log, LOG_LEVEL_WARNING, NULL,
+	    "inherited socket is at no address of a listener, closed",
+	    LOG_FIELDS(LOG_TEXT("address", address), LOG_NUMBER("port", acceptor_port(fd))));
+	close(fd);
+}
+
+static int
+inherit(struct sockets *sockets, int fd, const struct config *config, struct log *log,
+    struct error *e)
+{
+	const struct config_listener *listener;
+	struct sockaddr_storage name;
+	const char *address;
+	char *copy;
+
+	if (!inherited_is_listening(fd, &name)) {
+		log_event(log, LOG_LEVEL_WARNING, NULL,
+		    "inherited descriptor is no listening TCP socket, closed",
+		    LOG_FIELDS(LOG_NUMBER("descriptor", (uint64_t) fd)));
+		close(fd);
+		return 0;
+	}
+	if ((listener = find_listener(config, &name, &address)) == NULL) {
+		refuse_inherited(fd, &name, log);
+		return 0;
+	}
+	if ((copy = strdup(address)) == NULL) {
+		close(fd);
+		return error_set(e, ERR_NO_MEMORY, "no memory for a listener");
+	}
+	sockets->addresses[sockets->count] = copy;
+	sockets->fds[sockets->count++] = fd;
+	log_listening(log, listener, address, fd, "inherited");
+	return 0;
+}
+
+int
+sockets_inherit(struct sockets *sockets, size_t count, const struct config *config,
+    struct log *log, struct error *e)
+{
+	int rc = 0;
+
+	if (count == 0)
+		return 0;
+	sockets->addresses = calloc(count, sizeof(*sockets->addresses));
+	sockets->fds = calloc(count, sizeof(*sockets->fds));
+	if (sockets->addresses == NULL || sockets->fds == NULL)
+		return error_set(e, ERR_NO_MEMORY, "no memory for listeners");
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = inherit(sockets, INHERITED_FIRST + (int) i, config, log, e);
+	return rc;
+}
+
+/* ---- changes ---- */
 
 void
 sockets_commit(
@@ -111,7 +211,7 @@ sockets_commit(
 		for (size_t j = 0; j < config->listeners[i].addresses.count; j++, at++)
 			if (!contains(current, next->fds[at]))
 				log_listening(
-				    log, &config->listeners[i], next->addresses[at], next->fds[at]);
+				    log, &config->listeners[i], next->addresses[at], next->fds[at], NULL);
 	close_others(current, next);
 	*current = *next;
 }

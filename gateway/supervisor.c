@@ -13,7 +13,6 @@
 #include "gateway/gatekeeper.h"
 #include "gateway/notify.h"
 #include "gateway/respawn.h"
-#include "gateway/sockets.h"
 #include "gateway/state_directory.h"
 
 enum {
@@ -251,6 +250,8 @@ check_change(const struct supervisor *s, const struct config *config, struct err
 {
 	if (strcmp(config->state_directory, s->config->state_directory) != 0)
 		return error_set(e, ERR_INVALID, "state_directory cannot change without a restart");
+	if (strcmp(config->user, s->config->user) != 0)
+		return error_set(e, ERR_INVALID, "user cannot change without a restart");
 	if (config_worker_count(config) == 0)
 		return error_set(e, ERR_INVALID, "workers cannot become 0 without a restart");
 	return state_directory_prepare(config->state_directory, e);
@@ -461,8 +462,8 @@ supervisor_free(struct supervisor *s)
 }
 
 int
-supervisor_run(
-    struct config *config, const char *text, size_t len, const char *config_file, struct log *log)
+supervisor_run(struct config *config, const char *text, size_t len, const char *config_file,
+    struct sockets *sockets, struct log *log)
 {
 	struct supervisor *s;
 	struct error e = { 0 };
@@ -477,6 +478,8 @@ supervisor_run(
 	s->config_file = config_file;
 	s->config = config_ref(config);
 	s->config_fd = -1;
+	s->sockets = *sockets;
+	*sockets = (struct sockets){ 0 };
 	if ((status = supervisor_start(s, config, text, len, &e)) != 0) {
 		log_error(log, LOG_LEVEL_ERROR, NULL, "cannot start", &e, NULL);
 	} else {

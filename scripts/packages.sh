@@ -8,7 +8,8 @@ packages_for() {
 	demo) echo curl openssl ca-certificates ;;
 	demo-server) echo dovecot-imapd ;;
 	tests)
-		echo libcunit1-dev python3 dovecot-imapd dovecot-pop3d curl fetchmail mpop openssl ca-certificates haproxy
+		echo libcunit1-dev python3 dovecot-imapd dovecot-pop3d curl fetchmail mpop openssl ca-certificates
+		echo haproxy systemd # programs; nothing is started
 		# Libraries of Cyrus, whose own packages cannot be installed beside Dovecot's.
 		echo libpcre3 libpq5 libsasl2-modules
 		;;

@@ -231,6 +231,95 @@ both_families_share_a_port(void)
 	end();
 }
 
+/* NAME is an address as inet_pton wants it. */
+static struct sockaddr_storage
+bound_at(int family, const char *name, uint16_t port)
+{
+	struct sockaddr_storage out = { .ss_family = (sa_family_t) family };
+	struct sockaddr_in *v4 = (struct sockaddr_in *) &out;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *) &out;
+
+	if (family == AF_INET) {
+		v4->sin_port = htons(port);
+		CU_ASSERT_EQUAL(inet_pton(family, name, &v4->sin_addr), 1);
+	} else {
+		v6->sin6_port = htons(port);
+		CU_ASSERT_EQUAL(inet_pton(family, name, &v6->sin6_addr), 1);
+	}
+	return out;
+}
+
+static void
+sockets_are_known_by_their_address(void)
+{
+	static const struct {
+		const char *address, *bound;
+		int family;
+		uint16_t port;
+		bool same;
+	} rows[] = {
+		{ "127.0.0.1:110", "127.0.0.1", AF_INET, 110, true },
+		{ "127.0.0.1:110", "127.0.0.2", AF_INET, 110, false },
+		{ "127.0.0.1:110", "127.0.0.1", AF_INET, 111, false },
+		{ "0.0.0.0:995", "0.0.0.0", AF_INET, 995, true },
+		{ "0.0.0.0:995", "127.0.0.1", AF_INET, 995, false },
+		{ "127.0.0.1:995", "0.0.0.0", AF_INET, 995, false },
+		{ "[::]:995", "::", AF_INET6, 995, true },
+		{ "[0:0::0]:995", "::", AF_INET6, 995, true },
+		{ "[::]:995", "::1", AF_INET6, 995, false },
+		{ "[::]:995", "0.0.0.0", AF_INET, 995, false },
+		{ "0.0.0.0:995", "::", AF_INET6, 995, false },
+		{ "[::1]:110", "::1", AF_INET6, 110, true },
+		{ "[2001:db8::1]:110", "2001:db8::2", AF_INET6, 110, false },
+		{ "127.0.0.1:0", "127.0.0.1", AF_INET, 0, false },
+		{ "[::]:0", "::", AF_INET6, 0, false },
+		{ "127.0.0.1", "127.0.0.1", AF_INET, 110, false },
+		{ "", "127.0.0.1", AF_INET, 110, false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sockaddr_storage name =
+		    bound_at(rows[i].family, rows[i].bound, rows[i].port);
+
+		UNIT_CHECK(
+		    acceptor_is_at(rows[i].address, &name) == rows[i].same, rows[i].address);
+	}
+}
+
+/* As systemd binds [::]:995 without BindIPv6Only. */
+static void
+ipv4_clients_of_a_socket_of_both_families(void)
+{
+	static const int off = 0;
+	struct reception r = { 0 };
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
+	struct sockaddr_in own;
+	socklen_t size = sizeof(own);
+	int fd;
+
+	begin();
+	fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (bind(fd, (struct sockaddr *) &any, sizeof(any)) != 0) { /* there is no IPv6 here */
+		close(fd);
+		end();
+		return;
+	}
+	CU_ASSERT_EQUAL_FATAL(listen(fd, 1), 0);
+	r.port = acceptor_port(fd);
+	CU_ASSERT_EQUAL_FATAL(
+	    acceptor_open(runtime, fd, NULL, on_accepted, &r, &r.acceptor, NULL), 0);
+	fd = knock(r.port);
+	while (r.count == 0)
+		uv_run(&loop, UV_RUN_ONCE);
+	CU_ASSERT_EQUAL_FATAL(r.peer.ss_family, AF_INET);
+	CU_ASSERT_EQUAL(getsockname(fd, (struct sockaddr *) &own, &size), 0);
+	CU_ASSERT_EQUAL(memcmp(&r.peer, &own, sizeof(own)), 0);
+	close(fd);
+	acceptor_close(r.acceptor);
+	end();
+}
+
 /* ---- no descriptors left; not under valgrind, which keeps some for itself and moves the limit
  * ---- */
 
@@ -348,6 +437,9 @@ main(void)
 		{ "addresses_are_understood_or_refused", addresses_are_understood_or_refused },
 		{ "a_taken_port_is_told", a_taken_port_is_told },
 		{ "both_families_share_a_port", both_families_share_a_port },
+		{ "sockets_are_known_by_their_address", sockets_are_known_by_their_address },
+		{ "ipv4_clients_of_a_socket_of_both_families",
+		    ipv4_clients_of_a_socket_of_both_families },
 		{ "without_descriptors_it_rests_and_goes_on",
 		    without_descriptors_it_rests_and_goes_on },
 		{ "it_can_be_closed_while_it_rests", it_can_be_closed_while_it_rests },
