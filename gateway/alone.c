@@ -7,11 +7,8 @@
 #include <sysexits.h>
 
 #include "gateway/notify.h"
+#include "gateway/signals.h"
 #include "gateway/worker.h"
-
-enum { SIGNALS = 3 };
-
-static const int numbers[SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
 
 struct alone {
 	struct worker *worker;
@@ -107,7 +104,7 @@ start_handles(struct alone *alone)
 	for (size_t i = 0; i < SIGNALS; i++) {
 		uv_signal_init(loop, &alone->signals[i]);
 		alone->signals[i].data = alone;
-		rc |= uv_signal_start(&alone->signals[i], on_signal, numbers[i]);
+		rc |= uv_signal_start(&alone->signals[i], on_signal, signal_numbers[i]);
 	}
 	uv_timer_init(loop, &alone->watchdog);
 	if (watchdog_ms > 0)
@@ -154,22 +151,15 @@ serve_alone(
     struct config *config, const char *config_file, struct sockets *sockets, struct log *log)
 {
 	struct alone alone = { .log = log, .config_file = config_file, .sockets = *sockets };
-	sigset_t ours, before;
 	int status, rc;
 
 	*sockets = (struct sockets){ 0 };
-	/* From the moment that somebody can connect, signals mean what they are to mean; they wait
-	 * until there is a loop to hear them. */
-	sigemptyset(&ours);
-	for (size_t i = 0; i < SIGNALS; i++)
-		sigaddset(&ours, numbers[i]);
-	sigprocmask(SIG_BLOCK, &ours, &before);
 	if ((status = start_worker(&alone, config)) != 0) {
 		sockets_close(&alone.sockets);
 		return status;
 	}
 	rc = start_handles(&alone);
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	signals_release();
 	if (rc == 0) {
 		notify_send("READY=1");
 		worker_run(alone.worker);

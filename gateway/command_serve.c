@@ -14,6 +14,7 @@
 #include "gateway/inherited.h"
 #include "gateway/log.h"
 #include "gateway/privacy.h"
+#include "gateway/signals.h"
 #include "gateway/supervisor.h"
 
 /* A configuration that was loaded, and what from. */
@@ -104,6 +105,7 @@ serve(struct source *source)
 	log_event(log, LOG_LEVEL_INFO, NULL, "starting",
 	    LOG_FIELDS(LOG_TEXT("version", POPGATE_VERSION)));
 	config_report_log(&source->report, source->file, log);
+	signals_hold();
 	if ((status = settle(source, &sockets, log, &e)) != 0)
 		log_error(log, LOG_LEVEL_ERROR, NULL, "cannot start", &e, NULL);
 	else if (config_worker_count(source->config) == 0)

@@ -13,10 +13,10 @@
 #include "gateway/gatekeeper.h"
 #include "gateway/notify.h"
 #include "gateway/respawn.h"
+#include "gateway/signals.h"
 #include "gateway/state_directory.h"
 
 enum {
-	SIGNALS = 3,
 	GRACE_MS = 10000, /* for a worker to end after drain_timeout, or after it was cut */
 };
 
@@ -395,7 +395,6 @@ on_watchdog(uv_timer_t *timer)
 static int
 start_handles(struct supervisor *s)
 {
-	static const int numbers[SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
 	uint64_t watchdog_ms = notify_watchdog_ms();
 	int rc = 0;
 
@@ -407,8 +406,9 @@ start_handles(struct supervisor *s)
 	for (size_t i = 0; i < SIGNALS; i++) {
 		uv_signal_init(&s->loop, &s->signals[i]);
 		s->signals[i].data = s;
-		rc |= uv_signal_start(&s->signals[i], on_signal, numbers[i]);
+		rc |= uv_signal_start(&s->signals[i], on_signal, signal_numbers[i]);
 	}
+	signals_release();
 	uv_timer_init(&s->loop, &s->kill_timer);
 	uv_timer_init(&s->loop, &s->watchdog);
 	s->kill_timer.data = s->watchdog.data = s;

@@ -105,13 +105,19 @@ class Popgate:
         self.process = None
         self.start()
 
+    pass_fds = ()
+
+    def launcher(self):
+        """What is to execute popgate in its own place."""
+        return []
+
     @property
     def state_directory(self):
         return self.settings["state_directory"]
 
     def start(self, extra_environment=None):
-        self.process = Process([binary(), "serve", "--config", self.config],
-                               env={**environment(), **(extra_environment or {})})
+        self.process = Process([*self.launcher(), binary(), "serve", "--config", self.config],
+                               env={**environment(), **(extra_environment or {})}, pass_fds=self.pass_fds)
         for address in (self.pop3, self.pop3s):
             self.process.wait_connect(address).close()
 

@@ -17,14 +17,14 @@ def _end_all():
 
 
 class Process:
-    def __init__(self, argv, env=None, cwd=None):
+    def __init__(self, argv, env=None, cwd=None, pass_fds=()):
         self.argv = argv
         self._changed = threading.Condition()
         self._output = bytearray()
         self._ended = False
         self._child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=env, cwd=cwd, start_new_session=True)
+            env=env, cwd=cwd, pass_fds=pass_fds, start_new_session=True)
         if not _all:
             atexit.register(_end_all)
         _all.append(self)
