@@ -12,6 +12,7 @@ from harness.cases import Case
 from harness.pop3 import Pop3
 
 from test_sandbox import debug_binary
+from test_workers import sockets_of
 
 EX_CANTCREAT, EX_CONFIG = 73, 78
 ONE = corpus.message("one", corpus.FILL * 10)
@@ -45,11 +46,6 @@ def status_of(pid, name):
 def environment_of(pid):
     with open(f"/proc/{pid}/environ", "rb") as environment:
         return environment.read().split(b"\0")
-
-
-def socket_links(pid):
-    links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-    return [link for link in links if link.startswith("socket:")]
 
 
 class Privileges(Case):
@@ -113,9 +109,9 @@ class Inherited(Privileges):
         spare = listen_on((ports.HOST, ports.free_port()))
         self.addCleanup(spare.close)
         gate = self.launched(spare, workers=2)
-        number = f"socket:[{os.fstat(spare.fileno()).st_ino}]"
+        number = str(os.fstat(spare.fileno()).st_ino)
         for pid in (gate.process.pid, *gate.wait_workers(2)):
-            self.assertNotIn(number, socket_links(pid))
+            self.assertNotIn(number, sockets_of(pid))
         for pid in gate.workers():
             self.assertFalse([each for each in environment_of(pid) if each.startswith(b"LISTEN_")])
 
@@ -155,10 +151,10 @@ class Inherited(Privileges):
     def test_reload_keeps_them(self):
         for workers in (0, 2):
             gate = self.launched(workers=workers)
-            inode = os.fstat(gate.handed[0].fileno()).st_ino
+            inode = str(os.fstat(gate.handed[0].fileno()).st_ino)
             gate.settings["log_level"] = "info"
             gate.reload()
-            self.assertIn(f"socket:[{inode}]", socket_links(gate.process.pid))
+            self.assertIn(inode, sockets_of(gate.process.pid))
             self.assert_works(gate)
 
     def test_a_crash_loses_nobody_who_waits(self):
