@@ -10,9 +10,9 @@ import unittest.mock
 from harness import certificates, corpus, popgate, ports, servers, workspace
 from harness.cases import Case
 from harness.pop3 import Pop3
+from harness.sockets import sockets_of
 
 from test_sandbox import debug_binary
-from test_workers import sockets_of
 
 EX_CANTCREAT, EX_CONFIG = 73, 78
 ONE = corpus.message("one", corpus.FILL * 10)

@@ -204,6 +204,8 @@ class Octets(SaslCase):
         self.server.forget()
         session = self.connect()
         reply = self.authenticate(mechanism, message(mechanism, user, secret), session)
+        if reply.startswith(b"+OK"):
+            session.quit()  # the next one may come to another worker, and finds the maildrop free then
         session.close()
         logins = [name for name in self.server.names() if name in ("AUTHENTICATE", "LOGIN")]
         if allowed:
