@@ -48,9 +48,23 @@ def environment_of(pid):
         return environment.read().split(b"\0")
 
 
+def descriptors_of(pid, inode):
+    """How many descriptors the process PID, which waits, has of a socket."""
+    folder = f"/proc/{pid}/fd"
+    return sum(os.path.realpath(os.path.join(folder, fd)).endswith(f"socket:[{inode}]") for fd in os.listdir(folder))
+
+
 class Privileges(Case):
     def setUp(self):
         self.server = servers.dovecot()
+        if "POPGATE_VALGRIND_REPORTS" in os.environ:
+            self.take_debug_binary()  # by itself: there is no supervisor under valgrind
+
+    def take_debug_binary(self):
+        patch = unittest.mock.patch.dict(os.environ, POPGATE_BIN=debug_binary())
+        patch.start()
+        os.environ.pop("POPGATE_VALGRIND_REPORTS", None)
+        self.addCleanup(patch.stop)
 
     def user(self):
         user = self.server.user()
@@ -145,6 +159,9 @@ class Inherited(Privileges):
         gate.start()
         self.assert_works(gate, (ports.HOST, port))
         self.assert_works(gate, ("::1", port))
+        # and workers have it from the supervisor alone, not from whoever started that
+        inode = os.fstat(both.fileno()).st_ino
+        self.assertEqual([descriptors_of(pid, inode) for pid in gate.wait_workers(2)], [1, 1])
         for client in ("127.0.0.1", "::1"):
             gate.wait_log(lambda log: re.search(rf"session ended .*client={re.escape(client)} .*reason=quit", log))
 
@@ -180,10 +197,7 @@ class Dropped(Privileges):
 
     def setUp(self):
         super().setUp()
-        patch = unittest.mock.patch.dict(os.environ, POPGATE_BIN=debug_binary())
-        patch.start()
-        os.environ.pop("POPGATE_VALGRIND_REPORTS", None)
-        self.addCleanup(patch.stop)
+        self.take_debug_binary()
         self.identity = pwd.getpwnam(USER)
         self.certificate = self.certificate_of(USER)
 
