@@ -87,8 +87,7 @@ settle(struct source *source, struct sockets *sockets, struct log *log, struct e
 		return 0;
 	if (source->config->user[0] != '\0')
 		return become_user(source, sockets, log, e);
-	log_event(
-	    log, LOG_LEVEL_WARNING, NULL, "running as root, which popgate never needs", NULL);
+	log_event(log, LOG_LEVEL_WARNING, NULL, "running as root, which popgate never needs", NULL);
 	return 0;
 }
 
@@ -111,8 +110,8 @@ serve(struct source *source)
 	else if (config_worker_count(source->config) == 0)
 		status = serve_alone(source->config, source->file, &sockets, log);
 	else
-		status = supervisor_run(source->config, source->text, source->len, source->file,
-		    &sockets, log);
+		status = supervisor_run(
+		    source->config, source->text, source->len, source->file, &sockets, log);
 	sockets_close(&sockets);
 	log_free(log);
 	return status;

@@ -70,7 +70,7 @@ identity_assume(const struct identity *identity, struct error *e)
 		return error_set(e, ERR_PERMANENT, "cannot become the user %s: %s", identity->name,
 		    strerror(errno));
 	if (can_go_back(identity))
-		return error_set(e, ERR_PERMANENT,
-		    "became the user %s, but could be root again", identity->name);
+		return error_set(e, ERR_PERMANENT, "became the user %s, but could be root again",
+		    identity->name);
 	return 0;
 }

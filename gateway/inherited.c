@@ -24,15 +24,13 @@ inherited_promised(const char *fds, const char *pid, pid_t self)
 size_t
 inherited_take(void)
 {
-	size_t promised =
-	    inherited_promised(getenv("LISTEN_FDS"), getenv("LISTEN_PID"), getpid());
+	size_t promised = inherited_promised(getenv("LISTEN_FDS"), getenv("LISTEN_PID"), getpid());
 	size_t count = 0;
 
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDNAMES");
-	while (count < promised &&
-	       fcntl(INHERITED_FIRST + (int) count, F_SETFD, FD_CLOEXEC) == 0)
+	while (count < promised && fcntl(INHERITED_FIRST + (int) count, F_SETFD, FD_CLOEXEC) == 0)
 		count++;
 	return count;
 }

@@ -16,8 +16,8 @@ enum {
 size_t inherited_promised(const char *fds, const char *pid, pid_t self);
 
 /* Takes what was handed over: returns how many descriptors there are from INHERITED_FIRST on, which
- * no program that we start will have. To be called before anything else opens a descriptor, and once:
- * the environment says nothing of them afterwards. */
+ * no program that we start will have. To be called before anything else opens a descriptor, and
+ * once: the environment says nothing of them afterwards. */
 size_t inherited_take(void);
 
 /* Whether FD is a listening TCP socket, and then at which address; makes it non-blocking. */

@@ -100,8 +100,8 @@ sockets_prepare(const struct sockets *current, const struct config *config, stru
 	return rc;
 }
 
-/* "127.0.0.1:0" was asked for, "127.0.0.1:40123" is what it became. SOCKET may be NULL, or a word on
- * where it comes from. */
+/* "127.0.0.1:0" was asked for, "127.0.0.1:40123" is what it became. SOCKET may be NULL, or a word
+ * on where it comes from. */
 static void
 log_listening(struct log *log, const struct config_listener *listener, const char *written, int fd,
     const char *socket)
@@ -153,8 +153,8 @@ refuse_inherited(int fd, const struct sockaddr_storage *name, struct log *log)
 }
 
 static int
-inherit(struct sockets *sockets, int fd, const struct config *config, struct log *log,
-    struct error *e)
+inherit(
+    struct sockets *sockets, int fd, const struct config *config, struct log *log, struct error *e)
 {
 	const struct config_listener *listener;
 	struct sockaddr_storage name;
@@ -183,8 +183,8 @@ inherit(struct sockets *sockets, int fd, const struct config *config, struct log
 }
 
 int
-sockets_inherit(struct sockets *sockets, size_t count, const struct config *config,
-    struct log *log, struct error *e)
+sockets_inherit(struct sockets *sockets, size_t count, const struct config *config, struct log *log,
+    struct error *e)
 {
 	int rc = 0;
 
@@ -210,8 +210,8 @@ sockets_commit(
 	for (size_t i = 0; i < config->listener_count; i++)
 		for (size_t j = 0; j < config->listeners[i].addresses.count; j++, at++)
 			if (!contains(current, next->fds[at]))
-				log_listening(
-				    log, &config->listeners[i], next->addresses[at], next->fds[at], NULL);
+				log_listening(log, &config->listeners[i], next->addresses[at],
+				    next->fds[at], NULL);
 	close_others(current, next);
 	*current = *next;
 }

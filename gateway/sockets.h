@@ -14,9 +14,9 @@ struct sockets {
 	size_t count;
 };
 
-/* Fills SOCKETS, which is empty, with those of COUNT inherited ones (inherited_take) whose address a
- * listener of CONFIG has, as if they had been bound for it. Closes the others, and logs them as well as
- * the good ones. Returns 0 or ERR_NO_MEMORY. */
+/* Fills SOCKETS, which is empty, with those of COUNT inherited ones (inherited_take) whose address
+ * a listener of CONFIG has, as if they had been bound for it. Closes the others, and logs them as
+ * well as the good ones. Returns 0 or ERR_NO_MEMORY. */
 int sockets_inherit(struct sockets *sockets, size_t count, const struct config *config,
     struct log *log, struct error *e);
 

@@ -183,8 +183,9 @@ class Inherited(Privileges):
         os.kill(worker, signal.SIGKILL)
         self.assertTrue(waiting.recv(100).startswith(b"+OK"))
         # and all of it
+        worker, = gate.wait_workers(1)
         gate.process.signal(signal.SIGSTOP)
-        os.kill(gate.wait_workers(1)[0], signal.SIGSTOP)
+        os.kill(worker, signal.SIGSTOP)
         waiting = socket.create_connection(gate.pop3, timeout=30)
         self.addCleanup(waiting.close)
         gate.kill()

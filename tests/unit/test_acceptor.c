@@ -281,8 +281,7 @@ sockets_are_known_by_their_address(void)
 		struct sockaddr_storage name =
 		    bound_at(rows[i].family, rows[i].bound, rows[i].port);
 
-		UNIT_CHECK(
-		    acceptor_is_at(rows[i].address, &name) == rows[i].same, rows[i].address);
+		UNIT_CHECK(acceptor_is_at(rows[i].address, &name) == rows[i].same, rows[i].address);
 	}
 }
 
