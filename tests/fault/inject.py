@@ -204,6 +204,8 @@ class Gateway(Popgate):
         self.process = Process([debug_binary(), "serve", "--config", self.config], env=env)
         for address in (self.pop3, self.pop3s):
             self.process.wait_connect(address).close()
+        # sockets can be connected to before all else is open
+        self.wait_log(lambda text: "session ended" in text and "TLS handshake failed" in text)
 
     def descriptors(self):
         """How many are open, those of the journal not counted: it opens at need, and stays open."""
