@@ -192,7 +192,8 @@ stream_tls_end(struct stream *s, bool in_order)
 static int
 explain_handshake(struct stream *s, int rc, struct error *e)
 {
-	char reason[160];
+	char reason[160], key[TLS_PIN_TEXT_MAX];
+	struct tls_pin pin;
 	long verification = SSL_get_verify_result(s->ssl);
 
 	if (rc == ERR_TIMEOUT)
@@ -201,6 +202,11 @@ explain_handshake(struct stream *s, int rc, struct error *e)
 		return error_set(e, rc, "connection closed during the TLS handshake");
 	if (rc == ERR_CANCELLED)
 		return error_set(e, rc, "cancelled");
+	if (s->client != NULL && tls_client_refused_key(s->ssl, s->client, &pin)) {
+		ERR_clear_error();
+		tls_pin_format(&pin, key);
+		return error_set(e, ERR_TLS, "certificate not accepted: no pin for its key, %s", key);
+	}
 	if (s->client != NULL && verification != X509_V_OK) {
 		ERR_clear_error();
 		return error_set(e, ERR_TLS, "certificate not accepted: %s",

@@ -95,12 +95,14 @@ print_line(const char *label, const char *value)
 }
 
 static void
-print_tls(const struct probe_result *r)
+print_tls(const struct upstream *u, const struct probe_result *r)
 {
 	if (r->tls_version[0] == '\0')
 		print_line("TLS", "none");
 	else
 		printf("%-22s %s, %s\n", "TLS", r->tls_version, r->tls_cipher);
+	if (r->tls_version[0] != '\0' && u->insecure)
+		print_line("", "NOT VERIFIED (tls_insecure): this may be anybody's server");
 }
 
 static void
@@ -171,7 +173,7 @@ print_result(const struct upstream *u, const struct probe_result *r)
 
 	if (r->reached == PROBE_CONNECT)
 		return;
-	print_tls(r);
+	print_tls(u, r);
 	if (r->server[0] != '\0')
 		print_line("server", r->server);
 	print_line("capabilities", r->capabilities_before != NULL ? r->capabilities_before : "");

@@ -72,8 +72,17 @@ config_ref(struct config *config)
 	return config;
 }
 
-static void
-listener_clear(struct config_listener *l)
+bool
+network_list_is_everywhere(const struct network_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].bits == 0)
+			return true;
+	return false;
+}
+
+void
+config_listener_clear(struct config_listener *l)
 {
 	tls_server_unref(l->tls);
 	settings_clear(SETTING_LISTENER, l);
@@ -95,7 +104,7 @@ config_unref(struct config *config)
 	if (config == NULL || --config->references > 0)
 		return;
 	for (size_t i = 0; i < config->listener_count; i++)
-		listener_clear(&config->listeners[i]);
+		config_listener_clear(&config->listeners[i]);
 	for (size_t i = 0; i < config->upstream_count; i++)
 		upstream_clear(&config->upstreams[i]);
 	free(config->listeners);

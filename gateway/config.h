@@ -37,8 +37,13 @@ enum listener_protocol {
 struct config_listener {
 	enum listener_protocol protocol;
 	struct text_list addresses; /* as written, e.g. "[::]:110" */
-	char *certificate;	    /* NULL: none */
-	char *key;
+	struct text_list certificates;
+	struct text_list keys;	  /* one for each */
+	struct text_list staples; /* the same; "": none */
+	struct tls_settings terms;
+	bool legacy; /* TLS 1.0 too, for these networks and until this day */
+	struct network_list legacy_networks;
+	uint64_t legacy_until; /* days since 1970; 0: not set */
 	enum tls_client_certificate client_certificate;
 	char *client_ca; /* NULL: none */
 	enum stream_peer_name client_certificate_user;
@@ -65,6 +70,7 @@ struct config {
 	bool sandbox;	  /* for workers, see sandbox.h */
 	uint32_t workers; /* as written: 0, a number, or WORKERS_AUTO */
 	uint64_t drain_ms;
+	uint64_t ticket_rotation_ms;
 	struct config_listener *listeners;
 	size_t listener_count;
 	struct upstream *upstreams; /* exactly one so far */
@@ -92,6 +98,12 @@ unsigned config_worker_count(const struct config *config);
 
 /* Addresses of all listeners. */
 size_t config_address_count(const struct config *config);
+
+/* Frees what L holds. */
+void config_listener_clear(struct config_listener *l);
+
+/* Whether LIST has a network with every address in it. */
+bool network_list_is_everywhere(const struct network_list *list);
 
 /* "pop3" or "pop3s". */
 const char *listener_protocol_name(enum listener_protocol protocol);

@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "gateway/config_login.h"
+#include "gateway/config_tls.h"
 #include "gateway/identity.h"
 #include "gateway/upstream_preset.h"
 
@@ -27,15 +28,6 @@ line_near(const struct setting_lines *lines, enum setting_block block, const cha
 	unsigned line = line_of(lines, block, name);
 
 	return line != 0 ? line : lines->begin;
-}
-
-static bool
-is_everywhere(const struct network_list *networks)
-{
-	for (size_t i = 0; i < networks->count; i++)
-		if (networks->items[i].bits == 0)
-			return true;
-	return false;
 }
 
 /* Only root becomes somebody else. Others, and workers in their sandbox, are not to ask for it: the
@@ -60,23 +52,12 @@ check_global(struct config *config, const struct setting_lines *lines, struct co
 		config_report_add(report, CONFIG_WARNING,
 		    line_of(lines, SETTING_GLOBAL, "idle_timeout"),
 		    "idle_timeout: RFC 1939 asks for 10m or more; clients may be cut off");
-	if (is_everywhere(&config->plaintext_networks))
+	if (network_list_is_everywhere(&config->plaintext_networks))
 		config_report_add(report, CONFIG_WARNING,
 		    line_of(lines, SETTING_GLOBAL, "plaintext_networks"),
 		    "plaintext_networks: passwords are accepted without TLS from everywhere");
 	config_check_names(config, lines, report);
 	check_user(config, lines, report);
-}
-
-/* A key that others on the machine can read is no secret. */
-static void
-check_key_mode(const char *key, unsigned line, struct config_report *report)
-{
-	struct stat st;
-
-	if (stat(key, &st) == 0 && (st.st_mode & (S_IROTH | S_IWOTH)) != 0)
-		config_report_add(report, CONFIG_WARNING, line,
-		    "key: %s can be read by everybody on this machine", key);
 }
 
 static bool
@@ -87,32 +68,6 @@ listens_beyond_loopback(const struct config_listener *l)
 		    strncmp(l->addresses.items[i], "[::1]", 5) != 0)
 			return true;
 	return false;
-}
-
-static int
-check_listener_tls(
-    struct config_listener *l, const struct setting_lines *lines, struct config_report *report)
-{
-	unsigned line = line_near(lines, SETTING_LISTENER, "certificate");
-	struct error e;
-
-	if (l->certificate != NULL && l->key != NULL) {
-		check_key_mode(l->key, line_of(lines, SETTING_LISTENER, "key"), report);
-		if (tls_server_new(l->certificate, l->key, &l->tls, &e) == 0)
-			return 0;
-		if (e.code == ERR_NO_MEMORY)
-			return ERR_NO_MEMORY;
-		config_report_add(report, CONFIG_FAULT, line, "certificate: %s", e.text);
-	} else if (l->certificate != NULL) {
-		config_report_add(report, CONFIG_FAULT, line, "listener: certificate needs a key");
-	} else if (l->key != NULL) {
-		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_LISTENER, "key"),
-		    "listener: key needs a certificate");
-	} else if (l->protocol == LISTENER_POP3S && line == lines->begin) {
-		config_report_add(
-		    report, CONFIG_FAULT, line, "listener pop3s: certificate and key are missing");
-	}
-	return 0;
 }
 
 static void
@@ -127,7 +82,7 @@ check_proxy(const struct config_listener *l, const struct setting_lines *lines,
 		config_report_add(report, CONFIG_WARNING,
 		    line_of(lines, SETTING_LISTENER, "proxy_networks"),
 		    "proxy_networks: means nothing without proxy_protocol = yes");
-	else if (is_everywhere(&l->proxy_networks))
+	else if (network_list_is_everywhere(&l->proxy_networks))
 		config_report_add(report, CONFIG_WARNING,
 		    line_of(lines, SETTING_LISTENER, "proxy_networks"),
 		    "proxy_networks: anybody can claim to be any client");
@@ -142,13 +97,13 @@ check_listener(struct config *config, struct config_listener *l, const struct se
 	if (line_of(lines, SETTING_LISTENER, "address") == 0)
 		config_report_add(
 		    report, CONFIG_FAULT, lines->begin, "listener: address is missing");
-	if (l->protocol == LISTENER_POP3 && l->certificate == NULL &&
+	if (l->protocol == LISTENER_POP3 && l->certificates.count == 0 &&
 	    config->plaintext_networks.count == 0 && listens_beyond_loopback(l))
 		config_report_add(report, CONFIG_WARNING, lines->begin,
 		    "listener pop3: without a certificate only clients on this machine can log in "
 		    "here");
 	check_proxy(l, lines, report);
-	if ((rc = check_listener_tls(l, lines, report)) != 0)
+	if ((rc = config_check_listener_tls(l, lines, report)) != 0)
 		return rc;
 	return config_check_client_certificates(l, lines, report);
 }
@@ -199,38 +154,7 @@ check_listeners(
 		for (size_t j = 0; j < l->addresses.count; j++)
 			check_address_unique(config, lines, i, j, report);
 	}
-	return 0;
-}
-
-static bool
-is_this_machine(const char *host)
-{
-	return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
-	       strcmp(host, "::1") == 0;
-}
-
-static int
-resolve_upstream_tls(
-    struct upstream *u, const struct setting_lines *lines, struct config_report *report)
-{
-	struct error e;
-
-	if (u->imap.security == IMAP_TLS_NONE) {
-		if (!is_this_machine(u->host))
-			config_report_add(report, CONFIG_WARNING,
-			    line_of(lines, SETTING_UPSTREAM, "tls"),
-			    "tls: passwords are sent to %s without TLS", u->host);
-		return 0;
-	}
-	if (tls_client_new(u->ca_file, &u->imap.tls, &e) == 0) {
-		if (!u->tls_resumption)
-			tls_client_forbid_resumption(u->imap.tls);
-		return 0;
-	}
-	if (e.code == ERR_NO_MEMORY)
-		return ERR_NO_MEMORY;
-	config_report_add(report, CONFIG_FAULT, line_near(lines, SETTING_UPSTREAM, "ca_file"),
-	    "ca_file: %s", e.text);
+	config_end_legacy(config, lines->listeners, (int64_t) time(NULL), report);
 	return 0;
 }
 
@@ -326,7 +250,7 @@ check_upstream(struct upstream *u, const struct setting_lines *lines, struct con
 		u->name = NULL;
 		return ERR_NO_MEMORY;
 	}
-	return resolve_upstream_tls(u, lines, report);
+	return config_check_upstream_tls(u, lines, report);
 }
 
 static int

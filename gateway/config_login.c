@@ -43,10 +43,14 @@ config_check_client_certificates(
 	if (l->client_ca == NULL)
 		config_report_add(report, CONFIG_FAULT, line,
 		    "client_certificate: needs a client_ca, from whom certificates are accepted");
-	else if (l->certificate == NULL)
+	else if (l->certificates.count == 0)
 		config_report_add(report, CONFIG_FAULT, line,
 		    "client_certificate: needs a certificate and key of the listener: without TLS "
 		    "there are none of clients");
+	if (l->legacy)
+		config_report_add(report, CONFIG_FAULT, line,
+		    "client_certificate: not with legacy_tls, whose keys are too weak to prove "
+		    "anything");
 	if (l->client_ca == NULL || l->tls == NULL)
 		return 0;
 	if (tls_server_verify_clients(l->tls, l->client_ca, l->client_certificate, &e) == 0)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gateway/client_address.h"
@@ -37,6 +38,8 @@ struct connection {
 	char address[ADDRESS_TEXT_MAX];
 	char id[SESSION_ID_MAX];
 	char tls_version[16]; /* when TLS began or login was tried; "" without TLS */
+	char tls_cipher[64];
+	bool legacy; /* came to a listener for old devices */
 	bool handshaking;     /* stream_interrupt does not reach it */
 	bool logged_in;
 	uint64_t began; /* loop time in milliseconds */
@@ -82,6 +85,14 @@ static void
 note_tls(struct connection *c)
 {
 	snprintf(c->tls_version, sizeof(c->tls_version), "%s", stream_tls_version(c->stream));
+	snprintf(c->tls_cipher, sizeof(c->tls_cipher), "%s", stream_tls_cipher(c->stream));
+}
+
+/* Whether C has had TLS on a listener for old devices. */
+static bool
+is_legacy_use(const struct connection *c)
+{
+	return c->legacy && c->tls_version[0] != '\0';
 }
 
 static void
@@ -207,6 +218,7 @@ log_summary(struct connection *c, const struct pop3_report *r)
 		LOG_TEXT("user", r->user[0] != '\0' ? r->user : NULL),
 		LOG_TEXT("logged_in", r->logged_in ? "yes" : "no"),
 		LOG_TEXT("tls", c->tls_version[0] != '\0' ? c->tls_version : "none"),
+		LOG_TEXT("legacy_cipher", is_legacy_use(c) ? c->tls_cipher : NULL),
 		LOG_NUMBER("commands", r->commands), LOG_NUMBER("messages", r->retrieved),
 		LOG_NUMBER("octets", r->octets),
 		LOG_NUMBER("deleted", deleted->marked - deleted->remaining),
@@ -356,6 +368,8 @@ connection_run(void *arg)
 		stream_abort(c->stream);
 	else
 		run_session(c);
+	if (is_legacy_use(c))
+		legacy_usage_add(&worker->upkeep.usage, c->address);
 	connection_free(c);
 	worker_connection_ended(worker);
 }
@@ -373,6 +387,7 @@ connection_new(struct worker *worker, const struct listener *listener, int fd,
 	c->tls = listener->tls != NULL ? tls_server_ref(listener->tls) : NULL;
 	c->protocol = listener->protocol;
 	c->certificate_user = listener->certificate_user;
+	c->legacy = listener->config->legacy;
 	c->handshaking = c->protocol == LISTENER_POP3S;
 	client_address_begin(&c->from, fd, peer, listener->config->proxy_protocol);
 	c->address_counted = !c->from.proxied;
@@ -422,6 +437,16 @@ evict_oldest(struct worker *worker)
 	return true;
 }
 
+/* Closes FD, which came from behind the fence of a listener for old devices, without a word. */
+static void
+turn_away(struct worker *worker, int fd, const char *address)
+{
+	close(fd);
+	worker->upkeep.usage.refused++;
+	log_event(worker->log, LOG_LEVEL_DEBUG, NULL, "not in legacy_networks",
+	    LOG_FIELDS(LOG_TEXT("client", address)));
+}
+
 static enum census_answer
 admit(struct worker *worker, const struct sockaddr_storage *peer, struct census_seat *seat)
 {
@@ -446,11 +471,16 @@ connection_accept(struct worker *worker, const struct listener *listener, int fd
 	static const char no_memory[] = "out of memory";
 	bool proxied = listener->config->proxy_protocol;
 	struct census_seat seat;
-	enum census_answer answer;
 	char address[ADDRESS_TEXT_MAX];
+	enum census_answer answer;
 	struct connection *c;
 
 	network_peer_text(peer, address);
+	if (listener->config->legacy &&
+	    !legacy_admits(listener->config, peer, (int64_t) time(NULL))) {
+		turn_away(worker, fd, address);
+		return;
+	}
 	if (proxied && !network_list_contains(&listener->config->proxy_networks, peer)) {
 		close(fd);
 		log_refused(worker, address, "not in proxy_networks");

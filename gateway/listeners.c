@@ -9,6 +9,7 @@
 
 #include "fiberio/acceptor.h"
 #include "gateway/connection.h"
+#include "gateway/legacy.h"
 #include "gateway/worker.h"
 
 static void
@@ -159,6 +160,27 @@ listeners_apply(
 	close_others(&worker->listeners, &next);
 	worker->listeners = next;
 	return 0;
+}
+
+void
+listeners_end_legacy(struct worker *worker, int64_t now)
+{
+	struct listeners *listeners = &worker->listeners;
+	struct listener *l;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < listeners->count; i++) {
+		l = listeners->items[i];
+		if (!l->config->legacy || !legacy_is_over(l->config->legacy_until, now)) {
+			listeners->items[kept++] = l;
+			continue;
+		}
+		log_event(worker->log, LOG_LEVEL_WARNING, NULL, "legacy listener closed",
+		    LOG_FIELDS(LOG_TEXT("address", l->address),
+			LOG_TEXT("reason", "legacy_until is over")));
+		listener_close(l);
+	}
+	listeners->count = kept;
 }
 
 void

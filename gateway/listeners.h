@@ -33,5 +33,8 @@ struct listeners {
 int listeners_apply(
     struct worker *worker, const struct config *config, const int *sockets, struct error *e);
 
+/* Closes those with legacy_tls whose last day is over at NOW (seconds since 1970), and says so. */
+void listeners_end_legacy(struct worker *worker, int64_t now);
+
 /* Accepts no more. */
 void listeners_close(struct listeners *listeners);

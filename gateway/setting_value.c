@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -75,21 +76,29 @@ assign_text(const struct assignment *a)
 	return set_text(a, a->items[0]);
 }
 
+/* ITEM as seen from the folder of the file, allocated; NULL: no memory. */
+static char *
+path_of(const struct assignment *a, const char *item)
+{
+	char *path;
+
+	if (item[0] == '\0' || item[0] == '/' || a->folder[0] == '\0')
+		return strdup(item);
+	return asprintf(&path, "%s/%s", a->folder, item) < 0 ? NULL : path;
+}
+
 static int
 assign_path(const struct assignment *a)
 {
 	char *path;
-	int rc;
 
 	if (a->items[0][0] == '\0')
 		return expected(a, "a path", "");
-	if (a->items[0][0] == '/' || a->folder[0] == '\0')
-		return set_text(a, a->items[0]);
-	if (asprintf(&path, "%s/%s", a->folder, a->items[0]) < 0)
+	if ((path = path_of(a, a->items[0])) == NULL)
 		return ERR_NO_MEMORY;
-	rc = set_text(a, path);
-	free(path);
-	return rc;
+	free(*(char **) a->field);
+	*(char **) a->field = path;
+	return 0;
 }
 
 static int
@@ -344,6 +353,71 @@ assign_endpoints(const struct assignment *a)
 	return 0;
 }
 
+static int
+assign_paths(const struct assignment *a)
+{
+	struct text_list list = { 0 };
+
+	for (size_t i = 0; i < a->count; i++)
+		if (a->items[i][0] == '\0' && a->setting->min > 0)
+			return expected(a, "paths", "");
+	if ((list.items = calloc(a->count, sizeof(*list.items))) == NULL)
+		return ERR_NO_MEMORY;
+	for (; list.count < a->count; list.count++) {
+		if ((list.items[list.count] = path_of(a, a->items[list.count])) == NULL) {
+			clear_text_list(&list);
+			return ERR_NO_MEMORY;
+		}
+	}
+	clear_text_list(a->field);
+	*(struct text_list *) a->field = list;
+	return 0;
+}
+
+/* "2027-06-30" (RFC 3339 full-date), in this century. */
+static int
+assign_date(const struct assignment *a)
+{
+	static const char form[] = "dddd-dd-dd";
+	const char *text = a->items[0];
+	struct tm tm = { 0 }, given;
+
+	if (strlen(text) != sizeof(form) - 1)
+		return expected(a, "a day such as 2027-06-30", text);
+	for (size_t i = 0; i < sizeof(form) - 1; i++)
+		if (form[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
+			return expected(a, "a day such as 2027-06-30", text);
+	tm.tm_year = (int) strtol(text, NULL, 10) - 1900;
+	tm.tm_mon = (int) strtol(text + 5, NULL, 10) - 1;
+	tm.tm_mday = (int) strtol(text + 8, NULL, 10);
+	given = tm;
+	/* A day that does not exist comes back as another. */
+	if (tm.tm_year < 100 || timegm(&tm) < 0 || tm.tm_mon != given.tm_mon ||
+	    tm.tm_mday != given.tm_mday)
+		return expected(a, "a day such as 2027-06-30", text);
+	set_number(a, (uint64_t) (timegm(&tm) / (24 * 60 * 60)));
+	return 0;
+}
+
+static int
+assign_pins(const struct assignment *a)
+{
+	struct pin_list list = { 0 }, *field = a->field;
+
+	if ((list.items = calloc(a->count, sizeof(*list.items))) == NULL)
+		return ERR_NO_MEMORY;
+	for (; list.count < a->count; list.count++) {
+		if (tls_pin_parse(a->items[list.count], &list.items[list.count]) != 0) {
+			free(list.items);
+			return expected(a, "\"sha256/\" and a digest of 32 octets in base64",
+			    a->items[list.count]);
+		}
+	}
+	free(field->items);
+	*field = list;
+	return 0;
+}
+
 /* A single "" is the empty list. */
 static int
 assign_networks(const struct assignment *a)
@@ -368,6 +442,7 @@ assign_networks(const struct assignment *a)
 static int (*const assigners[])(const struct assignment *) = {
 	[SETTING_TEXT] = assign_text,
 	[SETTING_PATH] = assign_path,
+	[SETTING_PATHS] = assign_paths,
 	[SETTING_HOST] = assign_host,
 	[SETTING_NUMBER] = assign_number,
 	[SETTING_DURATION] = assign_duration,
@@ -376,12 +451,15 @@ static int (*const assigners[])(const struct assignment *) = {
 	[SETTING_YES_NO] = assign_yes_no,
 	[SETTING_ENDPOINTS] = assign_endpoints,
 	[SETTING_NETWORKS] = assign_networks,
+	[SETTING_DATE] = assign_date,
+	[SETTING_PINS] = assign_pins,
 };
 
 static bool
 is_list(enum setting_type type)
 {
-	return type == SETTING_ENDPOINTS || type == SETTING_NETWORKS || type == SETTING_CHOICES;
+	return type == SETTING_ENDPOINTS || type == SETTING_NETWORKS || type == SETTING_CHOICES ||
+	       type == SETTING_PATHS || type == SETTING_PINS;
 }
 
 int
@@ -409,6 +487,7 @@ void
 settings_clear(enum setting_block block, void *target)
 {
 	struct network_list *networks;
+	struct pin_list *pins;
 	const struct setting *s;
 	void *field;
 
@@ -419,8 +498,12 @@ settings_clear(enum setting_block block, void *target)
 		if (s->type == SETTING_TEXT || s->type == SETTING_PATH || s->type == SETTING_HOST) {
 			free(*(char **) field);
 			*(char **) field = NULL;
-		} else if (s->type == SETTING_ENDPOINTS) {
+		} else if (s->type == SETTING_ENDPOINTS || s->type == SETTING_PATHS) {
 			clear_text_list(field);
+		} else if (s->type == SETTING_PINS) {
+			pins = field;
+			free(pins->items);
+			memset(pins, 0, sizeof(*pins));
 		} else if (s->type == SETTING_NETWORKS) {
 			networks = field;
 			free(networks->items);
@@ -435,10 +518,13 @@ setting_describe(const struct setting *s, char *out, size_t room)
 	static const char *const names[] = {
 		[SETTING_TEXT] = "text",
 		[SETTING_PATH] = "path",
+		[SETTING_PATHS] = "path, ...",
 		[SETTING_HOST] = "host",
 		[SETTING_YES_NO] = "yes | no",
 		[SETTING_ENDPOINTS] = "address:port, ...",
 		[SETTING_NETWORKS] = "network, ...",
+		[SETTING_DATE] = "year-month-day",
+		[SETTING_PINS] = "sha256/base64, ...",
 	};
 	char least[32], most[32];
 

@@ -16,6 +16,7 @@ enum setting_block {	  /* where a setting stands; says what it is kept in */
 enum setting_type {
 	SETTING_TEXT,	   /* char *; MIN to MAX octets */
 	SETTING_PATH,	   /* char *; relative to the configuration file's folder */
+	SETTING_PATHS,	   /* struct text_list; the same. An item may be "" where MIN is 0 */
 	SETTING_HOST,	   /* char *; host name or address */
 	SETTING_NUMBER,	   /* uint16_t to uint64_t, MIN to MAX; or a word of CHOICES */
 	SETTING_DURATION,  /* uint64_t, MIN to MAX milliseconds */
@@ -24,6 +25,8 @@ enum setting_type {
 	SETTING_YES_NO,	   /* bool */
 	SETTING_ENDPOINTS, /* struct text_list */
 	SETTING_NETWORKS,  /* struct network_list */
+	SETTING_DATE,	   /* uint64_t, days since 1970 */
+	SETTING_PINS,	   /* struct pin_list */
 };
 
 struct setting_choice {

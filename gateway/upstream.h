@@ -34,6 +34,19 @@ enum upstream_preset { /* defaults for a provider, see upstream_preset.c */
 	PRESET_EXCHANGE_ONLINE,
 };
 
+struct pin_list {
+	struct tls_pin *items;
+	size_t count;
+};
+
+/* What one leg may agree on, as written; NULL: left to OpenSSL. */
+struct tls_settings {
+	enum tls_version minimum;
+	char *ciphers;
+	char *suites;
+	char *groups;
+};
+
 struct upstream {
 	enum upstream_preset preset;
 	char *name; /* "host:port": for logs, locks and counters */
@@ -67,5 +80,12 @@ struct upstream {
 	char *host;	   /* what imap.host points to */
 	char *verify_name; /* what imap.verify_name points to; NULL: host */
 	char *ca_file;	   /* NULL: the system's roots */
+	char *ca_directory;
+	enum tls_trust trust; /* TLS_TRUST_ANYBODY by insecure */
+	bool insecure;
+	struct pin_list pins;
+	char *client_certificate; /* NULL: none */
+	char *client_key;
+	struct tls_settings terms;
 	char *uidl_text;   /* what uidl was made from */
 };

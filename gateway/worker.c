@@ -177,6 +177,7 @@ worker_take(struct worker *worker, const struct worker_task *task, struct error 
 		return rc;
 	log_set_options(worker->log, &config->log);
 	apply_limits(worker, task);
+	tls_upkeep_apply(worker, config);
 	worker->prefetch.most = PREFETCH_OCTETS / task->workers;
 	config_ref(config);
 	config_unref(worker->config);
@@ -241,7 +242,8 @@ worker_start(struct worker *worker, const struct worker_task *task, struct error
 	if (fiber_runtime_new(&worker->loop, &worker->fibers) != 0 ||
 	    fiber_start_threads(worker->fibers) != 0 ||
 	    reuse_new(worker->fibers, on_reuse_emptied, worker, &worker->reuse) != 0 ||
-	    start_journal(worker) != 0 || start_handles(worker) != 0) {
+	    start_journal(worker) != 0 || start_handles(worker) != 0 ||
+	    tls_upkeep_begin(worker) != 0) {
 		error_set(e, ERR_NO_MEMORY, "no memory to start");
 		return EX_OSERR;
 	}
@@ -256,6 +258,7 @@ worker_free(struct worker *worker)
 	connections_cut(&worker->connections);
 	if (worker->fibers != NULL)
 		fiber_runtime_free(worker->fibers);
+	tls_upkeep_end(worker);
 	close_handle((uv_handle_t *) &worker->drain_timer);
 	close_handle((uv_handle_t *) &worker->trim_timer);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);

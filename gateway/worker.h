@@ -21,6 +21,7 @@
 #include "gateway/log.h"
 #include "gateway/retrieval.h"
 #include "gateway/reuse.h"
+#include "gateway/tls_upkeep.h"
 
 struct worker {
 	uv_loop_t loop;
@@ -34,6 +35,7 @@ struct worker {
 	struct config *config; /* for connections that come from now on */
 	struct listeners listeners;
 	struct connections connections;
+	struct tls_upkeep upkeep;
 	uv_timer_t drain_timer;
 	uv_timer_t trim_timer;
 	uint64_t ended_since_trim; /* connections */

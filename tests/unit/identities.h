@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "fiberio/tls.h"
 #include "unit.h"
 
 struct identity {
@@ -128,4 +129,23 @@ write_text(const char *path, const char *text)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
 	fputs(text, file);
 	fclose(file);
+}
+
+/* A server with one pair of files, and otherwise what a listener has without any setting. */
+static inline int
+load_server(const char *certificate, const char *key, struct tls_server **out, struct error *e)
+{
+	const struct tls_pair pair = { .certificate = certificate, .key = key };
+	const struct tls_server_options options = { .pairs = &pair, .pair_count = 1 };
+
+	return tls_server_new(&options, out, e);
+}
+
+/* A client that trusts CA_FILE, or the system where that is NULL. */
+static inline int
+load_client(const char *ca_file, struct tls_client **out, struct error *e)
+{
+	const struct tls_client_options options = { .ca_file = ca_file };
+
+	return tls_client_new(&options, out, e);
 }

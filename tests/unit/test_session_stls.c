@@ -26,7 +26,7 @@ stls_begin(struct talk *t)
 	mail = new_identity(&form);
 	write_certificate(files.certificate, mail.certificate);
 	write_key(files.key, mail.key, NULL);
-	CU_ASSERT_EQUAL_FATAL(tls_server_new(files.certificate, files.key, &server, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(load_server(files.certificate, files.key, &server, NULL), 0);
 	talk_begin(t, mails, 1);
 	t->settings.tls = server;
 }

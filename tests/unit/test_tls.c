@@ -31,7 +31,7 @@ a_pair_is_read(void)
 	struct tls_server *server = NULL;
 
 	begin_tls();
-	CU_ASSERT_EQUAL_FATAL(tls_server_new(files.certificate, files.key, &server, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(load_server(files.certificate, files.key, &server, NULL), 0);
 	CU_ASSERT_PTR_EQUAL(tls_server_ref(server), server);
 	tls_server_unref(server);
 	tls_server_unref(server);
@@ -46,7 +46,7 @@ authorities_of_clients_are_read(void)
 	struct error e = { 0 };
 
 	begin_tls();
-	CU_ASSERT_EQUAL_FATAL(tls_server_new(files.certificate, files.key, &server, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(load_server(files.certificate, files.key, &server, NULL), 0);
 	CU_ASSERT_EQUAL(tls_server_verify_clients(server, NULL, TLS_CLIENT_NONE, &e), 0);
 	CU_ASSERT_EQUAL(
 	    tls_server_verify_clients(server, files.certificate, TLS_CLIENT_REQUIRE, &e), 0);
@@ -67,7 +67,7 @@ check_refused(const char *certificate, const char *key, const char *blamed, cons
 	struct tls_server *server = NULL;
 	struct error e = { 0 };
 
-	CU_ASSERT_EQUAL(tls_server_new(certificate, key, &server, &e), ERR_INVALID);
+	CU_ASSERT_EQUAL(load_server(certificate, key, &server, &e), ERR_INVALID);
 	CU_ASSERT_PTR_NULL(server);
 	CU_ASSERT_EQUAL(e.code, ERR_INVALID);
 	UNIT_CHECK(strstr(e.text, blamed) != NULL, e.text);
@@ -132,17 +132,17 @@ trust_is_read(void)
 	struct error e = { 0 };
 
 	begin_tls();
-	CU_ASSERT_EQUAL_FATAL(tls_client_new(files.certificate, &client, &e), 0);
+	CU_ASSERT_EQUAL_FATAL(load_client(files.certificate, &client, &e), 0);
 	CU_ASSERT_PTR_EQUAL(tls_client_ref(client), client);
 	tls_client_unref(client);
 	tls_client_unref(client);
 	tls_client_unref(NULL);
-	CU_ASSERT_EQUAL(tls_client_new(NULL, &client, &e), 0);
+	CU_ASSERT_EQUAL(load_client(NULL, &client, &e), 0);
 	tls_client_unref(client);
 	client = NULL;
-	CU_ASSERT_EQUAL(tls_client_new(files.other, &client, &e), ERR_INVALID);
+	CU_ASSERT_EQUAL(load_client(files.other, &client, &e), ERR_INVALID);
 	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, files.other));
-	CU_ASSERT_EQUAL(tls_client_new(files.key, &client, &e), ERR_INVALID);
+	CU_ASSERT_EQUAL(load_client(files.key, &client, &e), ERR_INVALID);
 	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, files.key));
 	CU_ASSERT_PTR_NULL(client);
 	end_tls();

@@ -124,7 +124,7 @@ our_server_speaks_pop3_or_nothing(void)
 	struct tls_server *strict;
 
 	begin_tls();
-	CU_ASSERT_EQUAL_FATAL(tls_server_new(files.certificate, files.key, &strict, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(load_server(files.certificate, files.key, &strict, NULL), 0);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct peer peer;
 		int fds[2];

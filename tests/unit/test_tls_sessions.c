@@ -116,7 +116,7 @@ a_session_is_for_its_settings_only(void)
 	struct tls_client *other;
 
 	begin_tls();
-	CU_ASSERT_EQUAL_FATAL(tls_client_new(files.authority, &other, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(load_client(files.authority, &other, NULL), 0);
 	check_meeting(client, server, "mail.test", 0, false, "first");
 	check_meeting(other, server, "mail.test", 0, false, "other settings");
 	check_meeting(client, server, "mail.test", 0, true, "the same again");

@@ -23,7 +23,7 @@ new_tolerant_server(const char *certificate_file)
 {
 	struct tls_server *made = NULL;
 
-	CU_ASSERT_EQUAL_FATAL(tls_server_new(certificate_file, files.key, &made, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(load_server(certificate_file, files.key, &made, NULL), 0);
 	SSL_CTX_set_alpn_select_cb(made->context, NULL, NULL);
 	return made;
 }
@@ -45,7 +45,7 @@ begin_tls(void)
 	write_key(files.key, mail.key, NULL);
 	begin();
 	server = new_tolerant_server(files.certificate);
-	CU_ASSERT_EQUAL_FATAL(tls_client_new(files.authority, &client, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(load_client(files.authority, &client, NULL), 0);
 }
 
 static inline void
