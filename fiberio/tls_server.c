@@ -222,7 +222,11 @@ on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *
 	}
 	rc = set_ticket_key(&key, iv, cipher, mac, making);
 	OPENSSL_cleanse(&key, sizeof(key));
-	return rc == 1 && age == TLS_TICKET_PREVIOUS ? 2 : rc;
+	/* A ticket of TLS 1.3 is used once (RFC 8446 appendix C.4). */
+	if (rc == 1 && !making &&
+	    (age == TLS_TICKET_PREVIOUS || SSL_version(ssl) == TLS1_3_VERSION))
+		return 2;
+	return rc;
 }
 
 void

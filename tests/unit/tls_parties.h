@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "fiberio/stream.h"
+#include "fiberio/stream_internal.h"
 #include "fiberio/tls_internal.h"
 #include "fibers.h"
 #include "identities.h"
@@ -168,6 +169,40 @@ part(struct party *s, struct party *c)
 {
 	stream_close(s->s);
 	stream_close(c->s);
+}
+
+/* One connection of TO to AT under NAME, on which the server says something, so that the client
+ * reads the tickets before it. Returns what became of the handshake; *RESUMED says which it was. */
+static inline int
+meet(struct tls_client *to, struct tls_server *at, const char *name, bool *resumed)
+{
+	static struct party s, c;
+	int fds[2], rc;
+
+	unix_pair(fds);
+	init_party(&s, AS_SERVER, fds[0]);
+	init_party(&c, AS_CLIENT, fds[1]);
+	s.server = at;
+	s.ms = 2000;
+	c.client = to;
+	c.name = name;
+	spawn(shake_main, &s);
+	spawn(shake_main, &c);
+	while (!c.done)
+		uv_run(&loop, UV_RUN_ONCE);
+	rc = c.rc;
+	*resumed = rc == 0 && SSL_session_reused(c.s->ssl);
+	if (rc == 0) {
+		run_all();
+		say(&s, "hello");
+		spawn(read_main, &c);
+		run_all();
+		CU_ASSERT_EQUAL(c.rc, 0);
+	}
+	stream_close(c.s);
+	run_all();
+	stream_close(s.s);
+	return rc;
 }
 
 /* ---- the other side: OpenSSL in a thread ---- */
