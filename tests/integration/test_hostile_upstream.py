@@ -634,6 +634,40 @@ class Certificates(Hostile):
                              "verify_name": "mail.example.org"})
         self.assertTrue(self.log_in(gate)[0].startswith(b"+OK"))
 
+    def test_pinned_key(self):
+        """The ninth bad certificate: good in everything, but its key is not the one that was pinned."""
+        good, other = certificates.good(), certificates.second()
+        gate = self.gateway({"port": self.server.port, "tls": self.tls, **self.upstream,
+                             "tls_pin": f"{certificates.pin(other)}, {certificates.pin(good)}"})
+        self.assertTrue(self.log_in(gate)[0].startswith(b"+OK"))
+        self.server.forget()
+        gate.upstream["tls_pin"] = certificates.pin(other)
+        gate.reload()
+        for _ in range(2):
+            self.assert_code(self.log_in(gate)[0], "SYS/TEMP")
+        self.assertFalse(self.server.saw_credentials(PASSWORD))
+        gate.wait_log(f"no pin for its key, {certificates.pin(good)}")
+
+    def test_bad_certificates_with_a_pinned_key(self):
+        """A pin comes on top of the chain; only where it stands in its place, it is enough."""
+        for name, certificate in certificates.bad().items():
+            with self.subTest(name):
+                self.use(certificate)
+                self.server.forget()
+                gate = self.gateway({"port": self.server.port, "tls": self.tls, **self.upstream,
+                                     "tls_pin": certificates.pin(certificate)})
+                self.assert_code(self.log_in(gate)[0], "SYS/TEMP")
+                self.assertFalse(self.server.saw_credentials(PASSWORD))
+                gate.upstream["tls_verify"] = "pin"
+                gate.reload()
+                self.assertTrue(self.log_in(gate)[0].startswith(b"+OK"))
+                gate.upstream["tls_pin"] = certificates.pin(certificates.second())
+                gate.reload()
+                self.server.forget()
+                self.assert_code(self.log_in(gate)[0], "SYS/TEMP")
+                self.assertFalse(self.server.saw_credentials(PASSWORD))
+                gate.stop()
+
     def test_address_as_host(self):
         gate = self.gateway({"port": self.server.port, "tls": self.tls, **self.upstream, "host": "127.0.0.1"})
         self.assertTrue(self.log_in(gate)[0].startswith(b"+OK"))

@@ -1,5 +1,7 @@
 """A certificate authority of the run's own, and every kind of bad certificate, by the openssl command."""
+import base64
 import functools
+import hashlib
 import os
 import subprocess
 
@@ -40,9 +42,19 @@ def _openssl(*arguments):
         raise AssertionError(f"openssl {' '.join(arguments)}: {done.stderr}")
 
 
-def _key(path):
-    _openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path)
+KEYS = {"EC": ("EC", "-pkeyopt", "ec_paramgen_curve:P-256"), "RSA": ("RSA", "-pkeyopt", "rsa_keygen_bits:2048")}
+
+
+def _key(path, kind="EC"):
+    _openssl("genpkey", "-algorithm", *KEYS[kind], "-out", path)
     os.chmod(path, 0o600)
+
+
+def pin(certificate):
+    """The pin of its key, as tls_pin has it without its "="."""
+    public = subprocess.run(["openssl", "pkey", "-in", certificate.key, "-pubout", "-outform", "DER"],
+                            capture_output=True, check=True).stdout
+    return "sha256/" + base64.b64encode(hashlib.sha256(public).digest()).decode().rstrip("=")
 
 
 class Authority:
@@ -61,10 +73,11 @@ class Authority:
                  "-days", "3650", "-addext", "basicConstraints=critical,CA:TRUE",
                  "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-out", self.cert)
 
-    def issue(self, common_name="localhost", names=LOCAL_NAMES, dates=VALID, usage="serverAuth"):
+    def issue(self, common_name="localhost", names=LOCAL_NAMES, dates=VALID, usage="serverAuth",
+              key="EC"):
         self._count += 1
         stem = os.path.join(self.dir, f"leaf{self._count}")
-        _key(stem + ".key")
+        _key(stem + ".key", key)
         _openssl("req", "-new", "-key", stem + ".key", "-subj", f"/CN={common_name}", "-out", stem + ".csr")
         with open(stem + ".ext", "w") as extensions:
             extensions.write(f"basicConstraints = CA:FALSE\nextendedKeyUsage = {usage}\n")
@@ -74,6 +87,14 @@ class Authority:
                  "-keyfile", self.key, "-in", stem + ".csr", "-out", stem + ".pem", "-notext",
                  "-startdate", dates[0], "-enddate", dates[1], "-extfile", stem + ".ext")
         return Certificate(stem + ".pem", stem + ".key", self.cert)
+
+    def staple(self, certificate):
+        """An OCSP response about CERTIFICATE, good for a day; its path."""
+        path = certificate.cert + ".ocsp"
+        _openssl("ocsp", "-index", os.path.join(self.dir, "index.txt"), "-CA", self.cert, "-rsigner", self.cert,
+                 "-rkey", self.key, "-issuer", self.cert, "-cert", certificate.cert, "-ndays", "1",
+                 "-respout", path)
+        return path
 
 
 def _self_signed():
