@@ -122,9 +122,12 @@ static int
 on_certificate(SSL *ssl, void *arg)
 {
 	const struct tls_identity *identity;
-	struct choice choice;
+	struct choice choice, usual;
 
 	if (!choose_for(arg, ssl, &choice))
+		return 1;
+	choose_default(arg, &usual);
+	if (memcmp(choice.of_kind, usual.of_kind, sizeof(usual.of_kind)) == 0)
 		return 1;
 	SSL_certs_clear(ssl);
 	for (enum key_kind kind = 0; kind < KEY_KINDS; kind++) {

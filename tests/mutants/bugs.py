@@ -184,4 +184,31 @@ BUGS = [
     Bug("verified-for-ever", "renewed tickets keep a verification alive", (
         ("fiberio/tls_sessions.c", "now() - s->verified < VERIFIED_SECONDS && ", ""),),
         {"unit": "test_tls_sessions"}),
+    Bug("pin-not-looked-at", "the key of a server may be any, whatever is pinned", (
+        ("fiberio/tls_client.c", "	    !is_pinned(client, X509_STORE_CTX_get0_cert(ctx))) {",
+         "	    !is_pinned(client, X509_STORE_CTX_get0_cert(ctx)) && ctx == NULL) {"),),
+        {"test_hostile_upstream": "(Certificates|StartTls).test_pinned_key"}),
+    Bug("pin-instead-of-chain", "a pinned key need not be certified", (
+        ("fiberio/tls_client.c", "client->trust == TLS_TRUST_CHAIN && X509_verify_cert(ctx) != 1",
+         "client->pin_count == 0 && X509_verify_cert(ctx) != 1"),),
+        {"test_hostile_upstream": "Certificates.test_bad_certificates_with_a_pinned_key"}),
+    Bug("fence-without-networks", "old TLS for everybody", (
+        ("gateway/legacy.c", "network_list_contains(&l->legacy_networks, peer)", "(peer != NULL)"),),
+        {"unit": "test_legacy", "test_tls": "Legacy.test_others_are_refused"}),
+    Bug("fence-without-end", "old TLS for ever", (
+        ("gateway/legacy.c", "(uint64_t) now / DAY > until", "(uint64_t) now / DAY > until + until"),),
+        {"unit": "test_legacy|test_listeners"}),
+    Bug("ticket-keys-stay", "an old ticket key is not overwritten", (
+        ("fiberio/tls_tickets.c", "	OPENSSL_cleanse(&tickets->keys[(generation + 2) % TLS_TICKET_SLOTS], sizeof(*next));\n", ""),),
+        {"unit": "test_tls_tickets"}),
+    Bug("tickets-for-other-terms", "a session of one listener is resumed at a stricter one", (
+        ("fiberio/tls_server.c", "	EVP_MD_CTX_free(md);\n	return good ?",
+         "	EVP_MD_CTX_free(md);\n	SSL_CTX_set_session_id_context(context, digest, 0);\n	return good ?"),),
+        {"unit": "test_tls_tickets", "test_tls": "Front.test_a_ticket_is_not_for_other_terms"}),
+    Bug("old-staple", "an OCSP response is sent for ever", (
+        ("fiberio/tls_server.c", " || time(NULL) >= staple->until ||", " ||"),),
+        {"unit": "test_tls_staple"}),
+    Bug("names-without-choice", "everybody is shown the first certificate", (
+        ("fiberio/tls_server.c", "return name != NULL && choose(", "return name == NULL && choose("),),
+        {"test_tls": "Front.test_certificates_by_name"}),
 ]
