@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,20 +40,33 @@ no_passphrase(char *buf, int size, int writing, void *arg)
 	return -1;
 }
 
-/* "@SECLEVEL=0" in a list of ciphers would undo the level that is set here. */
-static bool
-sets_ciphers(SSL_CTX *context, const char *ciphers)
+/* Ciphers that hide nothing or do not prove who we are are for nobody. The level of today's contexts
+ * shuts them out whatever the list says; level 0 does not. "@SECLEVEL=0" in a list would undo the
+ * level. Returns 0, ERR_INVALID or ERR_NO_MEMORY. */
+static int
+set_ciphers(SSL_CTX *context, const char *ciphers)
 {
-	return strchr(ciphers, '@') == NULL && SSL_CTX_set_cipher_list(context, ciphers) == 1;
+	char *list;
+	int rc;
+
+	if (strchr(ciphers, '@') != NULL)
+		return ERR_INVALID;
+	if (asprintf(&list, "%s:!aNULL:!eNULL", ciphers) < 0)
+		return ERR_NO_MEMORY;
+	rc = SSL_CTX_set_cipher_list(context, list) == 1 ? 0 : ERR_INVALID;
+	free(list);
+	return rc;
 }
 
-/* Applies TERMS. Returns 0 or ERR_INVALID. */
+/* Applies TERMS. Returns 0, ERR_INVALID or ERR_NO_MEMORY. */
 static int
 agree_to(SSL_CTX *context, const struct tls_terms *terms, enum tls_term *which)
 {
+	int rc;
+
 	*which = TLS_TERM_CIPHERS;
-	if (terms->ciphers != NULL && !sets_ciphers(context, terms->ciphers))
-		return ERR_INVALID;
+	if (terms->ciphers != NULL && (rc = set_ciphers(context, terms->ciphers)) != 0)
+		return rc;
 	*which = TLS_TERM_SUITES;
 	if (terms->suites != NULL && SSL_CTX_set_ciphersuites(context, terms->suites) != 1)
 		return ERR_INVALID;

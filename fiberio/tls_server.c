@@ -18,8 +18,8 @@
 /* As ALPN writes a protocol: one octet of length, then the name (RFC 7301 section 3.1). */
 static const unsigned char alpn_pop3[] = "\x04pop3";
 
-/* What old devices may know: everything that hides something and proves who we are. */
-#define LEGACY_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:HIGH:MEDIUM:!aNULL:!eNULL:!PSK:!SRP"
+/* What old devices may know, the best first. */
+#define LEGACY_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:HIGH:MEDIUM"
 
 /* Types of key. OpenSSL keeps one certificate for each, and takes what the client can verify. */
 enum key_kind {

@@ -333,7 +333,10 @@ class Back(Case):
         two = {"maximum_version": VERSIONS["1.2"]}
         for cipher in ("NULL-SHA256", "ECDHE-RSA-NULL-SHA", "AECDH-AES128-SHA", "ADH-AES128-SHA256"):
             with self.subTest(cipher):
-                self.assert_out(self.serve(certificate=rsa, ciphers=cipher + ":@SECLEVEL=0", **two))
+                server = self.serve(certificate=rsa, ciphers=cipher + ":@SECLEVEL=0", **two)
+                self.assert_out(server)
+                server.forget()
+                self.assert_out(server, {"tls_ciphers": "ALL:COMPLEMENTOFALL"})
         good = self.serve(certificate=rsa, ciphers="ECDHE-RSA-AES128-GCM-SHA256", **two)
         self.assert_in(good)
         good.forget()
@@ -437,9 +440,13 @@ class Legacy(Case):
                         shake(self.gate.pop3s, client(version), source=self.INSIDE)
         self.assertEqual(shake(self.implicit, client("1.0", "AES128-SHA:@SECLEVEL=0"), source=self.INSIDE).agreed[1],
                          "AES128-SHA")
-        for cipher in ("NULL-SHA", "AECDH-AES128-SHA", "ADH-AES128-SHA"):
-            with self.assertRaises(OSError):
-                shake(self.implicit, client("1.0", cipher + ":@SECLEVEL=0"), source=self.INSIDE)
+        for ciphers in (None, "ALL:COMPLEMENTOFALL"):
+            for listener in self.fence:
+                listener["tls_ciphers"] = ciphers
+            self.gate.reload()
+            for cipher in ("NULL-SHA", "AECDH-AES128-SHA", "ADH-AES128-SHA", "AECDH-NULL-SHA"):
+                with self.assertRaises(OSError, msg=f"{ciphers} {cipher}"):
+                    shake(self.implicit, client("1.0", cipher + ":@SECLEVEL=0"), source=self.INSIDE)
 
     def test_others_are_refused_before_the_handshake(self):
         self.start()
