@@ -618,7 +618,7 @@ class Certificates(Hostile):
     def test_good_certificate(self):
         self.assert_healthy()
 
-    def test_bad_certificates_get_no_credentials(self):
+    def test_t14_bad_certificates_get_no_credentials(self):
         for name, certificate in certificates.bad().items():
             with self.subTest(name):
                 self.use(certificate)
@@ -634,7 +634,7 @@ class Certificates(Hostile):
                              "verify_name": "mail.example.org"})
         self.assertTrue(self.log_in(gate)[0].startswith(b"+OK"))
 
-    def test_pinned_key(self):
+    def test_t14_pinned_key(self):
         """The ninth bad certificate: good in everything, but its key is not the one that was pinned."""
         good, other = certificates.good(), certificates.second()
         gate = self.gateway({"port": self.server.port, "tls": self.tls, **self.upstream,
@@ -648,7 +648,7 @@ class Certificates(Hostile):
         self.assertFalse(self.server.saw_credentials(PASSWORD))
         gate.wait_log(f"no pin for its key, {certificates.pin(good)}")
 
-    def test_bad_certificates_with_a_pinned_key(self):
+    def test_t14_bad_certificates_with_a_pinned_key(self):
         """A pin comes on top of the chain; only where it stands in its place, it is enough."""
         for name, certificate in certificates.bad().items():
             with self.subTest(name):
