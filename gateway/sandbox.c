@@ -79,15 +79,12 @@ sandbox_free(struct sandbox *sandbox)
 
 /* ---- the plan ---- */
 
-/* Adds the folder of FILE: a file may be replaced by another of its name, and often is. */
+/* Adds FOLDER, which is allocated and now S's; NULL: there was no memory for it. */
 static int
-add_folder_of(struct sandbox *s, const char *file)
+add_folder(struct sandbox *s, char *folder)
 {
-	const char *slash = strrchr(file, '/');
-	char **more, *folder;
+	char **more;
 
-	folder = slash == NULL ? strdup(".")
-			       : strndup(file, slash == file ? 1 : (size_t) (slash - file));
 	if (folder == NULL)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < s->folder_count; i++)
@@ -105,6 +102,17 @@ add_folder_of(struct sandbox *s, const char *file)
 	return 0;
 }
 
+/* Adds the folder of FILE: a file may be replaced by another of its name, and often is. */
+static int
+add_folder_of(struct sandbox *s, const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	return add_folder(s, slash == NULL
+				 ? strdup(".")
+				 : strndup(file, slash == file ? 1 : (size_t) (slash - file)));
+}
+
 static int
 add_port(struct sandbox *s, uint16_t port)
 {
@@ -117,21 +125,49 @@ add_port(struct sandbox *s, uint16_t port)
 	return 0;
 }
 
+/* The same for a list, in which "" is no file. */
+static int
+add_folders_of(struct sandbox *s, const struct text_list *files)
+{
+	int rc;
+
+	for (size_t i = 0; i < files->count; i++)
+		if (files->items[i][0] != '\0' && (rc = add_folder_of(s, files->items[i])) != 0)
+			return rc;
+	return 0;
+}
+
 /* Adds the folders of all files that TARGET, a block of the kind BLOCK, names. */
 static int
 add_files(struct sandbox *s, enum setting_block block, const void *target)
 {
-	const char *file;
+	const char *field, *file;
+	int rc = 0;
+
+	for (size_t i = 0; i < settings_count && rc == 0; i++) {
+		if (settings[i].block != block)
+			continue;
+		field = (const char *) target + settings[i].offset;
+		if (settings[i].type == SETTING_PATHS) {
+			rc = add_folders_of(s, (const void *) field);
+		} else if (settings[i].type == SETTING_PATH) {
+			memcpy(&file, field, sizeof(file));
+			rc = file != NULL ? add_folder_of(s, file) : 0;
+		}
+	}
+	return rc;
+}
+
+static int
+add_upstream(struct sandbox *s, const struct upstream *u)
+{
 	int rc;
 
-	for (size_t i = 0; i < settings_count; i++) {
-		if (settings[i].block != block || settings[i].type != SETTING_PATH)
-			continue;
-		memcpy(&file, (const char *) target + settings[i].offset, sizeof(file));
-		if (file != NULL && (rc = add_folder_of(s, file)) != 0)
-			return rc;
-	}
-	return 0;
+	if ((rc = add_files(s, SETTING_UPSTREAM, u)) != 0 ||
+	    (rc = add_port(s, u->imap.port)) != 0 || u->ca_directory == NULL)
+		return rc;
+	/* It may be a link to elsewhere. */
+	return add_folder(s, strdup(u->ca_directory));
 }
 
 static int
@@ -148,8 +184,7 @@ plan(struct sandbox *s, const struct config *config, const char *config_file)
 		if ((rc = add_files(s, SETTING_LISTENER, &config->listeners[i])) != 0)
 			return rc;
 	for (size_t i = 0; i < config->upstream_count; i++)
-		if ((rc = add_files(s, SETTING_UPSTREAM, &config->upstreams[i])) != 0 ||
-		    (rc = add_port(s, config->upstreams[i].imap.port)) != 0)
+		if ((rc = add_upstream(s, &config->upstreams[i])) != 0)
 			return rc;
 	return credentials == NULL ? 0 : add_folder_of(s, credentials);
 }
