@@ -5,18 +5,24 @@
 #include <signal.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 #include "gateway/notify.h"
 #include "gateway/signals.h"
+#include "gateway/ticket_keys.h"
 #include "gateway/worker.h"
+
+enum { MINUTE_MS = 60 * 1000 };
 
 struct alone {
 	struct worker *worker;
 	struct log *log;
 	const char *config_file;
+	struct ticket_keys *ticket_keys;
 	struct sockets sockets;
 	uv_signal_t signals[SIGNALS];
 	uv_timer_t watchdog;
+	uv_timer_t every_minute;
 };
 
 static int
@@ -33,11 +39,14 @@ take_config(struct alone *alone, struct config *config, struct error *e)
 	if ((rc = sockets_prepare(&alone->sockets, config, &next, e)) != 0)
 		return rc;
 	task.sockets = next.fds;
-	if ((rc = worker_take(alone->worker, &task, e)) != 0)
+	task.tickets = ticket_keys_tickets(alone->ticket_keys);
+	if ((rc = worker_take(alone->worker, &task, e)) != 0) {
 		sockets_abandon(&alone->sockets, &next);
-	else
-		sockets_commit(&alone->sockets, &next, config, alone->log);
-	return rc;
+		return rc;
+	}
+	sockets_commit(&alone->sockets, &next, config, alone->log);
+	ticket_keys_rotate_every(alone->ticket_keys, config->ticket_rotation_ms);
+	return 0;
 }
 
 static void
@@ -94,6 +103,15 @@ on_watchdog(uv_timer_t *timer)
 	notify_send("WATCHDOG=1"); /* that the loop turns is all there is to tell */
 }
 
+/* The worker closes its own. */
+static void
+on_minute(uv_timer_t *timer)
+{
+	struct alone *alone = timer->data;
+
+	sockets_end_legacy(&alone->sockets, (int64_t) time(NULL));
+}
+
 static int
 start_handles(struct alone *alone)
 {
@@ -106,6 +124,11 @@ start_handles(struct alone *alone)
 		alone->signals[i].data = alone;
 		rc |= uv_signal_start(&alone->signals[i], on_signal, signal_numbers[i]);
 	}
+	ticket_keys_start(alone->ticket_keys, loop, alone->log);
+	ticket_keys_rotate_every(alone->ticket_keys, alone->worker->config->ticket_rotation_ms);
+	uv_timer_init(loop, &alone->every_minute);
+	alone->every_minute.data = alone;
+	rc |= uv_timer_start(&alone->every_minute, on_minute, MINUTE_MS, MINUTE_MS);
 	uv_timer_init(loop, &alone->watchdog);
 	if (watchdog_ms > 0)
 		rc |= uv_timer_start(&alone->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
@@ -118,9 +141,12 @@ close_handles(struct alone *alone)
 	for (size_t i = 0; i < SIGNALS; i++)
 		uv_close((uv_handle_t *) &alone->signals[i], NULL);
 	uv_close((uv_handle_t *) &alone->watchdog, NULL);
+	uv_close((uv_handle_t *) &alone->every_minute, NULL);
+	ticket_keys_stop(alone->ticket_keys);
 }
 
-/* The worker, with its sockets, and with a census and a gatekeeper of its own. Returns an exit status. */
+/* The worker, with its sockets, and with a census, a gatekeeper and ticket keys of its own. Returns an
+ * exit status. */
 static int
 start_worker(struct alone *alone, struct config *config)
 {
@@ -132,6 +158,7 @@ start_worker(struct alone *alone, struct config *config)
 	int status;
 
 	if (census_new(&config->limits, &census, &e) != 0 || gatekeeper_new(&gatekeeper, &e) != 0 ||
+	    ticket_keys_new(&alone->ticket_keys, &e) != 0 ||
 	    sockets_prepare(&alone->sockets, config, &next, &e) != 0) {
 		log_error(alone->log, LOG_LEVEL_ERROR, NULL, "cannot start", &e, NULL);
 		census_free(census);
@@ -139,6 +166,7 @@ start_worker(struct alone *alone, struct config *config)
 		return EX_OSERR;
 	}
 	task.sockets = next.fds;
+	task.tickets = ticket_keys_tickets(alone->ticket_keys);
 	if ((status = worker_new(alone->log, census, gatekeeper, &task, &alone->worker)) != 0)
 		sockets_abandon(&alone->sockets, &next);
 	else
@@ -155,6 +183,7 @@ serve_alone(
 
 	*sockets = (struct sockets){ 0 };
 	if ((status = start_worker(&alone, config)) != 0) {
+		ticket_keys_free(alone.ticket_keys);
 		sockets_close(&alone.sockets);
 		return status;
 	}
@@ -169,6 +198,7 @@ serve_alone(
 	}
 	close_handles(&alone);
 	worker_free(alone.worker);
+	ticket_keys_free(alone.ticket_keys);
 	sockets_close(&alone.sockets);
 	return status;
 }

@@ -13,6 +13,7 @@
 #include "gateway/control.h"
 #include "gateway/privacy.h"
 #include "gateway/sandbox.h"
+#include "gateway/ticket_keys.h"
 #include "gateway/worker.h"
 
 enum { SIGNALS = 3 };
@@ -22,6 +23,7 @@ struct employee {
 	struct log *log;
 	const char *config_file;
 	struct sandbox *sandbox; /* what is open still; NULL: everything */
+	struct ticket_keys *ticket_keys;
 	uv_poll_t control;
 	uv_signal_t signals[SIGNALS];
 };
@@ -126,6 +128,7 @@ take_config(struct employee *employee, const struct control_message *message)
 	struct worker_task task = {
 		.sockets = message->fds + CONTROL_FD_SOCKETS,
 		.workers = message->workers,
+		.tickets = ticket_keys_tickets(employee->ticket_keys),
 	};
 	struct error e = { 0 };
 	int rc;
@@ -235,10 +238,15 @@ close_handles(struct employee *employee)
 
 /* What all workers have in common, by the descriptors of MESSAGE. */
 static int
-attach(struct control_message *message, struct census **census, struct gatekeeper **gatekeeper)
+attach(struct employee *employee, struct control_message *message, struct census **census,
+    struct gatekeeper **gatekeeper)
 {
 	int rc;
 
+	rc = ticket_keys_attach(message->fds[CONTROL_FD_TICKETS], &employee->ticket_keys);
+	message->fds[CONTROL_FD_TICKETS] = -1;
+	if (rc != 0)
+		return rc;
 	rc = census_attach(message->fds[CONTROL_FD_CENSUS], message->worker, census);
 	message->fds[CONTROL_FD_CENSUS] = -1;
 	if (rc != 0)
@@ -265,8 +273,9 @@ work(struct employee *employee, struct control_message *message, struct config *
 
 	if (FAILPOINT("worker.start") != 0)
 		return EX_SOFTWARE;
-	if (attach(message, &census, &gatekeeper) != 0)
+	if (attach(employee, message, &census, &gatekeeper) != 0)
 		return EX_OSERR;
+	task.tickets = ticket_keys_tickets(employee->ticket_keys);
 	status = worker_new(employee->log, census, gatekeeper, &task, &employee->worker);
 	control_discard(message);
 	if (status != 0)
@@ -303,6 +312,7 @@ begin(struct employee *employee, struct control_message *message)
 	close_files(employee, config);
 	status = work(employee, message, config);
 	config_unref(config);
+	ticket_keys_free(employee->ticket_keys);
 	sandbox_free(employee->sandbox);
 	log_free(employee->log);
 	return status;

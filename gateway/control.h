@@ -26,6 +26,7 @@ enum { CONTROL_FD = 3 }; /* where a worker finds its end */
 enum {
 	CONTROL_FD_CENSUS,
 	CONTROL_FD_GATEKEEPER,
+	CONTROL_FD_TICKETS,
 	CONTROL_FD_CONFIG,  /* as config_load_sealed reads it */
 	CONTROL_FD_SOCKETS, /* listening; one for each address of the configuration */
 	CONTROL_FDS_MAX = CONTROL_FD_SOCKETS + CONFIG_ADDRESSES_MAX,

@@ -10,7 +10,7 @@
 
 struct shared;
 
-/* Puts the memory right after somebody died while holding the lock. */
+/* Puts the memory right after somebody died while holding the lock. NULL where it is never locked. */
 typedef void shared_repair_fn(void *memory);
 
 /* New memory of SIZE octets, zeroed; it takes room only where it is touched. NAME is what /proc

@@ -10,6 +10,7 @@
 
 #include "fiberio/acceptor.h"
 #include "gateway/inherited.h"
+#include "gateway/legacy.h"
 
 static bool
 contains(const struct sockets *sockets, int fd)
@@ -31,6 +32,7 @@ close_others(struct sockets *sockets, const struct sockets *kept)
 	}
 	free(sockets->addresses);
 	free(sockets->fds);
+	free(sockets->until);
 	memset(sockets, 0, sizeof(*sockets));
 }
 
@@ -59,8 +61,8 @@ open_socket(const char *address, int *fd, struct error *e)
 }
 
 static int
-claim_or_open(
-    const struct sockets *current, const char *address, struct sockets *next, struct error *e)
+claim_or_open(const struct sockets *current, const struct config_listener *l, const char *address,
+    struct sockets *next, struct error *e)
 {
 	int fd = find_unclaimed(current, next, address);
 	char *copy;
@@ -73,6 +75,7 @@ claim_or_open(
 		return rc;
 	}
 	next->addresses[next->count] = copy;
+	next->until[next->count] = l->legacy ? l->legacy_until : 0;
 	next->fds[next->count++] = fd;
 	return 0;
 }
@@ -82,18 +85,19 @@ sockets_prepare(const struct sockets *current, const struct config *config, stru
     struct error *e)
 {
 	size_t total = config_address_count(config);
-	const struct text_list *addresses;
+	const struct config_listener *l;
 	int rc = 0;
 
 	memset(next, 0, sizeof(*next));
 	next->addresses = calloc(total, sizeof(*next->addresses));
 	next->fds = calloc(total, sizeof(*next->fds));
-	if (next->addresses == NULL || next->fds == NULL)
+	next->until = calloc(total, sizeof(*next->until));
+	if (next->addresses == NULL || next->fds == NULL || next->until == NULL)
 		rc = error_set(e, ERR_NO_MEMORY, "no memory for listeners");
 	for (size_t i = 0; rc == 0 && i < config->listener_count; i++) {
-		addresses = &config->listeners[i].addresses;
-		for (size_t j = 0; rc == 0 && j < addresses->count; j++)
-			rc = claim_or_open(current, addresses->items[j], next, e);
+		l = &config->listeners[i];
+		for (size_t j = 0; rc == 0 && j < l->addresses.count; j++)
+			rc = claim_or_open(current, l, l->addresses.items[j], next, e);
 	}
 	if (rc != 0)
 		close_others(next, current);
@@ -220,6 +224,24 @@ void
 sockets_abandon(const struct sockets *current, struct sockets *next)
 {
 	close_others(next, current);
+}
+
+void
+sockets_end_legacy(struct sockets *sockets, int64_t now)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < sockets->count; i++) {
+		if (sockets->until[i] != 0 && legacy_is_over(sockets->until[i], now)) {
+			close(sockets->fds[i]);
+			free(sockets->addresses[i]);
+			continue;
+		}
+		sockets->addresses[kept] = sockets->addresses[i];
+		sockets->fds[kept] = sockets->fds[i];
+		sockets->until[kept++] = sockets->until[i];
+	}
+	sockets->count = kept;
 }
 
 void

@@ -4,6 +4,7 @@
  * end loses none of the connections that wait in them. */
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "gateway/config.h"
@@ -11,6 +12,7 @@
 struct sockets {
 	char **addresses; /* as written */
 	int *fds;
+	uint64_t *until; /* the last day of each, in days since 1970; 0: there is none */
 	size_t count;
 };
 
@@ -33,6 +35,10 @@ void sockets_commit(
 
 /* Ends it without changing CURRENT: closes those that only NEXT has. */
 void sockets_abandon(const struct sockets *current, struct sockets *next);
+
+/* Closes and forgets those whose last day is over at NOW (seconds since 1970): a connection that
+ * nobody will accept is better refused by the kernel. */
+void sockets_end_legacy(struct sockets *sockets, int64_t now);
 
 /* Closes all. */
 void sockets_close(struct sockets *sockets);

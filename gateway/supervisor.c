@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gateway/census.h"
@@ -15,8 +16,10 @@
 #include "gateway/respawn.h"
 #include "gateway/signals.h"
 #include "gateway/state_directory.h"
+#include "gateway/ticket_keys.h"
 
 enum {
+	MINUTE_MS = 60 * 1000,
 	GRACE_MS = 10000, /* for a worker to end after drain_timeout, or after it was cut */
 };
 
@@ -43,6 +46,7 @@ struct supervisor {
 	int config_fd; /* its text, sealed */
 	struct census *census;
 	struct gatekeeper *gatekeeper;
+	struct ticket_keys *ticket_keys;
 	struct sockets sockets;
 	struct slot slots[WORKERS_MAX];
 	unsigned slots_used;
@@ -52,6 +56,7 @@ struct supervisor {
 	uv_signal_t signals[SIGNALS];
 	uv_timer_t kill_timer;
 	uv_timer_t watchdog;
+	uv_timer_t every_minute;
 	bool stopping;
 };
 
@@ -74,6 +79,7 @@ current_task(const struct supervisor *s, uint32_t who)
 
 	task.fds[CONTROL_FD_CENSUS] = census_descriptor(s->census);
 	task.fds[CONTROL_FD_GATEKEEPER] = gatekeeper_descriptor(s->gatekeeper);
+	task.fds[CONTROL_FD_TICKETS] = ticket_keys_descriptor(s->ticket_keys);
 	task.fds[CONTROL_FD_CONFIG] = s->config_fd;
 	memcpy(task.fds + CONTROL_FD_SOCKETS, s->sockets.fds, s->sockets.count * sizeof(int));
 	return task;
@@ -88,9 +94,12 @@ slot_fill(struct slot *slot)
 {
 	struct supervisor *s = slot->supervisor;
 	uint32_t number = ++s->started_ever;
-	const struct control_message task = current_task(s, number);
+	struct control_message task;
 	struct error e = { 0 };
 
+	/* The new worker will leave them out of what it reads, whether or not a minute is over. */
+	sockets_end_legacy(&s->sockets, (int64_t) time(NULL));
+	task = current_task(s, number);
 	respawn_started(&slot->respawn, uv_now(&s->loop));
 	if (child_start(s, &s->loop, s->config_file, &task, &slot->child, &e) != 0) {
 		slot->child = NULL;
@@ -279,6 +288,7 @@ take_config(
 	config_ref(config);
 	config_unref(s->config);
 	s->config = config;
+	ticket_keys_rotate_every(s->ticket_keys, config->ticket_rotation_ms);
 	s->announcement = ANNOUNCE_RELOAD;
 	use_slots(s, config_worker_count(config));
 	return 0;
@@ -390,6 +400,15 @@ on_watchdog(uv_timer_t *timer)
 		notify_send("WATCHDOG=1");
 }
 
+/* Workers close theirs themselves. */
+static void
+on_minute(uv_timer_t *timer)
+{
+	struct supervisor *s = timer->data;
+
+	sockets_end_legacy(&s->sockets, (int64_t) time(NULL));
+}
+
 /* ---- the beginning ---- */
 
 static int
@@ -411,7 +430,9 @@ start_handles(struct supervisor *s)
 	signals_release();
 	uv_timer_init(&s->loop, &s->kill_timer);
 	uv_timer_init(&s->loop, &s->watchdog);
-	s->kill_timer.data = s->watchdog.data = s;
+	uv_timer_init(&s->loop, &s->every_minute);
+	s->kill_timer.data = s->watchdog.data = s->every_minute.data = s;
+	rc |= uv_timer_start(&s->every_minute, on_minute, MINUTE_MS, MINUTE_MS);
 	if (watchdog_ms > 0)
 		rc |= uv_timer_start(&s->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
 	return rc == 0 ? 0 : ERR_NO_MEMORY;
@@ -432,8 +453,11 @@ supervisor_start(
 	}
 	if (census_new(&config->limits, &s->census, e) != 0 ||
 	    gatekeeper_new(&s->gatekeeper, e) != 0 ||
+	    ticket_keys_new(&s->ticket_keys, e) != 0 ||
 	    sockets_prepare(&s->sockets, config, &next, e) != 0)
 		return EX_OSERR;
+	ticket_keys_start(s->ticket_keys, &s->loop, s->log);
+	ticket_keys_rotate_every(s->ticket_keys, config->ticket_rotation_ms);
 	sockets_commit(&s->sockets, &next, config, s->log);
 	return 0;
 }
@@ -457,6 +481,7 @@ supervisor_free(struct supervisor *s)
 		close(s->config_fd);
 	census_free(s->census);
 	gatekeeper_free(s->gatekeeper);
+	ticket_keys_free(s->ticket_keys);
 	config_unref(s->config);
 	free(s);
 }

@@ -1,5 +1,5 @@
-/* tls_upkeep.h - what a worker does about TLS by the clock: new keys for session tickets, the end of
- * legacy listeners, and who still uses them. */
+/* tls_upkeep.h - what a worker does about TLS by the clock: the end of legacy listeners, and who still
+ * uses them. The keys of session tickets are changed elsewhere (ticket_keys.h). */
 #pragma once
 #include <uv.h>
 
@@ -10,20 +10,17 @@
 struct worker;
 
 struct tls_upkeep {
-	struct tls_tickets own_tickets;
-	struct tls_tickets *tickets; /* what the listeners use */
-	struct legacy_usage usage;
-	uint64_t minutes; /* since the last report about it */
-	uv_timer_t rotation;
+	struct legacy_usage usage; /* of this process */
+	uint64_t minutes;	   /* since the last report about it */
 	uv_timer_t every_minute;
 };
 
-/* Starts the upkeep of WORKER, which has a loop. Returns 0, or an error with the handles to be
- * closed all the same. */
+/* Starts the upkeep of WORKER, which has a loop. Returns 0, or an error with the handle to be closed
+ * all the same. */
 int tls_upkeep_begin(struct worker *worker);
 
-/* From now on by CONFIG, whose listeners get the ticket keys of WORKER. */
-void tls_upkeep_apply(struct worker *worker, const struct config *config);
+/* Has the listeners of CONFIG use TICKETS. */
+void tls_upkeep_apply(const struct config *config, struct tls_tickets *tickets);
 
-/* Logs the last report, overwrites the keys, closes the handles. */
+/* Logs the last report, closes the handle. */
 void tls_upkeep_end(struct worker *worker);

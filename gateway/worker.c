@@ -177,7 +177,7 @@ worker_take(struct worker *worker, const struct worker_task *task, struct error 
 		return rc;
 	log_set_options(worker->log, &config->log);
 	apply_limits(worker, task);
-	tls_upkeep_apply(worker, config);
+	tls_upkeep_apply(config, task->tickets);
 	worker->prefetch.most = PREFETCH_OCTETS / task->workers;
 	config_ref(config);
 	config_unref(worker->config);

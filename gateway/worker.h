@@ -49,6 +49,7 @@ struct worker_task {
 	const int *sockets; /* listening, one for each of its addresses; the worker makes its own
 			       duplicates */
 	unsigned workers;   /* processes that share the work */
+	struct tls_tickets *tickets; /* keys for its listeners, to outlive the worker */
 };
 
 /* A worker that serves TASK (a reference to its configuration is taken) as soon as its loop runs.
