@@ -2,10 +2,12 @@
 sanitizers has no sandbox, so these take POPGATE_DEBUG_BIN, or the gateway of the debug preset."""
 import os
 import re
+import shutil
 import unittest.mock
 
-from harness import certificates, corpus, popgate, servers
+from harness import certificates, corpus, popgate, ports, servers, workspace
 from harness.cases import Case
+from harness.pop3 import Pop3, tls_context
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 ONE, TWO, THREE = (corpus.message(f"number {n}", corpus.FILL * n) for n in (1, 20, 3))
@@ -100,6 +102,29 @@ class Sandbox(Case):
         self.assertFalse(before & set(gate.workers()))
         with self.server.imap(user) as mailbox:
             self.assertEqual(len(mailbox.uids()), 2)
+
+    def test_reload_with_certificates_from_elsewhere(self):
+        """A second pair in a folder of its own is for other workers; those can read it anew."""
+        gate = self.sandboxed()
+        before = set(gate.workers())
+        folder = workspace.folder("second-pair")
+        second = certificates.authority().issue(names="DNS:second.test")
+        pair = [shutil.copy(path, os.path.join(folder, name))
+                for path, name in ((second.cert, "second.pem"), (second.key, "second.key"))]
+        address = (ports.HOST, ports.free_port())
+        gate.more_listeners = [("pop3s", {"address": "%s:%d" % address,
+                                          "certificate": f"{gate.certificate.cert}, {pair[0]}",
+                                          "key": f"{gate.certificate.key}, {pair[1]}"})]
+        gate.reload()
+        gate.wait_log(lambda _: len(set(gate.workers()) - before) == 2)
+        workers = gate.wait_workers(2)
+        for level in ("debug", "info"):
+            gate.settings["log_level"] = level
+            gate.reload()
+            self.assertEqual(gate.workers(), workers)
+            with Pop3(address, tls=tls_context(second.ca), server_hostname="second.test") as session:
+                self.assertTrue(session.greeting.startswith(b"+OK"))
+        self.assert_works(gate, self.user())
 
     def test_it_can_be_switched_off_and_that_is_said(self):
         gate = self.sandboxed(sandbox="no")

@@ -6,11 +6,13 @@ import re
 import resource
 import signal
 import socket
+import ssl
 import tempfile
 import threading
 
 from harness import corpus, popgate, ports, scripted_imap, servers, sockets
 from harness.cases import Case
+from harness.pop3 import tls_context
 from harness.vitals import wait_until
 
 ONE = corpus.message("one", corpus.FILL * 10)
@@ -58,6 +60,13 @@ class Workers(Case):
         self.assertTrue(all(by_worker.values()), {pid: len(have) for pid, have in by_worker.items()})
         return by_worker
 
+    @staticmethod
+    def holders(gate, address, socks):
+        """The workers that have the other ends of SOCKS, which are connected to ADDRESS."""
+        inodes = server_sockets(address)
+        held = {pid: sockets_of(pid) for pid in gate.workers()}
+        return {pid for pid in held for sock in socks if inodes.get(sock.getsockname()[1]) in held[pid]}
+
     def assert_works(self, gate, user):
         with gate.login_when_free(user) as session:
             self.assertEqual(session.retr(1), ONE)
@@ -92,6 +101,31 @@ class Sharing(Workers):
         # the place of one who quits is free as soon as its worker has heard it
         self.greeted(gate)
         self.greeted(gate)
+
+    def greeted_tls(self, gate, context, session=None):
+        """A socket with TLS on which the greeting was read, and with TLS 1.3 a ticket."""
+        raw = socket.create_connection(gate.pop3s, timeout=60)
+        sock = context.wrap_socket(raw, server_hostname="localhost", session=session)
+        self.addCleanup(sock.close)
+        self.assertTrue(sock.recv(4096).startswith(b"+OK"))
+        return sock
+
+    def test_a_tls_session_is_resumed_at_another_worker(self):
+        gate = self.gate_to(workers=2)
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = tls_context(gate.certificate.ca)
+            context.minimum_version = context.maximum_version = version
+            first = self.greeted_tls(gate, context)
+            self.assertFalse(first.session_reused)
+            others = [self.greeted_tls(gate, context, first.session) for _ in range(MANY)]
+            self.assertEqual([other.session_reused for other in others], [True] * MANY, version)
+            self.assertEqual(self.holders(gate, gate.pop3s, others), set(gate.workers()))
+        before = gate.workers()
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        gate.wait_log(lambda _: not set(before) & set(gate.workers()))
+        gate.wait_workers(2)
+        self.assertTrue(self.greeted_tls(gate, context, first.session).session_reused, "by their successors")
 
     def greeted(self, gate):
         def attempt():

@@ -278,6 +278,56 @@ reload_may_need_another(void)
 	sandbox_free(other_folder);
 }
 
+/* A plan for FILES of a listener, and AUTHORITIES of an upstream; what is not planned is NULL. */
+static struct sandbox *
+planned_for(char *certificate, char *key, char *staple, char *authorities)
+{
+	struct config *config = configuration(143);
+	struct config_listener *l = &config->listeners[0];
+	struct config_listener before = *l;
+	struct sandbox *sandbox = NULL;
+	char *staples[] = { "", staple }, *directory = config->upstreams[0].ca_directory;
+
+	l->certificates = (struct text_list){ &certificate, certificate != NULL };
+	l->keys = (struct text_list){ &key, key != NULL };
+	l->staples = (struct text_list){ staples, staple != NULL ? 2 : 0 };
+	config->upstreams[0].ca_directory = authorities;
+	CU_ASSERT_EQUAL_FATAL(sandbox_plan(config, "/etc/popgate/popgate.conf", &sandbox), 0);
+	*l = before;
+	config->upstreams[0].ca_directory = directory;
+	config_unref(config);
+	return sandbox;
+}
+
+/* Each file of a list counts, and "" is none; the authorities are a folder themselves. */
+static void
+lists_of_files_are_planned(void)
+{
+	static char in_a[] = "/srv/a/file", in_b[] = "/srv/b/file", in_root[] = "/srv";
+	struct sandbox *none = planned_for(NULL, NULL, NULL, NULL);
+	struct sandbox *all = planned_for(in_a, in_b, in_root, "/srv/authorities");
+	struct sandbox *one[] = {
+		planned_for(in_a, NULL, NULL, NULL),
+		planned_for(NULL, in_b, NULL, NULL),
+		planned_for(NULL, NULL, in_root, NULL),
+		planned_for(NULL, NULL, NULL, "/srv/authorities"),
+		/* as a file in it */
+		planned_for("/srv/authorities/file", NULL, NULL, NULL),
+	};
+	const size_t count = sizeof(one) / sizeof(one[0]);
+
+	for (size_t i = 0; i < count; i++) {
+		CU_ASSERT_FALSE(sandbox_covers(none, one[i]));
+		CU_ASSERT_TRUE(sandbox_covers(all, one[i]));
+		for (size_t j = 0; j < count - 1; j++)
+			CU_ASSERT_EQUAL(sandbox_covers(one[j], one[i]), i == j || (i == 4 && j == 3));
+	}
+	for (size_t i = 0; i < count; i++)
+		sandbox_free(one[i]);
+	sandbox_free(none);
+	sandbox_free(all);
+}
+
 /* A port of loopback that somebody listens on, until the end. */
 static uint16_t
 listening_port(void)
@@ -299,6 +349,7 @@ main(void)
 	static const struct unit_test tests[] = {
 		{ "what is open and what is closed", what_is_open_and_closed },
 		{ "a reload may need another sandbox", reload_may_need_another },
+		{ "lists of files are planned", lists_of_files_are_planned },
 	};
 	char path[80];
 	int result;

@@ -151,6 +151,36 @@ a_ticket_is_for_the_same_terms(void)
 	end_tls();
 }
 
+/* A certificate is judged at each handshake: no ticket leads past that, be it from a listener with the
+ * same keys that does not ask for one. */
+static void
+no_ticket_stands_for_a_client_certificate(void)
+{
+	static struct tls_tickets tickets;
+	struct tls_server *curious;
+
+	begin_tls();
+	curious = new_tolerant_server(files.certificate);
+	CU_ASSERT_EQUAL_FATAL(
+	    tls_server_verify_clients(curious, files.authority, TLS_CLIENT_REQUEST, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(tls_tickets_rotate(&tickets), 0);
+	tls_server_use_tickets(server, &tickets);
+	tls_server_use_tickets(curious, &tickets);
+	for (int version = 0; version < 2; version++) {
+		if (version == 1) {
+			SSL_CTX_set_max_proto_version(server->context, TLS1_2_VERSION);
+			SSL_CTX_set_max_proto_version(curious->context, TLS1_2_VERSION);
+		}
+		tls_sessions_clear(&client->sessions);
+		check_meeting(server, false, "nobody asks");
+		check_meeting(server, true, "nobody asks again");
+		check_meeting(curious, false, "it asks");
+		check_meeting(curious, false, "it asks again");
+	}
+	tls_server_unref(curious);
+	end_tls();
+}
+
 int
 main(void)
 {
@@ -162,6 +192,8 @@ main(void)
 		{ "servers_share_their_tickets", servers_share_their_tickets },
 		{ "a_ticket_lives_for_two_keys", a_ticket_lives_for_two_keys },
 		{ "a_ticket_is_for_the_same_terms", a_ticket_is_for_the_same_terms },
+		{ "no_ticket_stands_for_a_client_certificate",
+		    no_ticket_stands_for_a_client_certificate },
 	};
 
 	return unit_run("tls_tickets", tests, sizeof(tests) / sizeof(tests[0]));
