@@ -63,8 +63,8 @@ class Workers(Case):
     @staticmethod
     def holders(gate, address, socks):
         """The workers that have the other ends of SOCKS, which are connected to ADDRESS."""
-        inodes = server_sockets(address)
-        held = {pid: sockets_of(pid) for pid in gate.workers()}
+        inodes = sockets.server_sockets(address)
+        held = {pid: sockets.sockets_of(pid) for pid in gate.workers()}
         return {pid for pid in held for sock in socks if inodes.get(sock.getsockname()[1]) in held[pid]}
 
     def assert_works(self, gate, user):

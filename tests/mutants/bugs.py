@@ -211,4 +211,18 @@ BUGS = [
     Bug("names-without-choice", "everybody is shown the first certificate", (
         ("fiberio/tls_server.c", "return name != NULL && choose(", "return name == NULL && choose("),),
         {"test_tls": "Front.test_certificates_by_name"}),
+    Bug("tickets-of-each-worker", "a session can be resumed at the worker only where it began", (
+        ("gateway/command_worker.c", "	task.tickets = ticket_keys_tickets(employee->ticket_keys);\n	status =",
+         "	static struct tls_tickets own;\n	tls_tickets_rotate(&own);\n	task.tickets = &own;\n	status ="),),
+        {"test_workers": "Sharing.test_a_tls_session_is_resumed_at_another_worker"}),
+    Bug("first-file-only", "workers have the first file only of a list in their sandbox", (
+        ("gateway/sandbox.c", "i < files->count; i++", "i < 1 && i < files->count; i++"),),
+        {"unit": "test_sandbox"}),
+    Bug("socket-outlives-its-day", "the supervisor goes on listening for old devices", (
+        ("gateway/sockets.c", "if (sockets->until[i] != 0 &&", "if (sockets->until[i] == 1 &&"),),
+        {"unit": "test_listeners"}),
+    Bug("ticket-for-a-certificate", "who has a ticket needs no client certificate", (
+        ("fiberio/tls_server.c", "	SSL_CTX_set_options(server->context, SSL_OP_NO_TICKET);\n	SSL_CTX_set_num_tickets(server->context, 0);\n",
+         ""),),
+        {"unit": "test_tls_tickets"}),
 ]
