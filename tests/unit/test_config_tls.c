@@ -232,6 +232,17 @@ a_fenced_listener_has_an_end(void)
 			    &config),
 	    ERR_INVALID);
 	CU_ASSERT_STRING_EQUAL(remarks, "f:9: legacy_networks: must not be everywhere\n");
+
+	/* What such a device proves is worth nothing, and its fence sees the next hop only. */
+	CU_ASSERT_EQUAL(load(files.folder,
+			    UPSTREAM "listener pop3s {\naddress = 127.0.0.1:0\n" PAIR FENCE
+				     "legacy_until = 2099-12-31\nproxy_protocol = yes\n"
+				     "proxy_networks = 192.0.2.1\nclient_certificate = request\n"
+				     "client_ca = certificate.pem\n}\n",
+			    &config),
+	    ERR_INVALID);
+	CU_ASSERT_PTR_NOT_NULL(strstr(remarks, "f:8: legacy_tls: not with proxy_protocol"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(remarks, "f:13: client_certificate: not with legacy_tls"));
 	finish();
 }
 
