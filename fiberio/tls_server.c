@@ -366,8 +366,9 @@ set_behaviour(struct tls_server *server, enum tls_era era)
 	SSL_CTX *context = server->context;
 
 	SSL_CTX_set_app_data(context, server);
-	SSL_CTX_set_options(
-	    context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+	/* What clients say may be a password; OpenSSL would keep it until the next record comes. */
+	SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+					 SSL_OP_CLEANSE_PLAINTEXT);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	/* Each costs encryption and a system call's worth of octets; few clients use even one. */
 	SSL_CTX_set_num_tickets(context, era == TLS_ERA_LEGACY ? 0 : 1);
