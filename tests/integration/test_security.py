@@ -346,7 +346,9 @@ class Secrets(Case):
             session = self.connect(tls)
             for line in ("USER someone", f"PASS {PASSWORD}", f"AUTH PLAIN {b64(chr(0) + 'someone' + chr(0) + PASSWORD)}",
                          f"AUTH PLAIN {b64(chr(0) + chr(1) + chr(0) + PASSWORD)}", f"PASSWORD {PASSWORD}"):
-                session.command(line)
+                with self.subTest(line.replace(PASSWORD, "..."), tls=tls):
+                    session.command(line)
+                    self.assertEqual(self.copies(self.pid), (0, 0))
             self.server.on("AUTHENTICATE", scripted_imap.close)
             session.command(f"AUTH PLAIN {b64(chr(0) + 'someone' + chr(0) + PASSWORD)}")
             self.assertEqual(self.copies(self.pid), (0, 0))
