@@ -191,7 +191,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.host = "fuzz", .port = 143, .security = IMAP_TLS_NONE
 	};
 	static const struct imap_id_field id = { "name", "popgate" };
-	const struct credentials c = { user, password, 6 };
+	const struct credentials c = { .user = user, .password = password, .password_len = 6 };
 	char name[64];
 	struct imap *imap;
 	struct error e = { 0 };
