@@ -1,7 +1,8 @@
 /* fuzz_index.c - a kept listing, which is foreign octets.
  *
  * The checksum is put right first, or nothing would get past it. Whatever the input holds: no
- * crash; UIDs ascend and are below UIDNEXT; what was read is written again octet by octet. */
+ * crash; UIDs ascend and are below UIDNEXT; what was read is written again octet by octet. Then the
+ * input is taken for messages: what can be written is read again message by message. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,51 @@ put_sum_right(unsigned char *octets, size_t len)
 			sum = (sum ^ octets[i]) * UINT64_C(1099511628211);
 	for (size_t i = 0; i < 8; i++)
 		octets[SUM_AT + i] = (unsigned char) (sum >> (8 * i));
+}
+
+enum { RECORD = 12 }; /* octets of UID and size */
+
+/* The message number AT of DATA; the first record has UIDNEXT. */
+static struct index_message
+message(const uint8_t *data, size_t at)
+{
+	struct index_message m = { .exact = data[at * RECORD] & 1 };
+
+	memcpy(&m.uid, data + at * RECORD, 4);
+	memcpy(&m.size, data + at * RECORD + 4, 8);
+	return m;
+}
+
+static void
+write_and_read(const uint8_t *data, size_t count)
+{
+	struct index_head head = { .uidnext = message(data, 0).uid };
+	struct index_message wanted, m;
+	struct index_writer w = { 0 };
+	struct index_reader r;
+	unsigned char *octets;
+	bool fine = true;
+	uint32_t last = 0;
+	size_t len;
+
+	for (size_t i = 1; i < count; i++) {
+		wanted = message(data, i);
+		fine = fine && wanted.uid > last && wanted.uid < head.uidnext && wanted.size <= INT64_MAX;
+		last = wanted.uid;
+		index_add(&w, &wanted);
+	}
+	check(index_finish(&w, &head, &octets, &len) == (fine ? 0 : ERR_INVALID));
+	if (fine) {
+		check(index_read(&r, octets, len) == 0 && r.head.count == count - 1);
+		for (size_t i = 1; i < count; i++) {
+			wanted = message(data, i);
+			check(index_next(&r, &m) && m.uid == wanted.uid);
+			check(m.size == wanted.size && m.exact == wanted.exact);
+		}
+		check(!index_next(&r, &m));
+		free(octets);
+	}
+	index_writer_clear(&w);
 }
 
 int
@@ -68,5 +114,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 out:
 	index_writer_clear(&w);
 	free(octets);
+	if (len >= RECORD)
+		write_and_read(data, len / RECORD);
 	return 0;
 }
