@@ -14,7 +14,7 @@ packages_for() {
 		echo libpcre3 libpq5 libsasl2-modules
 		;;
 	bench) echo python3 dovecot-imapd dovecot-pop3d openssl ;;
-	fuzz) echo clang libclang-rt-dev ;;
+	fuzz) echo clang libclang-rt-dev llvm ;;
 	valgrind) echo valgrind ;;
 	coverage) echo gcovr ;;
 	clean-room) echo debootstrap git ;;
