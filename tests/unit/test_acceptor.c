@@ -217,15 +217,21 @@ a_taken_port_is_told(void)
 static void
 both_families_share_a_port(void)
 {
+	enum { TRIES = 100 }; /* a port that is free for IPv6 may be somebody's for IPv4 */
 	struct reception v6 = { 0 }, v4 = { 0 };
 	char address[32];
+	int rc = ERR_PERMANENT;
 
 	begin();
-	if (open_acceptor("[::]:0", &v6, NULL) == 0) { /* or there is no IPv6 here */
-		snprintf(
-		    address, sizeof(address), "0.0.0.0:%u", (unsigned) v6.port);
-		CU_ASSERT_EQUAL(open_acceptor(address, &v4, NULL), 0);
+	for (int i = 0; i < TRIES && rc != 0; i++) {
+		acceptor_close(v6.acceptor);
+		v6.acceptor = NULL;
+		if (open_acceptor("[::]:0", &v6, NULL) != 0) /* there is no IPv6 here */
+			break;
+		snprintf(address, sizeof(address), "0.0.0.0:%u", (unsigned) v6.port);
+		rc = open_acceptor(address, &v4, NULL);
 	}
+	CU_ASSERT_TRUE(rc == 0 || v6.acceptor == NULL);
 	acceptor_close(v6.acceptor);
 	acceptor_close(v4.acceptor);
 	end();
