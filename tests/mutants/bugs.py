@@ -136,24 +136,26 @@ BUGS = [
         (LISTING, "(rc = imap_search_deleted(imap, &r->deleted, e)) != 0", "imap == NULL"),),
         {"test_index": "test_rule_8_dovecot|test_flags_are_asked_for|test_unchanged"}),
     Bug("index-without-search", "a kept listing is shown without asking what has gone", (
-        (LISTING, "all ? NULL : &survivors", "all || survivors.count > 0 ? NULL : &survivors"),
-        (LISTING, "!r->writer.failed && r->writer.count == mailbox->exists;", "!r->writer.failed;")),
+        (LISTING, "{ .all_there = is_without_gaps(r) };", "{ .all_there = is_without_gaps(r) || !*done };"),
+        (LISTING, "!r->writer.failed && r->writer.count == mailbox_of(r)->exists;", "!r->writer.failed;")),
         {"test_index": "test_rule_8_dovecot|test_shrunk"}),
     Bug("index-uncounted", "what a kept listing comes to is not counted", (
-        (LISTING, "!r->writer.failed && r->writer.count == mailbox->exists;", "!r->writer.failed;"),),
+        (LISTING, "!r->writer.failed && r->writer.count == mailbox_of(r)->exists;", "!r->writer.failed;"),),
         {"test_index": "test_contradictions"}),
     Bug("index-of-another-time", "a kept listing is used although UIDVALIDITY is another one", (
-        (LISTING, "	    head->uidvalidity == mailbox->uidvalidity &&", "	    head->uidvalidity != 0 &&"),),
+        (LISTING, "mailbox->exists > 0 && head->uidvalidity == mailbox->uidvalidity &&",
+         "mailbox->exists > 0 && head->uidvalidity != 0 &&"),),
         {"test_index": "test_another_uidvalidity"}),
     Bug("index-of-another-user", "a kept listing is used whoever it belongs to", (
-        (LISTING, " && head->owner == r->place.owner &&", " &&"),),
+        (LISTING, "	       head->owner == l->place.owner &&\n", ""),),
         {"test_index": "test_index_of_somebody_else"}),
     Bug("census-of-the-dead", "sessions of a dead worker are counted for ever", (
         (SUPERVISOR, "census_remove_worker(s->census, child->number)", "child->number"),),
         {"test_workers": "test_a_killed_worker"}),
     Bug("census-of-its-own", "each worker counts for itself", (
-        (WORKER, "census_attach(message->fds[CONTROL_FD_CENSUS], message->worker, &census)",
-         "census_new(&config->limits, &census, NULL)"),),
+        (WORKER, "	if (attach(employee, message, &census, &gatekeeper) != 0)\n		return EX_OSERR;\n",
+         "	if (attach(employee, message, &census, &gatekeeper) != 0)\n		return EX_OSERR;\n	census_free(census);\n"
+         "	if (census_new(&config->limits, &census, NULL) != 0)\n		return EX_OSERR;\n"),),
         {"test_workers": "test_sessions_of_an_address|test_sessions_of_a_user"}),
     Bug("respawn-at-once", "a worker that dies at once is started in a loop", (
         (RESPAWN, "respawn->early_ends <= 1 ||", "respawn->early_ends <= 1000 ||"),),
@@ -176,7 +178,7 @@ BUGS = [
         ("gateway/reuse.c", "(changed ? 0 : most)", "(changed ? most : most)"),),
         {"test_reuse": "Reuse.test_reload_ends_it"}),
     Bug("kept-with-the-old-password", "a login by a new password leaves the connection of the old one", (
-        (LINK, "	if (link->has_key)\n		reuse_supersede(", "	if (false)\n		reuse_supersede("),),
+        (LINK, "		if (link->has_key)\n			reuse_supersede(", "		if (false)\n			reuse_supersede("),),
         {"test_reuse": "Reuse.test_a_new_password"}),
     Bug("kept-for-another-name", "a TLS session is used whatever name it was verified for", (
         ("fiberio/tls_sessions.c", "if (strcmp(sessions->kept[at - 1].name, name) == 0)", "if (name != NULL)"),),
