@@ -18,6 +18,7 @@ SOURCES = 40  # addresses that a flood comes from
 
 class Flood(Case):
     """A gateway of one process, with descriptors for all who come."""
+    by_the_clock = True
 
     def setUp(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -123,6 +124,7 @@ class Flood(Case):
 
 class Doubling(Case):
     """T24. The time of the processor grows as the input does, and not with its square, whatever it is made of."""
+    by_the_clock = True
 
     REPEAT = 4
 

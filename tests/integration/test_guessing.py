@@ -273,16 +273,19 @@ class AcrossWorkers(Guesses):
     """Two workers remember together, and what they remember outlives one of them."""
 
     def spread(self, want):
-        """WANT connections in each of the two workers, each from an address of its own."""
-        sessions = [self.connect(f"127.0.8.{number + 1}") for number in range(12 + 2 * want)]
-        for session in sessions:
-            self.addCleanup(session.close)
-        inodes = sockets.server_sockets(self.gate.pop3)
-        held = [sockets.sockets_of(pid) for pid in self.gate.workers()]
-        self.assertEqual(len(held), 2)
-        by_worker = [[each for each in sessions if inodes.get(each.sock.getsockname()[1]) in inside] for inside in held]
-        for have in by_worker:
-            self.assertGreaterEqual(len(have), want)
+        """At least WANT connections in each of the two workers, each from an address of its own. How many that takes is the
+        kernel's affair, and the load's."""
+        sessions, by_worker = [], [[]]
+        while min(len(have) for have in by_worker) < want:
+            self.assertLess(len(sessions), 200)
+            for _ in range(10):
+                sessions.append(self.connect(f"127.0.8.{len(sessions) + 1}"))
+                self.addCleanup(sessions[-1].close)
+            inodes = sockets.server_sockets(self.gate.pop3)
+            held = [sockets.sockets_of(pid) for pid in self.gate.workers()]
+            self.assertEqual(len(held), 2)
+            by_worker = [[each for each in sessions if inodes.get(each.sock.getsockname()[1]) in inside]
+                         for inside in held]
         return by_worker
 
     def begin(self, **settings):

