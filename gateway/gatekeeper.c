@@ -17,7 +17,10 @@ enum {
 	NETWORKS = 4096,
 	USERS = 32768,
 	KNOWN = 131072,
-	ASK_AGAIN_MS = 200, /* and up to as much again, so that those who wait do not march in step */
+	/* Between two looks, at first and at most. Up to as much again is added, so that those who
+	 * wait do not march in step. */
+	ASK_AGAIN_FIRST_MS = 8,
+	ASK_AGAIN_MOST_MS = 200,
 };
 
 struct gatekeeper {
@@ -133,14 +136,16 @@ chance(void)
 	return value;
 }
 
-/* In a queue. Who has gone away leaves it. */
+/* In a queue, which is mostly a matter of milliseconds: *PAUSE grows while it is not. Who has gone
+ * away leaves it. */
 static int
-wait_for_turn(struct stream *client, struct error *e)
+wait_for_turn(struct stream *client, uint64_t *pause, struct error *e)
 {
 	int rc;
 
-	if ((rc = fiber_sleep(ASK_AGAIN_MS + chance() % ASK_AGAIN_MS)) != 0)
+	if ((rc = fiber_sleep(*pause + chance() % *pause)) != 0)
 		return error_set(e, rc, "cancelled");
+	*pause = *pause * 2 < ASK_AGAIN_MOST_MS ? *pause * 2 : ASK_AGAIN_MOST_MS;
 	if (stream_peer_closed(client))
 		return error_set(e, ERR_CLOSED, "the client went away before the server was asked");
 	return 0;
@@ -151,6 +156,7 @@ gatekeeper_admit(struct gatekeeper *g, struct gate_visit *v, const struct sockad
     const struct login_target *target, const struct credentials *c, struct stream *client,
     struct error *e)
 {
+	uint64_t pause = ASK_AGAIN_FIRST_MS;
 	int rc;
 
 	v->gatekeeper = g;
@@ -172,7 +178,7 @@ gatekeeper_admit(struct gatekeeper *g, struct gate_visit *v, const struct sockad
 			return error_set(e, ERR_TEMPORARY,
 			    "max_failed_logins is reached, and the user is not known");
 		}
-		if ((rc = wait_for_turn(client, e)) != 0)
+		if ((rc = wait_for_turn(client, &pause, e)) != 0)
 			return rc;
 	}
 }
