@@ -55,11 +55,8 @@ config_check_client_certificates(
 		return 0;
 	if (tls_server_verify_clients(l->tls, l->client_ca, l->client_certificate, &e) == 0)
 		return 0;
-	if (e.code == ERR_NO_MEMORY)
-		return ERR_NO_MEMORY;
-	config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_LISTENER, "client_ca"),
-	    "client_ca: %s", e.text);
-	return 0;
+	return config_report_error(
+	    report, line_of(lines, SETTING_LISTENER, "client_ca"), "client_ca", &e);
 }
 
 /* Whether FILE is a credential that systemd has laid out for us. Those are in a folder of ours

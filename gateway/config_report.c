@@ -41,6 +41,16 @@ config_report_add(struct config_report *report, enum config_severity severity, u
 		report->remarks[report->count++] = remark;
 }
 
+int
+config_report_error(
+    struct config_report *report, unsigned line, const char *name, const struct error *e)
+{
+	if (e->code == ERR_NO_MEMORY)
+		return ERR_NO_MEMORY;
+	config_report_add(report, CONFIG_FAULT, line, "%s: %s", name, e->text);
+	return 0;
+}
+
 static bool
 comes_before(const struct config_remark *a, const struct config_remark *b)
 {

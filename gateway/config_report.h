@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/error.h"
 #include "gateway/log.h"
 
 enum config_severity {
@@ -30,6 +31,11 @@ void config_report_clear(struct config_report *report);
 /* Adds a remark about LINE. */
 void config_report_add(struct config_report *report, enum config_severity severity, unsigned line,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* What setting NAME, on LINE, is for failed with E: adds a fault that says so, and returns 0; or returns
+ * ERR_NO_MEMORY where that was the reason. */
+int config_report_error(
+    struct config_report *report, unsigned line, const char *name, const struct error *e);
 
 /* Puts the remarks in the order of their lines; those about the file as a whole come last. */
 void config_report_sort(struct config_report *report);

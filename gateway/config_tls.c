@@ -81,11 +81,8 @@ load_certificates(struct config_listener *l, const struct tls_server_options *op
 		check_staples(l, lines, report);
 		return 0;
 	}
-	if (e.code == ERR_NO_MEMORY)
-		return ERR_NO_MEMORY;
-	config_report_add(report, CONFIG_FAULT, line_near(lines, SETTING_LISTENER, "certificate"),
-	    "certificate: %s", e.text);
-	return 0;
+	return config_report_error(
+	    report, line_near(lines, SETTING_LISTENER, "certificate"), "certificate", &e);
 }
 
 /* Makes l->tls of certificates and keys, of which there are as many. */
@@ -267,15 +264,12 @@ make_client(struct upstream *u, const struct setting_lines *lines, struct config
 	rc = check_terms(&options.terms, SETTING_UPSTREAM, lines, report, &good);
 	if (rc != 0 || !good)
 		return rc;
-	if ((rc = tls_client_new(&options, &u->imap.tls, &e)) == ERR_INVALID) {
-		config_report_add(report, CONFIG_FAULT,
-		    line_near(lines, SETTING_UPSTREAM, blamed(u, e.text)), "%s: %s",
-		    blamed(u, e.text), e.text);
-		return 0;
-	}
-	if (rc == 0 && !u->tls_resumption)
+	if (tls_client_new(&options, &u->imap.tls, &e) != 0)
+		return config_report_error(report,
+		    line_near(lines, SETTING_UPSTREAM, blamed(u, e.text)), blamed(u, e.text), &e);
+	if (!u->tls_resumption)
 		tls_client_forbid_resumption(u->imap.tls);
-	return rc;
+	return 0;
 }
 
 static bool
