@@ -58,6 +58,28 @@ static const int deadly[] = {
 static const int families[] = { AF_UNIX, AF_INET, AF_INET6,
 	AF_NETLINK /* getaddrinfo(3) asks which addresses this machine has */ };
 
+/* That argument NUMBER of a call is VALUE. */
+static struct scmp_arg_cmp
+argument_is(unsigned number, scmp_datum_t value)
+{
+	return (struct scmp_arg_cmp){ .arg = number, .op = SCMP_CMP_EQ, .datum_a = value };
+}
+
+/* That argument NUMBER of a call has no bit of MASK. */
+static struct scmp_arg_cmp
+argument_lacks(unsigned number, scmp_datum_t mask)
+{
+	return (struct scmp_arg_cmp){
+		.arg = number, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = 0
+	};
+}
+
+static int
+allow_if(scmp_filter_ctx filter, int call, const struct scmp_arg_cmp condition)
+{
+	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &condition);
+}
+
 static int
 allow_each(scmp_filter_ctx filter)
 {
@@ -84,15 +106,12 @@ allow_memory(scmp_filter_ctx filter)
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && rc == 0; i++) {
 		if (maps[i] < 0)
 			continue;
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, maps[i], 1,
-		    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		rc = allow_if(filter, maps[i], argument_lacks(2, PROT_EXEC));
 		if (rc == 0)
-			rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, maps[i], 1,
-			    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_WRITE, 0));
+			rc = allow_if(filter, maps[i], argument_lacks(2, PROT_WRITE));
 	}
 	if (rc == 0)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(mprotect), 1,
-		    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		rc = allow_if(filter, CALL(mprotect), argument_lacks(2, PROT_EXEC));
 	return rc;
 }
 
@@ -102,8 +121,8 @@ allow_sockets(scmp_filter_ctx filter)
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]) && rc == 0; i++)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(socket), 1,
-		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t) families[i]));
+		rc = allow_if(
+		    filter, CALL(socket), argument_is(0, (scmp_datum_t) families[i]));
 	return rc;
 }
 
@@ -112,13 +131,9 @@ static int
 allow_signals(scmp_filter_ctx filter)
 {
 	const scmp_datum_t self = (scmp_datum_t) getpid();
-	int rc = seccomp_rule_add(
-	    filter, SCMP_ACT_ALLOW, CALL(kill), 1, SCMP_A0(SCMP_CMP_EQ, self));
+	int rc = allow_if(filter, CALL(kill), argument_is(0, self));
 
-	if (rc == 0)
-		rc = seccomp_rule_add(
-		    filter, SCMP_ACT_ALLOW, CALL(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, self));
-	return rc;
+	return rc == 0 ? allow_if(filter, CALL(tgkill), argument_is(0, self)) : rc;
 }
 
 int
