@@ -10,19 +10,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "text.h"
 #include "xxh64.h"
-
-struct text {
-	char *p;
-	size_t len, room;
-};
 
 static const struct kind {
 	const char *name;
@@ -35,13 +30,6 @@ static const struct kind {
 
 static uint64_t random_state;
 
-static _Noreturn void
-die(const char *what)
-{
-	fprintf(stderr, "bench_corpus: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
 static uint64_t
 draw(void)
 {
@@ -50,31 +38,6 @@ draw(void)
 	z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
 	z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
 	return z ^ (z >> 31);
-}
-
-static void
-put(struct text *t, const char *p, size_t n)
-{
-	if (t->len + n > t->room) {
-		t->room = (t->len + n) * 2;
-		if ((t->p = realloc(t->p, t->room)) == NULL)
-			die("memory");
-	}
-	memcpy(t->p + t->len, p, n);
-	t->len += n;
-}
-
-__attribute__((format(printf, 2, 3))) static void
-putf(struct text *t, const char *fmt, ...)
-{
-	char line[512];
-	va_list args;
-	int n;
-
-	va_start(args, fmt);
-	n = vsnprintf(line, sizeof(line), fmt, args);
-	va_end(args);
-	put(t, line, (size_t) n);
 }
 
 static void
@@ -89,8 +52,8 @@ put_words(struct text *t)
 	while (t->len - begin < 60) {
 		const char *word = words[draw() % (sizeof(words) / sizeof(words[0]))];
 
-		put(t, word, strlen(word));
-		put(t, " ", 1);
+		text_put(t, word, strlen(word));
+		text_put(t, " ", 1);
 	}
 	t->p[t->len - 1] = '\n';
 }
@@ -110,7 +73,7 @@ put_base64(struct text *t)
 		r >>= 6;
 	}
 	line[76] = '\n';
-	put(t, line, sizeof(line));
+	text_put(t, line, sizeof(line));
 }
 
 /* Message I of its mailbox, from 1, with LF line ends. */
@@ -126,21 +89,21 @@ write_message(struct text *t, const struct kind *kind, unsigned i, size_t size)
 		random_state = random_state * 1000003 + (unsigned char) *p;
 	snprintf(date, sizeof(date), "%02u Oct 2024 %02u:%02u:%02u +0000", i % 28 + 1, i % 24,
 	    i % 60, i % 59);
-	putf(t, "Return-Path: <sender%u@example.org>\n", i % 97);
-	putf(t,
+	text_putf(t, "Return-Path: <sender%u@example.org>\n", i % 97);
+	text_putf(t,
 	    "Received: from mx%u.example.org (mx%u.example.org [192.0.2.%u])\n"
 	    "\tby mail.example.com with ESMTP id %016llx; %s\n",
 	    i % 7, i % 7, i % 250, (unsigned long long) draw(), date);
-	putf(t, "From: Sender %u <sender%u@example.org>\nTo: user@example.com\n", i % 97, i % 97);
-	putf(t, "Subject: %s message %u\nDate: %s\n", kind->name, i, date);
-	putf(t, "Message-ID: <%s.%u.%016llx@example.org>\nMIME-Version: 1.0\n", kind->name, i,
+	text_putf(t, "From: Sender %u <sender%u@example.org>\nTo: user@example.com\n", i % 97, i % 97);
+	text_putf(t, "Subject: %s message %u\nDate: %s\n", kind->name, i, date);
+	text_putf(t, "Message-ID: <%s.%u.%016llx@example.org>\nMIME-Version: 1.0\n", kind->name, i,
 	    (unsigned long long) draw());
-	putf(t, is_big ? "Content-Type: application/octet-stream\n"
-			 "Content-Transfer-Encoding: base64\n\n"
-		       : "Content-Type: text/plain; charset=us-ascii\n\n");
+	text_putf(t, is_big ? "Content-Type: application/octet-stream\n"
+			      "Content-Transfer-Encoding: base64\n\n"
+			    : "Content-Type: text/plain; charset=us-ascii\n\n");
 	/* What dot-stuffing is about, here and there. */
 	if (!is_big && i % 10 == 3)
-		putf(t, ".\n..\n.dots at the beginning of a line\n. \n");
+		text_putf(t, ".\n..\n.dots at the beginning of a line\n. \n");
 	while (t->len < size) {
 		if (is_big)
 			put_base64(t);
@@ -148,7 +111,7 @@ write_message(struct text *t, const struct kind *kind, unsigned i, size_t size)
 			put_words(t);
 	}
 	if (!is_big && i % 10 == 7)
-		putf(t, ".\n");
+		text_putf(t, ".\n");
 }
 
 static void
@@ -162,8 +125,8 @@ to_crlf(const struct text *from, struct text *to)
 
 		if (lf == NULL)
 			lf = end;
-		put(to, p, (size_t) (lf - p));
-		put(to, "\r\n", 2);
+		text_put(to, p, (size_t) (lf - p));
+		text_put(to, "\r\n", 2);
 		p = lf + 1;
 	}
 }

@@ -12,7 +12,6 @@
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,6 +22,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "text.h"
+
 enum {
 	MESSAGES_MAX = 1000,
 	LINE_MAX_OCTETS = 16 << 10,
@@ -30,63 +31,38 @@ enum {
 
 #define CAPABILITIES "IMAP4rev1 SASL-IR UIDPLUS UNSELECT ENABLE ID"
 
-struct message {
-	char *p;
-	size_t len;
-};
-
 struct conn {
 	int fd;
 	SSL *ssl;
 	bool want_out, ending, continuation;
 	char tag[64];
-	char *in, *out;
-	size_t in_len, out_len, out_off, out_room;
+	char *in;
+	size_t in_len;
+	struct text out;
+	size_t out_off; /* of it, sent */
 };
 
 static struct {
 	int epoll, listener;
 	SSL_CTX *tls;
-	struct message messages[MESSAGES_MAX]; /* of UID 1, 2, ... */
+	struct text messages[MESSAGES_MAX]; /* of UID 1, 2, ... */
 	unsigned count;
 } server;
-
-static _Noreturn void
-die(const char *what)
-{
-	fprintf(stderr, "bench_idle_imap: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static void *
-grown(void *old, size_t octets)
-{
-	void *p = realloc(old, octets);
-
-	if (p == NULL)
-		die("memory");
-	return p;
-}
 
 /* ---- what it serves ---- */
 
 static void
-read_message(const char *path, struct message *m)
+read_message(const char *path, struct text *m)
 {
 	FILE *f = fopen(path, "r");
-	size_t room = 0;
-	int c;
+	char c;
+	int got;
 
 	if (f == NULL)
 		die(path);
-	while ((c = getc(f)) != EOF) {
-		if (m->len + 2 > room) {
-			room = room * 2 + 4096;
-			m->p = grown(m->p, room);
-		}
-		if (c == '\n')
-			m->p[m->len++] = '\r';
-		m->p[m->len++] = (char) c;
+	while ((got = getc(f)) != EOF) {
+		c = (char) got;
+		text_put(m, c == '\n' ? "\r\n" : &c, c == '\n' ? 2 : 1);
 	}
 	fclose(f);
 }
@@ -120,56 +96,32 @@ read_maildir(const char *maildir)
 /* ---- answers ---- */
 
 static void
-put(struct conn *c, const char *p, size_t n)
-{
-	if (c->out_len + n > c->out_room) {
-		c->out_room = (c->out_len + n) * 2;
-		c->out = grown(c->out, c->out_room);
-	}
-	memcpy(c->out + c->out_len, p, n);
-	c->out_len += n;
-}
-
-__attribute__((format(printf, 2, 3))) static void
-putf(struct conn *c, const char *fmt, ...)
-{
-	char line[512];
-	va_list args;
-	int n;
-
-	va_start(args, fmt);
-	n = vsnprintf(line, sizeof(line), fmt, args);
-	va_end(args);
-	put(c, line, (size_t) n);
-}
-
-static void
 fetch_one(struct conn *c, unsigned uid, const char *items)
 {
-	const struct message *m = &server.messages[uid - 1];
+	const struct text *m = &server.messages[uid - 1];
 	const char *body = strstr(items, "BODY.PEEK[]");
 	size_t off = 0, len = m->len;
 	char *end;
 
-	putf(c, "* %u FETCH (UID %u", uid, uid);
+	text_putf(&c->out, "* %u FETCH (UID %u", uid, uid);
 	if (strstr(items, "FLAGS") != NULL)
-		putf(c, " FLAGS (\\Seen)");
+		text_putf(&c->out, " FLAGS (\\Seen)");
 	if (strstr(items, "RFC822.SIZE") != NULL)
-		putf(c, " RFC822.SIZE %zu", m->len);
+		text_putf(&c->out, " RFC822.SIZE %zu", m->len);
 	if (body != NULL && body[11] == '<') {
 		off = strtoul(body + 12, &end, 10);
 		len = strtoul(end + 1, NULL, 10);
-		putf(c, " BODY[]<%zu>", off);
+		text_putf(&c->out, " BODY[]<%zu>", off);
 		off = off < m->len ? off : m->len;
 		len = len < m->len - off ? len : m->len - off;
 	} else if (body != NULL) {
-		putf(c, " BODY[]");
+		text_putf(&c->out, " BODY[]");
 	}
 	if (body != NULL) {
-		putf(c, " {%zu}\r\n", len);
-		put(c, m->p + off, len);
+		text_putf(&c->out, " {%zu}\r\n", len);
+		text_put(&c->out, m->p + off, len);
 	}
-	put(c, ")\r\n", 3);
+	text_put(&c->out, ")\r\n", 3);
 }
 
 /* A number of a set, or "*". */
@@ -212,17 +164,17 @@ fetch(struct conn *c, const char *set)
 static void
 search(struct conn *c, const char *keys)
 {
-	putf(c, "* SEARCH");
+	text_putf(&c->out, "* SEARCH");
 	if (strncasecmp(keys, "ALL", 3) == 0 || strncasecmp(keys, "UNDELETED", 9) == 0)
 		for (unsigned uid = 1; uid <= server.count; uid++)
-			putf(c, " %u", uid);
-	putf(c, "\r\n");
+			text_putf(&c->out, " %u", uid);
+	text_putf(&c->out, "\r\n");
 }
 
 static void
 answer_select(struct conn *c)
 {
-	putf(c,
+	text_putf(&c->out,
 	    "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"
 	    "* OK [PERMANENTFLAGS (\\Deleted \\Seen \\*)] as it is\r\n"
 	    "* %u EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY 1700000000] valid\r\n"
@@ -248,12 +200,12 @@ command(struct conn *c, const char *line)
 		/* Without an initial response, the credentials come in a line of their own. */
 		if (begins(line, "AUTHENTICATE PLAIN") && line[18] == '\0') {
 			c->continuation = true;
-			putf(c, "+ \r\n");
+			text_putf(&c->out, "+ \r\n");
 			return;
 		}
 		code = "[CAPABILITY " CAPABILITIES "] ";
 	} else if (begins(line, "CAPABILITY")) {
-		putf(c, "* CAPABILITY " CAPABILITIES "\r\n");
+		text_putf(&c->out, "* CAPABILITY " CAPABILITIES "\r\n");
 	} else if (begins(line, "SELECT")) {
 		answer_select(c);
 		code = "[READ-WRITE] ";
@@ -264,15 +216,15 @@ command(struct conn *c, const char *line)
 	} else if (begins(line, "UID SEARCH")) {
 		search(c, line + 11);
 	} else if (begins(line, "LOGOUT")) {
-		putf(c, "* BYE until later\r\n");
+		text_putf(&c->out, "* BYE until later\r\n");
 		c->ending = true;
 	} else if (begins(line, "ID")) {
-		putf(c, "* ID NIL\r\n");
+		text_putf(&c->out, "* ID NIL\r\n");
 	} else if (!begins(line, "NOOP") && !begins(line, "UNSELECT") && !begins(line, "ENABLE")) {
-		putf(c, "%s BAD not known here\r\n", c->tag);
+		text_putf(&c->out, "%s BAD not known here\r\n", c->tag);
 		return;
 	}
-	putf(c, "%s OK %sdone\r\n", c->tag, code);
+	text_putf(&c->out, "%s OK %sdone\r\n", c->tag, code);
 }
 
 /* A whole line, NUL-terminated. False when the connection shall end. */
@@ -286,7 +238,7 @@ take_line(struct conn *c, char *line)
 		return false;
 	if (c->continuation) {
 		c->continuation = false;
-		putf(c, "%s OK [CAPABILITY " CAPABILITIES "] done\r\n", c->tag);
+		text_putf(&c->out, "%s OK [CAPABILITY " CAPABILITIES "] done\r\n", c->tag);
 		return true;
 	}
 	if ((blank = strchr(line, ' ')) == NULL || (size_t) (blank - line) >= sizeof(c->tag))
@@ -305,7 +257,7 @@ conn_end(struct conn *c)
 	SSL_free(c->ssl);
 	close(c->fd);
 	free(c->in);
-	free(c->out);
+	free(c->out.p);
 	free(c);
 }
 
@@ -333,8 +285,9 @@ is_later(struct conn *c, int rc)
 static int
 conn_flush(struct conn *c)
 {
-	while (c->out_off < c->out_len) {
-		int n = SSL_write(c->ssl, c->out + c->out_off, (int) (c->out_len - c->out_off));
+	while (c->out_off < c->out.len) {
+		int n = SSL_write(
+		    c->ssl, c->out.p + c->out_off, (int) (c->out.len - c->out_off));
 
 		if (n <= 0) {
 			if (!is_later(c, n))
@@ -344,9 +297,9 @@ conn_flush(struct conn *c)
 		}
 		c->out_off += (size_t) n;
 	}
-	free(c->out);
-	c->out = NULL;
-	c->out_len = c->out_off = c->out_room = 0;
+	free(c->out.p);
+	c->out = (struct text){ 0 };
+	c->out_off = 0;
 	conn_want(c, false);
 	return c->ending ? -1 : 0;
 }
@@ -408,7 +361,7 @@ conn_event(struct conn *c)
 		return;
 	}
 	if (first)
-		putf(c, "* OK [CAPABILITY " CAPABILITIES "] ready\r\n");
+		text_putf(&c->out, "* OK [CAPABILITY " CAPABILITIES "] ready\r\n");
 	if (conn_flush(c) < 0 || conn_read(c) < 0)
 		conn_end(c);
 }
