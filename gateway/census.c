@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "gateway/arrival_table.h"
 #include "gateway/shared.h"
 #include "gateway/siphash.h"
 
@@ -55,6 +56,7 @@ enum {
 	SEATS = CENSUS_SESSIONS_MAX + 1, /* number 0 is none */
 	COUNTERS = 2 * SEATS,		 /* an address and a user for each seat */
 	BUCKETS_MAX = 1 << 20,
+	ARRIVALS = 16384, /* addresses whose connections are told apart well */
 	LOADS = 256,	/* workers at a time; those that are leaving, too */
 	HEAD_START = 4, /* sessions that one worker may have more than another */
 };
@@ -72,6 +74,7 @@ struct hall {
 	uint32_t buckets_used; /* a power of two */
 	uint64_t serial;
 	struct load loads[LOADS];
+	struct arrival arrivals[ARRIVALS]; /* whatever a kill leaves of one can be used */
 
 	uint32_t seats_touched; /* seats 1 to this were taken at some time */
 	uint32_t seat_free;	/* the first of a list; 0: none */
@@ -401,6 +404,22 @@ address_digest(const struct census *census, const struct sockaddr_storage *peer)
 	memcpy(&in, peer, sizeof(in));
 	memcpy(key + 1, &in.sin_addr, 4);
 	return key_digest(census, key, 5);
+}
+
+bool
+census_arrive(struct census *census, const struct sockaddr_storage *peer, uint64_t now)
+{
+	const struct arrival_table table = { census->hall->arrivals, ARRIVALS };
+	uint32_t per_minute = census->limits.arrivals_per_minute;
+	struct digest address = address_digest(census, peer);
+	bool admitted;
+
+	if (per_minute == 0)
+		return true;
+	shared_lock(census->shared);
+	admitted = arrivals_admit(&table, address.low, per_minute, now);
+	shared_unlock(census->shared);
+	return admitted;
 }
 
 enum census_answer

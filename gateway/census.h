@@ -1,4 +1,5 @@
-/* census.h - how many sessions there are: in all, from one address, of one user, and before login.
+/* census.h - how many sessions there are: in all, from one address, of one user, and before login; and
+ * how many come.
  *
  * Counts of all worker processes together, in memory that they share. It holds no address and no
  * name, only keyed digests of them, so that nobody can choose them to collide, or read them there.
@@ -16,6 +17,7 @@ struct census_limits {
 	size_t sessions_per_address; /* an IPv4 address or an IPv6 /64 */
 	size_t sessions_per_user;    /* a user of one upstream */
 	size_t sessions_here;	     /* of this process; 0: as many as in all */
+	uint32_t arrivals_per_minute; /* from an address; 0: any number */
 };
 
 enum census_answer {
@@ -48,6 +50,10 @@ void census_free(struct census *census); /* NULL is allowed */
 
 /* Limits of this process, for who comes from now on; who is in stays. */
 void census_set_limits(struct census *census, const struct census_limits *limits);
+
+/* A connection from PEER comes at NOW, in milliseconds of a clock that all processes have in common.
+ * Returns whether it is one of those that its address may make in a minute (see arrival_table.h). */
+bool census_arrive(struct census *census, const struct sockaddr_storage *peer, uint64_t now);
 
 /* Counts a connection from PEER in and fills SEAT; NULL: in all only, because a proxy has not said
  * yet from whom it is. When the answer is not CENSUS_ADMITTED nothing was counted. */

@@ -230,6 +230,10 @@ log_summary(struct connection *c, const struct pop3_report *r)
 
 static const char too_many[] = "-ERR [SYS/TEMP] too many connections\r\n";
 
+/* Why a connection is refused, for the log. */
+static const char address_full[] = "max_sessions_per_address is reached";
+static const char too_often[] = "max_connections_per_minute_per_address is reached";
+
 /* At most once in a while. */
 static void
 log_refused(struct worker *worker, const char *address, const char *reason)
@@ -288,6 +292,15 @@ limit_address_before_login(struct connection *c)
 	}
 }
 
+/* Says so, where the client can understand it. */
+static void
+refuse_client(struct connection *c, const char *reason, uint64_t deadline)
+{
+	log_refused(c->worker, c->address, reason);
+	if (c->protocol == LISTENER_POP3)
+		(void) stream_write_by(c->stream, too_many, sizeof(too_many) - 1, deadline);
+}
+
 /* Learns from the proxy who the client is, and counts the connection as one of that address. Returns
  * 0, or an error that has been logged. */
 static int
@@ -303,14 +316,16 @@ meet_client(struct connection *c)
 	}
 	network_peer_text(&c->from.client, c->address);
 	log_connected(c);
+	if (!census_arrive(c->worker->census, &c->from.client, uv_now(&c->worker->loop))) {
+		refuse_client(c, too_often, deadline);
+		return ERR_LIMIT;
+	}
 	if (census_name(c->worker->census, &c->seat, &c->from.client) == CENSUS_ADMITTED) {
 		c->address_counted = true;
 		limit_address_before_login(c);
 		return 0;
 	}
-	log_refused(c->worker, c->address, "max_sessions_per_address is reached");
-	if (c->protocol == LISTENER_POP3)
-		(void) stream_write_by(c->stream, too_many, sizeof(too_many) - 1, deadline);
+	refuse_client(c, address_full, deadline);
 	return ERR_LIMIT;
 }
 
@@ -466,7 +481,7 @@ connection_accept(struct worker *worker, const struct listener *listener, int fd
 {
 	static const char *const reasons[] = {
 		[CENSUS_FULL] = "max_sessions is reached",
-		[CENSUS_ADDRESS_FULL] = "max_sessions_per_address is reached",
+		[CENSUS_ADDRESS_FULL] = address_full,
 	};
 	static const char no_memory[] = "out of memory";
 	bool proxied = listener->config->proxy_protocol;
@@ -484,6 +499,10 @@ connection_accept(struct worker *worker, const struct listener *listener, int fd
 	if (proxied && !network_list_contains(&listener->config->proxy_networks, peer)) {
 		close(fd);
 		log_refused(worker, address, "not in proxy_networks");
+		return;
+	}
+	if (!proxied && !census_arrive(worker->census, peer, uv_now(&worker->loop))) {
+		refuse(worker, listener, fd, address, too_often);
 		return;
 	}
 	answer = admit(worker, proxied ? NULL : peer, &seat);

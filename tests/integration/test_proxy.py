@@ -190,6 +190,15 @@ class Consequences(ProxyCase):
         gate.wait_log("session ended")
         self.assertTrue(self.session(v1("192.0.2.1")).greeting.startswith(b"+OK"))
 
+    def test_rate_by_the_client_not_by_the_proxy(self):
+        self.start(max_connections_per_minute_per_address=2)
+        for host in range(1, 6):
+            self.assertTrue(self.session(v1(f"192.0.2.{host}")).greeting.startswith(b"+OK"))
+        greetings = [self.session(v1("192.0.2.9")).greeting for _ in range(4)]
+        self.assertEqual([greeting[:4] for greeting in greetings[:2]], [b"+OK "] * 2)
+        self.assert_code(greetings[3], "SYS/TEMP")  # the third may be that of the next half minute
+        self.gate.wait_log(re.compile(r"refused .*client=192\.0\.2\.9 .*per_minute_per_address is reached").search)
+
     def may_log_in(self, header):
         session = self.session(header)
         reply = session.command("USER someone")

@@ -29,7 +29,7 @@ address(const char *text)
 static struct census *
 census_of(size_t sessions, size_t per_address, size_t per_user)
 {
-	struct census_limits limits = { sessions, per_address, per_user, 0 };
+	struct census_limits limits = { sessions, per_address, per_user, 0, 0 };
 	struct census *census = NULL;
 
 	CU_ASSERT_EQUAL_FATAL(census_new(&limits, &census, NULL), 0);
@@ -40,7 +40,7 @@ census_of(size_t sessions, size_t per_address, size_t per_user)
 static struct census *
 attached(const struct census *census, uint32_t worker, size_t limit)
 {
-	struct census_limits limits = { limit, limit, limit, 0 };
+	struct census_limits limits = { limit, limit, limit, 0, 0 };
 	struct census *other = NULL;
 
 	CU_ASSERT_EQUAL_FATAL(census_attach(dup(census_descriptor(census)), worker, &other), 0);
@@ -79,6 +79,40 @@ limit_of_all(void)
 	census_leave(census, &seat);
 	CU_ASSERT_EQUAL(enter(census, "192.0.2.4"), CENSUS_ADMITTED);
 	census_free(census);
+}
+
+static bool
+arrive(struct census *census, const char *from, uint64_t now)
+{
+	struct sockaddr_storage peer = address(from);
+
+	return census_arrive(census, &peer, now);
+}
+
+/* Who knocks at whichever process, an IPv6 /64 is one address. */
+static void
+arrivals_in_a_minute(void)
+{
+	struct census *one = census_of(10, 10, 10), *two = attached(one, 2, 10);
+	struct census_limits limits = { 10, 10, 10, 0, 2 };
+
+	for (unsigned i = 0; i < 100; i++)
+		CU_ASSERT_TRUE(arrive(one, "192.0.2.1", 1000)); /* without a limit */
+	census_set_limits(one, &limits);
+	census_set_limits(two, &limits);
+	CU_ASSERT_TRUE(arrive(one, "192.0.2.1", 1000));
+	CU_ASSERT_TRUE(arrive(two, "192.0.2.1", 1000));
+	CU_ASSERT_FALSE(arrive(one, "192.0.2.1", 1000));
+	CU_ASSERT_FALSE(arrive(two, "192.0.2.1", 30999));
+	CU_ASSERT_TRUE(arrive(two, "192.0.2.1", 31000));
+	CU_ASSERT_TRUE(arrive(one, "192.0.2.2", 1000));
+	CU_ASSERT_TRUE(arrive(one, "2001:db8:1:2::1", 1000));
+	CU_ASSERT_TRUE(arrive(two, "2001:db8:1:2::2", 1000));
+	CU_ASSERT_FALSE(arrive(two, "2001:db8:1:2::3", 1000));
+	CU_ASSERT_TRUE(arrive(two, "2001:db8:1:3::3", 1000));
+	CU_ASSERT_EQUAL(census_count(one), 0);
+	census_free(two);
+	census_free(one);
 }
 
 static enum census_answer
@@ -174,7 +208,7 @@ static void
 new_limits_are_for_those_who_come(void)
 {
 	struct census *census = census_of(2, 2, 2);
-	struct census_limits wider = { 3, 3, 3, 0 }, narrower = { 1, 1, 1, 0 };
+	struct census_limits wider = { 3, 3, 3, 0, 0 }, narrower = { 1, 1, 1, 0, 0 };
 
 	enter(census, "192.0.2.1");
 	enter(census, "192.0.2.1");
@@ -257,7 +291,7 @@ limits_hold_across_workers(void)
 	CU_ASSERT_EQUAL(census_enter_user(one, &first, "a:993", "jane"), 0);
 	CU_ASSERT_EQUAL(census_enter_user(two, &second, "a:993", "jane"), 0);
 	CU_ASSERT_EQUAL(census_enter_user(one, &third, "a:993", "jane"), 0);
-	census_set_limits(two, &(struct census_limits){ 4, 4, 3, 0 });
+	census_set_limits(two, &(struct census_limits){ 4, 4, 3, 0, 0 });
 	CU_ASSERT_EQUAL(take(two, "192.0.2.1", &fourth), CENSUS_ADMITTED);
 	CU_ASSERT_EQUAL(census_enter_user(two, &fourth, "a:993", "jane"), ERR_LIMIT);
 	census_leave(one, &first);
@@ -274,7 +308,7 @@ a_worker_may_have_a_limit_of_its_own(void)
 	struct census *one = census_of(10, 10, 10), *two = attached(one, 2, 10);
 	struct census_seat seat;
 
-	census_set_limits(two, &(struct census_limits){ 10, 10, 10, 1 });
+	census_set_limits(two, &(struct census_limits){ 10, 10, 10, 1, 0 });
 	CU_ASSERT_EQUAL(take(two, "192.0.2.1", &seat), CENSUS_ADMITTED);
 	CU_ASSERT_EQUAL(enter(two, "192.0.2.1"), CENSUS_FULL);
 	CU_ASSERT_EQUAL(enter(one, "192.0.2.1"), CENSUS_ADMITTED);
@@ -424,7 +458,7 @@ a_kill_at_any_instant_loses_no_count(void)
 	}
 	CU_ASSERT_EQUAL(wrong, 0);
 	census_leave(census, &nobody);
-	census_set_limits(census, &(struct census_limits){ 2, 2, 2, 0 });
+	census_set_limits(census, &(struct census_limits){ 2, 2, 2, 0, 0 });
 	CU_ASSERT_EQUAL(enter(census, "192.0.2.1"), CENSUS_ADMITTED);
 	CU_ASSERT_EQUAL(enter(census, "192.0.2.1"), CENSUS_ADDRESS_FULL);
 	census_leave(census, &seat);
@@ -543,6 +577,7 @@ main(void)
 	static const struct unit_test tests[] = {
 		{ "all sessions are limited", limit_of_all },
 		{ "sessions of an address are limited", limit_of_an_address },
+		{ "connections of an address in a minute are limited", arrivals_in_a_minute },
 		{ "an address that comes later", address_that_comes_later },
 		{ "IPv6 counts by its first 64 bits", ipv6_counts_by_64_bits },
 		{ "sessions of a user are limited", limit_of_a_user },

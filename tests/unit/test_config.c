@@ -313,6 +313,7 @@ defaults(void)
 	CU_ASSERT_EQUAL(config->limits.sessions, 10000);
 	CU_ASSERT_EQUAL(config->limits.sessions_per_address, 50);
 	CU_ASSERT_EQUAL(config->limits.sessions_per_user, 4);
+	CU_ASSERT_EQUAL(config->limits.arrivals_per_minute, 600);
 	CU_ASSERT_EQUAL(config->workers, WORKERS_AUTO);
 	CU_ASSERT(config_worker_count(config) >= 1 && config_worker_count(config) <= WORKERS_MAX);
 	CU_ASSERT_EQUAL(config->pop3.login_ms, 60000);
@@ -403,6 +404,7 @@ every_setting_is_read(void)
 	    "nul = replace\nplaintext_networks = 10.0.0.0/8, \"fd00::/8\" , 192.0.2.1\n"
 	    "plaintext_loopback = no\nmax_sessions = 20\nmax_sessions_per_address = 21\n"
 	    "max_sessions_per_user = 22\nworkers = 23\n"
+	    "max_connections_per_minute_per_address = 24\n"
 	    "login_timeout = 1500ms\nauthorization_timeout = 2m\n"
 	    "idle_timeout = 1h\nclient_write_timeout = 90s\ndrain_timeout = 0s\nauth_failure_delay "
 	    "= 0s\n"
@@ -430,6 +432,7 @@ every_setting_is_read(void)
 	CU_ASSERT_FALSE(config->plaintext_loopback);
 	CU_ASSERT_EQUAL(config->limits.sessions, 20);
 	CU_ASSERT_EQUAL(config->limits.sessions_per_address, 21);
+	CU_ASSERT_EQUAL(config->limits.arrivals_per_minute, 24);
 	CU_ASSERT_EQUAL(config->limits.sessions_per_user, 22);
 	CU_ASSERT_EQUAL(config_worker_count(config), 23);
 	CU_ASSERT_EQUAL(config_address_count(config), 2);

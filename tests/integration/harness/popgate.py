@@ -17,6 +17,7 @@ SANITIZER = re.compile(r"ERROR: AddressSanitizer|runtime error:|LeakSanitizer|ER
 SETTINGS = {"workers": 2, "log_level": "debug", "drain_timeout": "5s", "auth_failure_delay": "0s",
             "max_sessions_per_address": 500, "max_sessions_per_user": 50,
             "max_sessions_before_login": 100000, "max_sessions_before_login_per_address": 100000,
+            "max_connections_per_minute_per_address": 1000000,
             "max_failed_logins": 100000, "max_failed_logins_per_user": 10000}
 UPSTREAM = {"host": "localhost", "tls": "none", "connect_timeout": "5s", "tls_timeout": "5s",
             "command_timeout": "30s", "max_failed_logins": 100000}
