@@ -1,10 +1,14 @@
 """Much of everything at once, and none of it for others: floods, work that grows with its input, and sessions of many users
 in any order. Bounded, on loopback; what was used is given back."""
 import base64
+import contextlib
 import random
 import resource
 import socket
+import ssl
+import statistics
 import threading
+import time
 
 from harness import corpus, scripted_imap
 from harness.cases import Case
@@ -17,7 +21,7 @@ SOURCES = 40  # addresses that a flood comes from
 
 
 class Flood(Case):
-    """A gateway of one process, with descriptors for all who come."""
+    """A gateway of one process, with descriptors for all who come. Good logins meanwhile wait for less than a second."""
     by_the_clock = True
 
     def setUp(self):
@@ -33,25 +37,34 @@ class Flood(Case):
         self.gate.wait_log(lambda text: "logged_in=yes" in text and "TLS handshake failed" in text)
         self.base = self.vitals.descriptors()
 
-    def connect(self, number):
+    def connect(self, number, address=None):
         """One of the flood, from one of its addresses; it may be turned away."""
-        sock = socket.create_connection(self.gate.pop3, timeout=60, source_address=(f"127.0.1.{number % SOURCES + 1}", 0))
+        sock = socket.create_connection(address or self.gate.pop3, timeout=60,
+                                        source_address=(f"127.0.1.{number % SOURCES + 1}", 0))
         self.addCleanup(sock.close)
         return sock
 
-    def good_login(self):
-        session = self.gate.login("good")
+    def good_login(self, connect=None):
+        """A whole session; returns the seconds until it was logged in."""
+        began = time.monotonic()
+        session = (connect or self.gate.connect)()
+        session.login("good")
+        took = time.monotonic() - began
         self.assertEqual(session.retr(1), ONE)
         self.assertTrue(session.quit().startswith(b"+OK"))
+        return took
+
+    def good_logins(self, count, connect=None):
+        self.assertLess(statistics.median(self.good_login(connect) for _ in range(count)), 1)
 
     def assert_back_to_base(self, before_kb):
         """All descriptors are given back, and the memory of a second flood is that of the first."""
         wait_until(lambda: self.vitals.descriptors() == self.base, f"{self.base} descriptors")
         self.assertLess(self.vitals.resident_kb() - before_kb, self.vitals.growth_kb)
 
-    def flood(self, count, octets):
+    def flood(self, count, octets, address=None):
         """COUNT connections that have said OCTETS and stay."""
-        sockets = [self.connect(number) for number in range(count)]
+        sockets = [self.connect(number, address) for number in range(count)]
         for sock in sockets:
             try:
                 sock.sendall(octets)
@@ -66,8 +79,7 @@ class Flood(Case):
         wait_until(lambda: self.vitals.descriptors() == self.base, "the end of the first flood")
         before = self.vitals.resident_kb()
         sockets = self.flood(2000, b"U")
-        for _ in range(10):
-            self.good_login()
+        self.good_logins(10)
         self.assert_back_to_base(before)
         for sock in sockets:  # which they learn
             sock.settimeout(60)
@@ -95,12 +107,46 @@ class Flood(Case):
                     sock.sendall(bad[number % len(bad)])
                 except OSError:
                     pass
-            for _ in range(50):
-                self.good_login()
+            self.good_logins(50)
         for sock in sockets:
             sock.close()
         self.assert_back_to_base(before)
         self.assertEqual({login for login in self.server.logins}, {("good", "secret")})
+
+    def test_t2_parallel_guessers(self):
+        """200 at once, at this user and at others, each with three guesses in a packet; and with the answers held back."""
+        self.start(auth_failure_delay="500ms", max_failed_logins_per_user=10, max_auth_failures=3)
+        self.server.users = {"good": "secret"}
+        before = 0
+        for run in range(2):
+            before = self.vitals.resident_kb()
+            sockets = self.flood(200, b"".join(b"USER %s\r\nPASS guess%d\r\n" % (user, run) for user in (b"good", b"x", b"y")))
+            self.good_logins(20)
+            for sock in sockets:
+                sock.close()
+            wait_until(lambda: self.vitals.descriptors() == self.base, f"{self.base} descriptors")
+        self.assert_back_to_base(before)
+        guesses = [login for login in self.server.logins if login != ("good", "secret")]
+        self.assertTrue(guesses)
+        self.assertLessEqual(len(guesses), 3 * 12)
+
+    def test_t23_handshakes(self):
+        """500 at once that do not get further than a half of the first message, or than the key exchange."""
+        self.start(login_timeout="10s")
+        context = ssl.create_default_context(cafile=self.gate.certificate.ca)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            context.wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
+        hello = outgoing.read()
+        before = 0
+        for octets in (hello[:100], hello, hello):
+            before = self.vitals.resident_kb()
+            sockets = self.flood(500, octets, self.gate.pop3s)
+            self.good_logins(20, self.gate.connect_tls)
+            for sock in sockets:
+                sock.close()
+            wait_until(lambda: self.vitals.descriptors() == self.base, f"{self.base} descriptors")
+        self.assert_back_to_base(before)
 
     def test_half_sessions_leave_nothing(self):
         """Clients that vanish at every step of a session, again and again: descriptors and memory are as before."""

@@ -1,12 +1,14 @@
 """Guessing of passwords: what the client hears and when, what the server sees, and who is spared; T1 to T4."""
 import base64
+import itertools
 import os
+import random
 import re
 import signal
 import threading
 import time
 
-from harness import corpus, servers, sockets
+from harness import corpus, samples, servers, sockets
 from harness.cases import Case
 from harness.pop3 import Pop3
 
@@ -98,14 +100,14 @@ class Guessing(Guesses):
                 now[0] -= 1
             return False
         self.server.on("AUTHENTICATE", slow)
-        sessions = [self.connect() for _ in range(50)]
+        sessions = [self.connect() for _ in range(200)]
         for number, session in enumerate(sessions):
             session.send(f"USER guess{number}\r\nPASS x\r\n".encode())
         self.server.wait_for(lambda s: most[0] == 2)
         good = self.connect()
         good.login("known", "right")
         good.quit()
-        for session in sessions[:25]:
+        for session in sessions[:100]:
             session.close()  # who is gone leaves the queue
         self.gate.wait_log("went away before the server was asked")
         release.set()
@@ -196,6 +198,80 @@ class Guessing(Guesses):
                 self.guess(session, "someone", "x")
         expression = re.compile(r'login (failed|refused) .*client=127\.0\.5\.5 .*code="credentials rejected"')
         self.gate.wait_log(lambda text: len(expression.findall(text)) == 2)
+
+
+class Timing(Guesses):
+    """T4, as statistics: what the time of an answer tells of a name. The server has texts of its own for each kind of failure."""
+    by_the_clock = True
+
+    WORDS = {"unknown": b"no such user", "wrong": b"the password of this user is wrong"}
+
+    def start(self, pause=lambda: None, **settings):
+        """Names that begin with w are users of another password, those of over 8 octets are not allowed to log in."""
+        super().start(user_max_length=8, max_failed_logins=1000000, max_failed_logins_per_user=100000,
+                      upstream={"max_failed_logins": 1000000}, log_level="warning", **settings)
+        self.spent, self.replies = {}, set()
+
+        def reject(connection, command):
+            began = time.perf_counter()
+            user = base64.b64decode(command.arguments.split(b" ")[1]).split(b"\0")[1].decode()
+            text = self.WORDS["wrong" if user.startswith("w") else "unknown"]
+            pause()
+            self.spent[user] = time.perf_counter() - began
+            connection.send_for(command, b"{tag} NO [AUTHENTICATIONFAILED] " + text + b"\r\n")
+            return True
+        self.server.on("AUTHENTICATE", reject)
+
+    def took(self, session, user):
+        """Seconds from the password to the answer."""
+        session.ok(f"USER {user}")
+        began = time.perf_counter()
+        self.replies.add(session.command("PASS guess"))
+        return time.perf_counter() - began
+
+    def assert_alike(self, label, one, other):
+        self.assertLess(samples.distance(one, other), samples.critical(one, other), label)
+
+    def assert_apart(self, label, one, other):
+        self.assertGreater(samples.distance(one, other), samples.critical(one, other), label)
+
+    def test_t4_what_the_gateway_adds_does_not_show_who_exists(self):
+        """Without any delay, so that nothing hides it: how long a rejected login takes longer than at the server. That the
+        measure is fine enough shows with half as much again."""
+        self.start()
+        names = {"unknown": "u1234567", "wrong": "w1234567"}
+        added, order = {kind: [] for kind in names}, random.Random(4)
+        for number in range(1000):
+            if number % 250 == 0:
+                session = self.connect()
+                self.addCleanup(session.close)
+            for kind in order.sample(list(names), len(names)):
+                added[kind].append(self.took(session, names[kind]) - self.spent.pop(names[kind]))
+        self.assertEqual(self.replies, {b"-ERR [AUTH] user name or password is wrong"})
+        self.assert_alike("users and others", added["unknown"], added["wrong"])
+        self.assert_apart("half as much again", added["unknown"], [seconds * 1.5 for seconds in added["wrong"]])
+
+    def test_t4_the_schedule_does_not_show_who_exists(self):
+        """With a delay, at a server that takes its time, as long for nobody as for another: users, unknown ones, and names of
+        which the server hears nothing."""
+        chance = random.Random(5)
+        self.start(pause=lambda: time.sleep(chance.uniform(0, 0.03)), auth_failure_delay="120ms")
+        number, kinds = itertools.count(), {"unknown": "u{:07}", "wrong": "w{:07}", "refused": "refused{:07}"}
+        took = {kind: [] for kind in kinds}
+
+        def visit(order):
+            """An address of its own each time, for the delay grows."""
+            for _ in range(50):
+                for kind in order.sample(list(kinds), len(kinds)):
+                    own = next(number)
+                    with self.connect(f"127.1.{own >> 8}.{own % 256}") as session:
+                        took[kind].append(self.took(session, kinds[kind].format(own)))
+        self.at_once([lambda order=random.Random(seed): visit(order) for seed in range(8)])
+        self.assertEqual(self.replies, {b"-ERR [AUTH] user name or password is wrong"})
+        for one, other in itertools.combinations(kinds, 2):
+            self.assertEqual(len(took[one]), 400)
+            self.assert_alike(f"{one} and {other}", took[one], took[other])
+        self.assert_apart("a quarter more", took["unknown"], [seconds * 1.25 for seconds in took["wrong"]])
 
 
 class BeforeLogin(Case):

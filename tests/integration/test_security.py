@@ -8,7 +8,7 @@ import subprocess
 import sys
 import unittest.mock
 
-from harness import certificates, corpus, popgate, scripted_imap
+from harness import certificates, corpus, popgate, scripted_imap, sockets
 from harness.cases import Case
 from harness.popgate import binary
 from harness.vitals import Vitals
@@ -273,35 +273,35 @@ class Secrets(Case):
 
     def logins(self):
         """Name -> how a session shows the canary."""
-        def user_pass(session):
-            session.login("someone", PASSWORD)
+        def user_pass(session, user="someone"):
+            session.login(user, PASSWORD)
 
-        def plain(session):
-            session.auth_plain("someone", PASSWORD)
+        def plain(session, user="someone"):
+            session.auth_plain(user, PASSWORD)
 
-        def plain_later(session):
+        def plain_later(session, user="someone"):
             session.command("AUTH PLAIN")
-            session.ok(b64(f"\0someone\0{PASSWORD}"))
+            session.ok(b64(f"\0{user}\0{PASSWORD}"))
 
-        def login(session):
+        def login(session, user="someone"):
             session.command("AUTH LOGIN")
-            session.command(b64("someone"))
+            session.command(b64(user))
             session.ok(b64(PASSWORD))
 
-        def xoauth2(session):
-            session.ok("AUTH XOAUTH2 " + b64(f"user=someone\1auth=Bearer {PASSWORD}\1\1"))
+        def xoauth2(session, user="someone"):
+            session.ok("AUTH XOAUTH2 " + b64(f"user={user}\1auth=Bearer {PASSWORD}\1\1"))
 
-        def oauthbearer(session):
-            session.ok("AUTH OAUTHBEARER " + b64(f"n,a=someone,\1auth=Bearer {PASSWORD}\1\1"))
+        def oauthbearer(session, user="someone"):
+            session.ok("AUTH OAUTHBEARER " + b64(f"n,a={user},\1auth=Bearer {PASSWORD}\1\1"))
         return {each.__name__: each for each in (user_pass, plain, plain_later, login, xoauth2, oauthbearer)}
 
-    def start(self, tls, **upstream):
+    def start(self, tls, workers=0, **upstream):
         self.server = self.scripted([ONE, TWO], tls=tls, users={"someone": PASSWORD},
                                     capability=(*scripted_imap.CAPABILITY, "AUTH=XOAUTH2", "AUTH=OAUTHBEARER"))
         self.server.token = PASSWORD.encode()
         self.gate = self.gateway(
             {"port": self.server.port, "tls": tls, "ca_file": certificates.authority().cert,
-             "auth_mechanisms": "plain, login, xoauth2, oauthbearer", **upstream}, workers=0)
+             "auth_mechanisms": "plain, login, xoauth2, oauthbearer", **upstream}, workers=workers)
         self.pid = self.gate.process.pid
         return self.gate
 
@@ -325,6 +325,29 @@ class Secrets(Case):
         for tls in ("none", "implicit", "starttls"):
             self.start(tls, reconnect="no")
             self.each(tls, visit)
+
+    def test_t20_no_copy_in_any_process(self):
+        """Nor in the supervisor, nor in one worker or the other."""
+        self.start("implicit", workers=2, reconnect="no")
+        self.server.users, self.server.password = None, PASSWORD
+        workers = self.gate.wait_workers(2)
+        sessions = []
+        for log_in in 3 * list(self.logins().values()):
+            sessions.append(self.connect("implicit"))
+            self.addCleanup(sessions[-1].close)
+            log_in(sessions[-1], f"someone{len(sessions)}")
+        inodes = sockets.server_sockets(self.gate.pop3s)
+        held = {inodes[session.sock.getsockname()[1]] for session in sessions}
+        for pid in workers:
+            self.assertTrue(held & sockets.sockets_of(pid), "a worker without sessions")
+        for pid in (self.pid, *workers):
+            self.assertEqual(self.copies(pid), (0, 0))
+        for session in sessions:
+            self.assertEqual(session.retr(2), TWO)
+            session.quit()
+        self.gate.wait_log(lambda text: text.count("logged_in=yes") == len(sessions))
+        for pid in (self.pid, *workers):
+            self.assertEqual(self.copies(pid), (0, 0))
 
     def test_t20_one_copy_while_it_is_kept(self):
         def visit(session):

@@ -6,8 +6,9 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
-from harness import certificates, popgate, ports
+from harness import certificates, popgate, ports, servers
 from harness.cases import Case
 from harness.pop3 import Pop3, tls_context
 
@@ -29,6 +30,11 @@ def client(version=None, ciphers=EVERYTHING, alpn=None):
     if alpn:
         context.set_alpn_protocols(alpn)
     return context
+
+
+def every_cipher():
+    """All of TLS 1.2 that OpenSSL knows, as it describes them."""
+    return [cipher for cipher in client("1.2").get_ciphers() if cipher["protocol"] != "TLSv1.3"]
 
 
 def shake(address, context=None, name=None, session=None, source=None):
@@ -108,6 +114,20 @@ class Front(Case):
                        "PSK-AES128-GCM-SHA256"):
             with self.subTest(cipher):
                 self.assert_refused(cipher, self.address, client("1.2", cipher + ":@SECLEVEL=0"))
+
+    def test_t13_every_cipher(self):
+        """All that OpenSSL knows, one by one, with a certificate of either kind."""
+        self.start()
+        good = re.compile(r"ECDHE-(ECDSA|RSA)-(AES(128|256)-GCM-SHA(256|384)|CHACHA20-POLY1305)")
+        accepted, names = set(), {cipher["name"] for cipher in every_cipher()}
+        for name in names:
+            try:
+                self.assertEqual(shake(self.address, client("1.2", name + ":@SECLEVEL=0")).agreed[1], name)
+                accepted.add(name)
+            except OSError:
+                pass
+        self.assertEqual(accepted, {name for name in names if good.fullmatch(name)})
+        self.assertEqual((len(accepted), len(names) > 100), (6, True))
 
     def test_t13_what_is_set_is_obeyed(self):
         self.start(tls_ciphers="ECDHE-RSA-AES256-GCM-SHA384", tls_suites="TLS_AES_128_GCM_SHA256", tls_groups="P-384")
@@ -288,6 +308,33 @@ class Front(Case):
             sock.close()
         self.gate.assert_alive()
 
+    def test_t23_handshakes_of_one_address_in_a_minute(self):
+        """Whatever number of connections it tries: only so many come as far as a handshake, at all workers together; others
+        are not concerned."""
+        self.start()
+        self.gate.settings.update(max_connections_per_minute_per_address=30)
+        self.gate.reload()
+        shaken, threads, began = [], [], time.monotonic()
+
+        def knock():
+            for _ in range(50):
+                try:
+                    shaken.append(shake(self.address, source="127.0.3.1"))
+                except OSError:
+                    pass  # closed before it began
+        for _ in range(8):
+            threads.append(threading.Thread(target=knock))
+            threads[-1].start()
+        for number in range(20):
+            shake(self.address, source=f"127.0.4.{number % 2}")
+        for thread in threads:
+            thread.join()
+        self.assertGreaterEqual(len(shaken), 30)
+        self.assertLessEqual(len(shaken), 30 + (time.monotonic() - began) / 2 + 1)
+        self.gate.wait_log("max_connections_per_minute_per_address is reached")
+        with Pop3(self.gate.pop3, source="127.0.3.1", greeting=False) as session:
+            self.assertEqual(session.rest(), b"-ERR [SYS/TEMP] too many connections\r\n")
+
 
 class Back(Case):
     def serve(self, tls="implicit", certificate=None, **settings):
@@ -298,6 +345,7 @@ class Back(Case):
         context.set_ciphers(settings.pop("ciphers", EVERYTHING))
         for name, value in settings.items():
             getattr(context, name)(value) if callable(getattr(context, name)) else setattr(context, name, value)
+        self.context = context
         return self.scripted([ONE], tls=tls, context=context)
 
     def visit(self, server, upstream=(), user="user"):
@@ -350,9 +398,36 @@ class Back(Case):
         self.assert_out(self.serve(set_ecdh_curve="prime256v1"), {"tls_groups": "X25519"})
         self.assert_out(self.serve(), {"tls_suites": "TLS_AES_128_CCM_8_SHA256"})
 
+    def test_t13_every_cipher(self):
+        """Of a server that knows one at a time: what OpenSSL uses by itself, and that neither weak nor anonymous."""
+        rsa = certificates.authority().issue(key="RSA")
+        server = self.serve(maximum_version=VERSIONS["1.2"], load_dh_params=self.dh_parameters(2048))
+        self.context.load_cert_chain(rsa.cert, rsa.key)
+        gate = self.gateway({"port": server.port, "tls": "implicit", "ca_file": certificates.authority().cert,
+                             "tls_resumption": "no"})
+        usual = {cipher["name"] for cipher in client("1.2", "DEFAULT:@SECLEVEL=2").get_ciphers()}
+        self.assertGreater(len(every_cipher()), 100)
+        for number, cipher in enumerate(every_cipher()):
+            with self.subTest(cipher["name"]), gate.connect() as session:
+                self.context.set_ciphers(cipher["name"] + ":@SECLEVEL=0")
+                server.forget()
+                session.ok(f"USER user{number}")
+                answer = session.command("PASS secret")
+                good = cipher["name"] in usual and not re.search("PSK|SRP", cipher["name"])
+                self.assertEqual(answer.startswith(b"+OK"), good, answer)
+                self.assertEqual(server.saw_credentials("secret"), good)
+                if good:
+                    self.assertGreaterEqual(cipher["strength_bits"], 112)
+                    self.assertNotEqual(cipher["auth"], "auth-null")
+
+    @staticmethod
+    def dh_parameters(bits):
+        path = os.path.join(certificates.authority().dir, f"dh{bits}.pem")
+        subprocess.run(["openssl", "dhparam", "-dsaparam", "-out", path, str(bits)], check=True, capture_output=True)
+        return path
+
     def test_t13_small_diffie_hellman(self):
-        path = os.path.join(certificates.authority().dir, "dh1024.pem")
-        subprocess.run(["openssl", "dhparam", "-dsaparam", "-out", path, "1024"], check=True, capture_output=True)
+        path = self.dh_parameters(1024)
         rsa = certificates.authority().issue(key="RSA")
         log = self.assert_out(self.serve(certificate=rsa, ciphers="DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0",
                                          maximum_version=VERSIONS["1.2"], load_dh_params=path))
@@ -397,6 +472,26 @@ class Back(Case):
                     self.assert_in(server, own)
         self.check_config(server, {**own, "client_key": certificates.good().key}, 78, "client_certificate",
                           "does not belong to")
+
+    def test_client_certificate_for_dovecot(self):
+        """The same with a server that takes nobody's password without it."""
+        server = servers.dovecot_for_known_clients()
+        user = server.user()
+        server.drop(user, ONE)
+        known = certificates.authority().issue("popgate", names=None, usage="clientAuth")
+        for tls, port in (("implicit", server.imaps_port), ("starttls", server.imap_port)):
+            gate = self.gateway({"port": port, "tls": tls, "ca_file": certificates.authority().cert})
+            for own, good in ((None, False), (known, True), (certificates.bad()["self-signed"], False)):
+                with self.subTest(tls=tls, own=own and own.cert):
+                    gate.upstream.update(client_certificate=own and own.cert, client_key=own and own.key)
+                    gate.reload()
+                    with gate.connect() as session:
+                        session.ok(f"USER {user}")
+                        answer = session.command("PASS secret")
+                        self.assertEqual(answer.startswith(b"+OK"), good, answer)
+                        if good:
+                            self.assertEqual(session.retr(1), ONE)
+                            session.quit()
 
     def test_insecure_is_shouted_about(self):
         bad = certificates.bad()["expired"]

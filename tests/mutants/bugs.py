@@ -18,6 +18,7 @@ LINK, MAILDROP, LOCK = "gateway/mailbox_link.c", "gateway/maildrop.c", "gateway/
 LISTING = "gateway/listing.c"
 SUPERVISOR, RESPAWN, WORKER = "gateway/supervisor.c", "gateway/respawn.c", "gateway/command_worker.c"
 MAILBOX, FETCH = "imapback/mailbox.c", "imapback/fetch.c"
+CONNECTION = "gateway/connection.c"
 SESSION, QUIT, RETRIEVE = "pop3front/session.c", "pop3front/session_quit.c", "pop3front/session_retrieve.c"
 
 BUGS = [
@@ -227,4 +228,19 @@ BUGS = [
         ("fiberio/tls_server.c", "	SSL_CTX_set_options(server->context, SSL_OP_NO_TICKET);\n	SSL_CTX_set_num_tickets(server->context, 0);\n",
          ""),),
         {"unit": "test_tls_tickets"}),
+    Bug("time-shows-the-user", "a login that fails takes a moment longer where the server says that it was the password", (
+        (CONNECTION, "	rc = maildrop_backend.open(&c->maildrop, credentials, out, e);\n	gatekeeper_tell(",
+         "	rc = maildrop_backend.open(&c->maildrop, credentials, out, e);\n"
+         "	if (rc == ERR_AUTH && strstr(e->text, \"password\") != NULL)\n		(void) fiber_sleep(20);\n	gatekeeper_tell("),),
+        {"test_guessing": "Timing.test_t4_what_the_gateway_adds"}),
+    Bug("time-shows-the-name", "names that are not allowed are answered by no schedule", (
+        (CONNECTION, "	gatekeeper_refuse(c->worker->gatekeeper, &c->visit, &c->from.client, &target, user);\n",
+         "	(void) user, (void) target;\n"),),
+        {"test_guessing": "Timing.test_t4_the_schedule"}),
+    Bug("any-number-of-handshakes", "an address may connect as often as it likes", (
+        (CONNECTION, "	if (!proxied && !census_arrive(", "	if (proxied && !census_arrive("),),
+        {"test_tls": "Front.test_t23_handshakes_of_one_address"}),
+    Bug("proxied-handshakes", "an address may connect as often as it likes through a proxy", (
+        (CONNECTION, "	if (!census_arrive(c->worker->census,", "	if (c->tls == NULL && !census_arrive(c->worker->census,"),),
+        {"test_proxy": "test_rate_by_the_client"}),
 ]

@@ -2,6 +2,7 @@
 import atexit
 import functools
 
+from . import certificates
 from .cyrus import Cyrus
 from .dovecot import WITHOUT_UIDPLUS, Dovecot
 from .oauth import OAuthDovecot
@@ -19,6 +20,17 @@ def dovecot():
     """With all its extensions. "reader" may only read, "seer" may also set \\Seen."""
     return _keep(Dovecot(passwords={"jürgen": "pässwörd", "spaces": " two  words "},
                          rights={"reader": "lr", "seer": "lrs"}))
+
+
+@functools.cache
+def dovecot_for_known_clients():
+    """Demands a certificate of our authority from whoever logs in."""
+    return _keep(Dovecot(extra=f"""
+ssl_ca = <{certificates.authority().cert}
+ssl_require_crl = no
+ssl_verify_client_cert = yes
+auth_ssl_require_client_cert = yes
+"""))
 
 
 @functools.cache
