@@ -87,6 +87,7 @@ failures_raise(const struct failure_table *t, struct failures *f, uint32_t proof
 {
 	unsigned count = failures_count(t, f, tick);
 
+	f->successes = 0;
 	if (count > 0 && is_recent(f, proof))
 		return;
 	if (count == 0)
@@ -99,33 +100,95 @@ failures_raise(const struct failure_table *t, struct failures *f, uint32_t proof
 }
 
 unsigned
+failures_praised(const struct failure_table *t, const struct failures *f, uint32_t tick)
+{
+	return f != NULL && since(f->succeeded_at, tick) < t->rule->lately ? f->successes : 0;
+}
+
+void
+failures_praise(const struct failure_table *t, struct failures *f, uint32_t tick)
+{
+	unsigned before = failures_praised(t, f, tick);
+
+	if (f == NULL || failures_count(t, f, tick) > 0)
+		return;
+	f->successes = (uint16_t) (before < UINT16_MAX ? before + 1 : before);
+	f->succeeded_at = tick;
+}
+
+unsigned
 failures_in_flight(const struct failures *f, uint32_t tick)
 {
 	unsigned count = 0;
 
 	for (size_t i = 0; f != NULL && i < FAILURE_IN_FLIGHT; i++)
-		count += f->in_flight[i] > tick;
+		count += f->in_flight[i] > tick ? f->attempts[i] : 0;
 	return count;
+}
+
+/* The place of attempts until UNTIL, one that is free, or FAILURE_IN_FLIGHT. */
+static size_t
+place_for(const struct failures *f, uint32_t until, uint32_t tick)
+{
+	size_t free_one = FAILURE_IN_FLIGHT;
+
+	for (size_t i = 0; i < FAILURE_IN_FLIGHT; i++) {
+		if (f->in_flight[i] == until)
+			return i;
+		if (f->in_flight[i] <= tick)
+			free_one = i;
+	}
+	return free_one;
+}
+
+static size_t
+nearest_place(const struct failures *f, uint32_t until)
+{
+	uint32_t least = UINT32_MAX, distance;
+	size_t nearest = 0;
+
+	for (size_t i = 0; i < FAILURE_IN_FLIGHT; i++) {
+		distance = since(f->in_flight[i], until) + since(until, f->in_flight[i]);
+		if (distance >= least)
+			continue;
+		least = distance;
+		nearest = i;
+	}
+	return nearest;
+}
+
+static void
+add_attempt(struct failures *f, size_t place, uint32_t until, uint32_t tick)
+{
+	if (f->in_flight[place] <= tick)
+		f->attempts[place] = 0;
+	if (f->in_flight[place] < until)
+		f->in_flight[place] = until;
+	if (f->attempts[place] < UINT8_MAX)
+		f->attempts[place]++;
 }
 
 void
 failures_begin(struct failures *f, uint32_t until, uint32_t tick)
 {
-	for (size_t i = 0; i < FAILURE_IN_FLIGHT; i++) {
-		if (f->in_flight[i] > tick)
-			continue;
-		f->in_flight[i] = until;
-		return;
-	}
+	size_t place = place_for(f, until, tick);
+
+	if (place < FAILURE_IN_FLIGHT)
+		add_attempt(f, place, until, tick);
 }
 
 void
-failures_change(struct failures *f, uint32_t until, uint32_t instead)
+failures_change(struct failures *f, uint32_t until, uint32_t instead, uint32_t tick)
 {
-	for (size_t i = 0; f != NULL && i < FAILURE_IN_FLIGHT; i++) {
-		if (f->in_flight[i] != until)
-			continue;
-		f->in_flight[i] = instead;
+	size_t place = f != NULL ? place_for(f, until, tick) : FAILURE_IN_FLIGHT;
+
+	if (place == FAILURE_IN_FLIGHT || f->in_flight[place] != until || f->attempts[place] == 0)
 		return;
-	}
+	if (--f->attempts[place] == 0)
+		f->in_flight[place] = 0;
+	if (instead <= tick)
+		return;
+	place = place_for(f, instead, tick);
+	add_attempt(
+	    f, place < FAILURE_IN_FLIGHT ? place : nearest_place(f, instead), instead, tick);
 }

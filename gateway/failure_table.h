@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 enum {
-	FAILURE_IN_FLIGHT = 8, /* attempts of one key that can be told apart */
+	FAILURE_IN_FLIGHT = 8, /* times at which attempts of one key end that can be told apart */
 	FAILURE_RECENT = 4,    /* the last credentials that failed are recognised */
 	FAILURE_BUCKET = 8,    /* places that a key may have */
 };
@@ -21,8 +21,11 @@ struct failures {
 	uint32_t seen;			       /* when it was last used */
 	uint32_t counted_from;		       /* when COUNT began, or was last lowered */
 	uint32_t blocked_until;		       /* the user is not asked about before */
-	uint32_t in_flight[FAILURE_IN_FLIGHT]; /* until when each is taken; past or 0: free */
+	uint32_t in_flight[FAILURE_IN_FLIGHT]; /* until when attempts are under way; past or 0: free */
+	uint8_t attempts[FAILURE_IN_FLIGHT];   /* how many until then */
 	uint32_t recent[FAILURE_RECENT];       /* digests of credentials that failed */
+	uint32_t succeeded_at;		       /* last */
+	uint16_t successes;		       /* that count */
 	uint16_t count;
 	uint8_t blocks; /* how often the user was blocked in a row */
 	uint8_t next_recent;
@@ -34,6 +37,7 @@ struct failure_rule {
 	uint32_t window;
 	uint32_t leak;
 	uint16_t most; /* it does not go higher */
+	uint32_t lately; /* how long successes count behind the last one; 0: not at all */
 };
 
 struct failure_table {
@@ -56,11 +60,19 @@ unsigned failures_count(
 void failures_raise(
     const struct failure_table *t, struct failures *f, uint32_t proof, uint32_t tick);
 
+/* Counts a success of F (NULL: none), unless failures count: it is not to outweigh them. */
+void failures_praise(const struct failure_table *t, struct failures *f, uint32_t tick);
+
+/* How often F (NULL: none) has succeeded lately, and since its last failure. */
+unsigned failures_praised(
+    const struct failure_table *t, const struct failures *f, uint32_t tick);
+
 /* Attempts of F (NULL: none) that are under way. */
 unsigned failures_in_flight(const struct failures *f, uint32_t tick);
 
-/* An attempt is under way until UNTIL at the latest. Where all places are taken it is not counted. */
+/* An attempt is under way until UNTIL at the latest. Where all times are taken it is not counted. */
 void failures_begin(struct failures *f, uint32_t until, uint32_t tick);
 
-/* One that was begun until UNTIL goes on until INSTEAD (0: it is over). */
-void failures_change(struct failures *f, uint32_t until, uint32_t instead);
+/* One that was begun until UNTIL goes on until INSTEAD (0: it is over); where all times are taken, until
+ * the nearest of them, but no less. */
+void failures_change(struct failures *f, uint32_t until, uint32_t instead, uint32_t tick);

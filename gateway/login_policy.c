@@ -13,6 +13,7 @@ enum {
 	SECOND = 1000 / TICK_MS, /* in ticks, somewhat less than a second */
 	MINUTE = 60 * 1000 / TICK_MS,
 	LEASE = 2 * MINUTE,	     /* an attempt of which nothing was heard for so long is over */
+	LEASE_STEP = 30 * SECOND,    /* or somewhat less: few ends of leases are told apart */
 	KEEP_KNOWN = 7 * 24 * 60 * MINUTE,
 	FORGET_BLOCKS = 30 * MINUTE, /* behind the end of the last one */
 	BLOCK_FIRST = MINUTE,
@@ -21,7 +22,9 @@ enum {
 	BUSY_PATIENCE_MS = 15000, /* an attempt waits for others of its user or address so long */
 	BUDGET_PATIENCE_MS = 2000,
 	USER_IN_FLIGHT = 2,
-	ADDRESS_IN_FLIGHT = 8,	      /* before any failure */
+	ADDRESS_IN_FLIGHT = 8,	      /* before any failure; one more for each success lately, */
+	ADDRESS_IN_FLIGHT_MOST = 64,  /* up to this: many users behind one address */
+	ADDRESS_LATELY = 10 * MINUTE,
 	ADDRESS_IN_FLIGHT_FAILED = 2, /* after one */
 	NETWORK_IN_FLIGHT_FAILED = 4,
 	NETWORK_STEP = 16, /* failures of a /48 that weigh as much as one of an address */
@@ -30,7 +33,9 @@ enum {
 	BUDGET_UNIT = 60 * 1000, /* of a login: a rate a minute is units a millisecond */
 };
 
-static const struct failure_rule address_rule = { .leak = 30 * SECOND, .most = 10 };
+static const struct failure_rule address_rule = {
+	.leak = 30 * SECOND, .most = 10, .lately = ADDRESS_LATELY
+};
 static const struct failure_rule network_rule = { .leak = 2 * SECOND, .most = 10 * NETWORK_STEP };
 static const struct failure_rule user_rule = { .window = 10 * MINUTE, .most = 1000 };
 
@@ -290,15 +295,26 @@ user_has_room(void *region, const struct login_attempt *a, uint32_t tick)
 	return failures_in_flight(user, tick) < (left < USER_IN_FLIGHT ? left : USER_IN_FLIGHT);
 }
 
+/* Whose logins succeed may have more at a time, one for each of them, so that the guesses that can be
+ * made at once before the first failure cost as many passwords. */
+static unsigned
+address_room(const struct failure_table *addresses, const struct failures *f, uint32_t tick)
+{
+	unsigned praised = failures_praised(addresses, f, tick),
+		 more = ADDRESS_IN_FLIGHT_MOST - ADDRESS_IN_FLIGHT;
+
+	if (failures_count(addresses, f, tick) > 0)
+		return ADDRESS_IN_FLIGHT_FAILED;
+	return ADDRESS_IN_FLIGHT + (praised < more ? praised : more);
+}
+
 static bool
 address_has_room(void *region, const struct login_attempt *a, uint32_t tick)
 {
 	const struct failure_table addresses = addresses_of(region), networks = networks_of(region);
 	const struct failures *f = failures_find(&addresses, a->address);
-	unsigned most =
-	    failures_count(&addresses, f, tick) > 0 ? ADDRESS_IN_FLIGHT_FAILED : ADDRESS_IN_FLIGHT;
 
-	if (failures_in_flight(f, tick) >= most)
+	if (failures_in_flight(f, tick) >= address_room(&addresses, f, tick))
 		return false;
 	f = a->network != 0 ? failures_find(&networks, a->network) : NULL;
 	return failures_count(&networks, f, tick) < NETWORK_STEP ||
@@ -318,7 +334,7 @@ take_places(void *region, struct login_attempt *a, uint32_t tick)
 	const struct failure_table addresses = addresses_of(region), networks = networks_of(region),
 				   users = users_of(region);
 
-	a->lease = tick + LEASE;
+	a->lease = (tick + LEASE) / LEASE_STEP * LEASE_STEP;
 	begin_one(&users, a->user, a->lease, tick);
 	begin_one(&addresses, a->address, a->lease, tick);
 	begin_one(&networks, a->network, a->lease, tick);
@@ -326,17 +342,17 @@ take_places(void *region, struct login_attempt *a, uint32_t tick)
 
 /* The places of A are held until INSTEAD (0: no longer). */
 static void
-change_places(void *region, struct login_attempt *a, uint32_t instead)
+change_places(void *region, struct login_attempt *a, uint32_t instead, uint32_t tick)
 {
 	const struct failure_table addresses = addresses_of(region), networks = networks_of(region),
 				   users = users_of(region);
 
 	if (a->lease == 0)
 		return;
-	failures_change(failures_find(&users, a->user), a->lease, instead);
-	failures_change(failures_find(&addresses, a->address), a->lease, instead);
+	failures_change(failures_find(&users, a->user), a->lease, instead, tick);
+	failures_change(failures_find(&addresses, a->address), a->lease, instead, tick);
 	if (a->network != 0)
-		failures_change(failures_find(&networks, a->network), a->lease, instead);
+		failures_change(failures_find(&networks, a->network), a->lease, instead, tick);
 	a->lease = 0;
 }
 
@@ -472,10 +488,13 @@ login_policy_ask(void *region, struct login_attempt *a, uint64_t now)
 static void
 tell_success(void *region, struct login_attempt *a, uint32_t tick)
 {
+	const struct failure_table addresses = addresses_of(region);
 	const struct known_logins known = known_of(region);
 
 	known_logins_add(&known, a->pair, tick);
 	known_logins_add(&known, a->home, tick);
+	if (!a->known) /* one good password, again and again, says nothing of others */
+		failures_praise(&addresses, failures_find(&addresses, a->address), tick);
 }
 
 static void
@@ -495,7 +514,7 @@ tell_failure(void *region, struct login_attempt *a, uint64_t now)
 	raise_user(region, a, tick);
 	set_answer_time(region, a, now);
 	/* Who does not wait for the answer cannot use the time for another try. */
-	change_places(region, a, tick_of(a->answer_at));
+	change_places(region, a, tick_of(a->answer_at), tick);
 }
 
 void
@@ -511,5 +530,5 @@ login_policy_tell(void *region, struct login_attempt *a, enum login_outcome outc
 		tell_success(region, a, tick_of(now));
 	if (a->lease != 0)
 		budgets_give_back(p, a);
-	change_places(region, a, 0);
+	change_places(region, a, 0, tick_of(now));
 }

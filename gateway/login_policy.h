@@ -3,8 +3,9 @@
  * Three things are defended: a user's account, from guessing; the mail server, from all the guessing
  * that comes by us, for which it would block our address and with it everybody; and the user, from being
  * locked out by somebody else's guesses. So failures are counted by address (IPv4, IPv6 /64, and /48
- * with more patience) and by user, attempts under way are bounded, and failed logins have a budget. But
- * a name and password that succeeded lately pass by all of that.
+ * with more patience) and by user, attempts under way are bounded, more narrowly where logins fail than
+ * where they succeed, and failed logins have a budget. But a name and password that succeeded lately
+ * pass by all of that.
  *
  * All state is one region of memory of a fixed size, without pointers: it may be shared by processes.
  * The caller holds a lock around each function that takes the region but login_policy_identify, gives

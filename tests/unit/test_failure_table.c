@@ -81,12 +81,61 @@ places_in_flight(void)
 	for (unsigned i = 0; i < FAILURE_IN_FLIGHT + 3; i++)
 		failures_begin(&f, 50 + i, 1);
 	CU_ASSERT_EQUAL(failures_in_flight(&f, 1), FAILURE_IN_FLIGHT);
-	failures_change(&f, 52, 0);
-	failures_change(&f, 52, 0); /* there is no such place any more */
-	failures_change(&f, 53, 20);
+	failures_change(&f, 52, 0, 1);
+	failures_change(&f, 52, 0, 1); /* there is no such place any more */
+	failures_change(&f, 53, 20, 1);
 	CU_ASSERT_EQUAL(failures_in_flight(&f, 1), FAILURE_IN_FLIGHT - 1);
 	CU_ASSERT_EQUAL(failures_in_flight(&f, 20), FAILURE_IN_FLIGHT - 2);
 	CU_ASSERT_EQUAL(failures_in_flight(&f, 57), 0);
+}
+
+/* Many until one time, each of which ends by itself or at a time of its own. */
+static void
+many_in_flight(void)
+{
+	struct failures f = { 0 };
+
+	for (unsigned i = 0; i < 64; i++)
+		failures_begin(&f, 1000, 1);
+	CU_ASSERT_EQUAL(failures_in_flight(&f, 999), 64);
+	for (unsigned i = 0; i < 10; i++)
+		failures_change(&f, 1000, 0, 1);
+	CU_ASSERT_EQUAL(failures_in_flight(&f, 1), 54);
+	for (unsigned i = 0; i < 54; i++) /* more times than there are places */
+		failures_change(&f, 1000, 10 + i, 1);
+	for (unsigned i = 0; i < 54; i++) /* none is over before its time */
+		CU_ASSERT(failures_in_flight(&f, 9 + i) >= 54 - i);
+	CU_ASSERT_EQUAL(failures_in_flight(&f, 63), 0);
+	failures_change(&f, 1000, 2000, 1);
+	CU_ASSERT_EQUAL(failures_in_flight(&f, 1), 54);
+	for (unsigned i = 0; i < 1000; i++)
+		failures_begin(&f, 5000, 100);
+	CU_ASSERT_EQUAL(failures_in_flight(&f, 100), UINT8_MAX);
+}
+
+static void
+successes(void)
+{
+	static const struct failure_rule praising = { .leak = 10, .most = 5, .lately = 100 };
+	const struct failure_table t = { NULL, FAILURE_BUCKET, &praising };
+	struct failures f = { 0 };
+
+	failures_praise(&t, NULL, 1);
+	CU_ASSERT_EQUAL(failures_praised(&t, NULL, 1), 0);
+	CU_ASSERT_EQUAL(failures_praised(&t, &f, 1), 0);
+	for (unsigned i = 1; i <= 3; i++)
+		failures_praise(&t, &f, 10 * i);
+	CU_ASSERT_EQUAL(failures_praised(&t, &f, 129), 3);
+	CU_ASSERT_EQUAL(failures_praised(&t, &f, 130), 0);
+	failures_praise(&t, &f, 130);
+	CU_ASSERT_EQUAL(failures_praised(&t, &f, 130), 1); /* the others are forgotten for good */
+	failures_raise(&t, &f, 7, 200);
+	failures_praise(&t, &f, 200); /* does not outweigh that */
+	CU_ASSERT_EQUAL(failures_praised(&t, &f, 200), 0);
+	failures_praise(&t, &f, 210);
+	CU_ASSERT_EQUAL(failures_praised(&t, &f, 210), 1);
+	failures_raise(&t, &f, 7, 210);
+	CU_ASSERT_EQUAL(failures_praised(&t, &f, 210), 0);
 }
 
 static void
@@ -120,6 +169,8 @@ main(void)
 		{ "counts end with their window", counts_end_with_their_window },
 		{ "the least significant makes room", least_significant_makes_room },
 		{ "places in flight", places_in_flight },
+		{ "many in flight", many_in_flight },
+		{ "successes", successes },
 		{ "known logins", known_logins },
 	};
 

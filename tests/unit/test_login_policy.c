@@ -371,6 +371,81 @@ t2_one_address(void)
 	free(w.region);
 }
 
+/* How many of COUNT users whom nobody knows may try at once. Then OUTCOME is told of each. */
+static unsigned
+burst(struct world *w, const char *from, unsigned count, enum login_outcome outcome)
+{
+	static struct login_attempt a[200];
+	static unsigned next;
+	unsigned going = 0;
+	char user[32];
+
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(user, sizeof(user), "new%u", next++);
+		identify(w, &a[i], from, user, outcome == LOGIN_FAILED ? "x" : "right");
+		going += ask(w, &a[i]) == LOGIN_GO;
+	}
+	for (unsigned i = 0; i < count; i++)
+		if (a[i].lease != 0)
+			tell(w, &a[i], outcome);
+	return going;
+}
+
+/* Many users behind one address, whose passwords are right, do not wait for each other for long. */
+static void
+t2_room_for_an_office(void)
+{
+	static const unsigned wanted[] = { 8, 16, 32, 64, 64 };
+	struct world w;
+
+	world_begin(&w, &small);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		CU_ASSERT_EQUAL(burst(&w, "192.0.2.1", 200, LOGIN_SUCCEEDED), wanted[i]);
+	CU_ASSERT_EQUAL(burst(&w, "192.0.2.2", 200, LOGIN_UNKNOWN), 8); /* somebody else's merit */
+	CU_ASSERT_EQUAL(burst(&w, "192.0.2.2", 200, LOGIN_UNKNOWN), 8); /* and none */
+	w.now += 9 * MINUTE;
+	CU_ASSERT_EQUAL(burst(&w, "192.0.2.1", 200, LOGIN_UNKNOWN), 64);
+	w.now += 2 * MINUTE; /* the last success was long ago */
+	CU_ASSERT_EQUAL(burst(&w, "192.0.2.1", 200, LOGIN_UNKNOWN), 8);
+
+	/* The places of a process that is gone come back. */
+	CU_ASSERT_EQUAL(burst(&w, "192.0.2.1", 2, LOGIN_SUCCEEDED), 2);
+	for (unsigned i = 0; i < 10; i++) {
+		struct login_attempt a;
+		char user[32];
+
+		snprintf(user, sizeof(user), "lost%u", i);
+		identify(&w, &a, "192.0.2.1", user, "right");
+		CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_GO);
+	}
+	CU_ASSERT_EQUAL(burst(&w, "192.0.2.1", 1, LOGIN_UNKNOWN), 0);
+	w.now += 2 * MINUTE;
+	CU_ASSERT_EQUAL(burst(&w, "192.0.2.1", 200, LOGIN_UNKNOWN), 10);
+	free(w.region);
+}
+
+/* The first failure takes all of it away; and a guesser with a password of his own gets no more by it. */
+static void
+t2_room_is_lost_by_a_failure(void)
+{
+	struct login_attempt a;
+	struct world w;
+
+	world_begin(&w, &small);
+	for (unsigned i = 0; i < 4; i++)
+		burst(&w, "192.0.2.1", 200, LOGIN_SUCCEEDED);
+	attempt(&w, &a, "192.0.2.1", "mistaken", "x");
+	CU_ASSERT(burst(&w, "192.0.2.1", 200, LOGIN_SUCCEEDED) <= 2);
+	w.now += 31 * SECOND; /* forgiven, but it begins anew */
+	CU_ASSERT_EQUAL(burst(&w, "192.0.2.1", 200, LOGIN_FAILED), 8);
+	CU_ASSERT_EQUAL(burst(&w, "192.0.2.1", 200, LOGIN_FAILED), 0);
+
+	for (unsigned i = 0; i < 100; i++)
+		attempt(&w, &a, "192.0.2.7", "guesser", "right");
+	CU_ASSERT_EQUAL(burst(&w, "192.0.2.7", 200, LOGIN_FAILED), 9);
+	free(w.region);
+}
+
 static void
 t2_ipv6_networks(void)
 {
@@ -651,6 +726,8 @@ main(void)
 		{ "T1 guesses at once", t1_guesses_at_once },
 		{ "T1 blocks grow and end", t1_blocks_grow_and_end },
 		{ "T2 one address", t2_one_address },
+		{ "T2 room for an office", t2_room_for_an_office },
+		{ "T2 room is lost by a failure", t2_room_is_lost_by_a_failure },
 		{ "T2 IPv6 networks", t2_ipv6_networks },
 		{ "T3 budget", t3_budget },
 		{ "T3 overspent is told late", t3_overspent_is_told_late },
