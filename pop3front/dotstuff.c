@@ -75,16 +75,30 @@ needs_more(char before, char c)
 	return (c == '\n' && before != '\r') || (c == '.' && before == '\n');
 }
 
-/* The same for 16 octets, each behind the one that lies before it in memory. */
-static bool
-any_needs_more(const char *at)
+/* The same for 16 octets, each behind the one that lies before it in memory: 0 where it does not. */
+static octets16
+more_needed(const char *at)
 {
 	octets16 before = load(at - 1), now = load(at);
-	octets16 hits = ((now == '\n') & (before != '\r')) | ((now == '.') & (before == '\n'));
+
+	return ((now == '\n') & (before != '\r')) | ((now == '.') & (before == '\n'));
+}
+
+static bool
+is_any(octets16 hits)
+{
 	uint64_t halves[2];
 
 	memcpy(halves, &hits, sizeof(halves));
 	return (halves[0] | halves[1]) != 0;
+}
+
+/* For four vectors at a time, since asking whether there is any hit costs as much as looking for it. */
+static bool
+any_needs_more(const char *at)
+{
+	return is_any((more_needed(at) | more_needed(at + 16)) |
+		      (more_needed(at + 32) | more_needed(at + 48)));
 }
 
 /* How many octets of IN (LEN) go out as they are, whatever lines they are in. */
@@ -96,7 +110,9 @@ plain_span(const struct dotstuff *d, const char *in, size_t len)
 
 	if (len == 0 || needs_more(before, in[0]))
 		return 0;
-	while (len - at >= sizeof(octets16) && !any_needs_more(in + at))
+	while (len - at >= 4 * sizeof(octets16) && !any_needs_more(in + at))
+		at += 4 * sizeof(octets16);
+	while (len - at >= sizeof(octets16) && !is_any(more_needed(in + at)))
 		at += sizeof(octets16);
 	while (at < len && !needs_more(in[at - 1], in[at]))
 		at++;
