@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "fiberio/socket_options.h"
 #include "fiberio/watch.h"
 
 enum {
@@ -205,6 +206,7 @@ acceptor_open(struct fiber_runtime *runtime, int fd, acceptor_turn_fn *my_turn,
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	}
 	a->fd = fd;
+	socket_set_options(fd); /* which accepted ones inherit */
 	uv_timer_init(fiber_loop(runtime), &a->rest);
 	a->poll.data = a->rest.data = a;
 	a->open_handles = 2;

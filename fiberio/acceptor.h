@@ -14,8 +14,8 @@
 struct acceptor;
 
 /* Called on the loop's thread, not on a fiber, for each connection; FD is the callee's, and PEER
- * says from where; an IPv4 client is one of AF_INET, also where the socket is one for both
- * families, as others may have bound it. */
+ * says from where. It is non-blocking, close-on-exec, TCP_NODELAY and keep-alive. An IPv4 client is
+ * one of AF_INET, also where the socket is one for both families, as others may have bound it. */
 typedef void acceptor_fn(void *arg, int fd, const struct sockaddr_storage *peer);
 
 /* Called before a connection is taken. Where it returns false, the connection is left for other

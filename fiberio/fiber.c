@@ -1,16 +1,17 @@
 /* fiber.c - see fiber.h.
  *
- * A fiber is a ucontext on a stack of its own. Only fiber_resume enters one and only fiber_suspend
+ * A fiber is a context on a stack of its own. Only fiber_resume enters one and only fiber_suspend
  * leaves it, so every switch is between a fiber and whoever resumed it; nesting (a fiber that
  * cancels another) is a chain of resumers. */
 #include "fiberio/fiber.h"
 
 #include <signal.h>
 #include <stdlib.h>
-#include <ucontext.h>
 
 #include "base/error.h"
+#include "fiberio/context.h"
 #include "fiberio/fiber_internal.h"
+#include "fiberio/poller.h"
 #include "fiberio/stack.h"
 #include "fiberio/tools.h"
 
@@ -20,7 +21,7 @@ enum { SWEEP_MS = 2000 };
 /* Operations without a wait before the loop has a turn: a few megabytes of a large message. */
 enum { BREATHS = 32 };
 
-/* More than the frames of fiber_suspend, switch_context and swapcontext take. */
+/* More than the frames of fiber_suspend, switch_context and context_switch take. */
 enum { SWITCH_OCTETS = 2048 };
 
 enum fiber_state {
@@ -49,7 +50,7 @@ struct fiber {
 	    *resumer; /* the fiber that runs again when this one suspends; NULL: the loop */
 	struct fiber *previous, *next; /* all fibers of the runtime */
 	struct fiber *next_queued;
-	ucontext_t context;
+	struct context context;
 	uv_timer_t timer; /* its closing ends the life of this object */
 #ifdef HAVE_ASAN
 	void *fake_stack;
@@ -65,7 +66,8 @@ struct fiber_runtime {
 	uv_idle_t turn; /* active while the queue is not empty; keeps the loop from sleeping */
 	uv_timer_t sweep;
 	unsigned open_handles;
-	ucontext_t loop_context;
+	struct poller *poller;
+	struct context loop_context;
 #ifdef HAVE_ASAN
 	void *loop_fake_stack;
 	const void *loop_stack;
@@ -85,8 +87,8 @@ static void on_turn(uv_idle_t *turn);
 static void
 switch_context(struct fiber_runtime *runtime, struct fiber *from, struct fiber *to, bool last)
 {
-	ucontext_t *old = from == NULL ? &runtime->loop_context : &from->context;
-	ucontext_t *new = to == NULL ? &runtime->loop_context : &to->context;
+	struct context *old = from == NULL ? &runtime->loop_context : &from->context;
+	struct context *new = to == NULL ? &runtime->loop_context : &to->context;
 
 #ifdef HAVE_ASAN
 	void **save = from == NULL ? &runtime->loop_fake_stack : &from->fake_stack;
@@ -97,7 +99,7 @@ switch_context(struct fiber_runtime *runtime, struct fiber *from, struct fiber *
 #endif
 	(void) last;
 	current = to;
-	swapcontext(old, new);
+	context_switch(old, new);
 #ifdef HAVE_ASAN
 	__sanitizer_finish_switch_fiber(*save, NULL, NULL);
 #endif
@@ -300,6 +302,11 @@ fiber_runtime_new(uv_loop_t *loop, struct fiber_runtime **out)
 		free(runtime);
 		return ERR_NO_MEMORY;
 	}
+	if (poller_new(loop, &runtime->poller) != 0) {
+		stack_cache_free(runtime->stacks);
+		free(runtime);
+		return ERR_NO_MEMORY;
+	}
 	runtime->loop = loop;
 	runtime->queue_tail = &runtime->queue_head;
 	uv_idle_init(loop, &runtime->turn);
@@ -319,6 +326,7 @@ fiber_runtime_free(struct fiber_runtime *runtime)
 	while (runtime->first != NULL)
 		fiber_cancel(runtime->first);
 	stack_cache_free(runtime->stacks);
+	poller_close(runtime->poller);
 	uv_close((uv_handle_t *) &runtime->turn, on_runtime_handle_closed);
 	uv_close((uv_handle_t *) &runtime->sweep, on_runtime_handle_closed);
 }
@@ -333,6 +341,12 @@ uv_loop_t *
 fiber_loop(struct fiber_runtime *runtime)
 {
 	return runtime->loop;
+}
+
+struct poller *
+fiber_poller(struct fiber_runtime *runtime)
+{
+	return runtime->poller;
 }
 
 /* Puts FIBER into the list of all, and the runtime to work. */
@@ -366,11 +380,9 @@ fiber_spawn(struct fiber_runtime *runtime, void (*entry)(void *arg), void *arg, 
 	    (unsigned) VALGRIND_STACK_REGISTER(fiber->stack, (char *) fiber->stack + STACK_OCTETS);
 	uv_timer_init(runtime->loop, &fiber->timer);
 	fiber->timer.data = fiber;
-	getcontext(&fiber->context);
-	fiber->context.uc_stack.ss_sp = fiber->stack;
-	fiber->context.uc_stack.ss_size = STACK_OCTETS;
-	fiber->context.uc_link = NULL;
-	makecontext(&fiber->context, fiber_main, 0);
+	fiber->context.entry = fiber_main;
+	fiber->context.stack = fiber->stack;
+	fiber->context.stack_size = STACK_OCTETS;
 	introduce(runtime, fiber);
 	if (out != NULL)
 		*out = fiber;

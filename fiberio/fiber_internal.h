@@ -3,6 +3,11 @@
 #pragma once
 #include "fiberio/fiber.h"
 
+struct poller;
+
+/* What watches the sockets of the runtime's streams. */
+struct poller *fiber_poller(struct fiber_runtime *runtime);
+
 /* Suspends the running fiber until fiber_resume is called on it, DEADLINE passes, or it is
  * cancelled. Returns what fiber_resume was given, ERR_TIMEOUT or ERR_CANCELLED. A cancelled fiber
  * does not suspend at all. Whoever wanted to resume the fiber must be told, by the caller and

@@ -1,16 +1,12 @@
 /* stream.c - see stream.h. Sockets without TLS, and the waiting for all of them.
  *
- * Every operation first tries the system call; only when the kernel says EAGAIN the loop is asked
- * to watch the socket. The watch stays on afterwards, for the next read will most likely wait
- * again; an event that nobody waits for turns it off. A session of requests and answers so costs no
- * epoll_ctl(2) at all. */
+ * Every operation first tries the system call; only when the kernel says EAGAIN the fiber waits for
+ * the poller, which is told of a socket once. */
 #include "fiberio/stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -18,54 +14,49 @@
 
 #include "fiberio/fiber_internal.h"
 #include "fiberio/stream_internal.h"
-#include "fiberio/watch.h"
-
-static void on_ready(uv_poll_t *poll, int status, int events);
-
-static int
-watch(struct stream *s, int events)
-{
-	int rc = 0;
-
-	if (s->watching == events)
-		return 0;
-	if (events == 0)
-		uv_poll_stop(&s->poll);
-	else if ((rc = watch_start(&s->poll, s->fd, events, on_ready)) != 0)
-		events = 0;
-	s->watching = events;
-	return rc;
-}
 
 static void
-on_ready(uv_poll_t *poll, int status, int events)
+on_ready(struct polled *polled, uint32_t events)
 {
-	struct stream *s = poll->data;
-	int rc;
+	struct stream *s =
+	    (struct stream *) (void *) ((char *) polled - offsetof(struct stream, polled));
 
-	if (status < 0)
-		s->watching = 0; /* libuv has stopped the handle; the next system call tells why */
-	if (s->waiting != NULL && (status < 0 || (events & s->wanted) != 0))
+	s->readable = s->readable || (events & POLLER_READABLE) != 0;
+	s->hung_up = s->hung_up || (events & POLLER_HUNG_UP) != 0;
+	if (s->waiting != NULL && (events & s->wanted) != 0)
 		fiber_resume(s->waiting, 0);
-	else if (status >= 0 && (rc = watch(s, s->watching & ~events)) != 0 && s->waiting != NULL)
-		fiber_resume(s->waiting, rc);
 }
 
 int
-stream_wait(struct stream *s, int events, uint64_t deadline)
+stream_wait(struct stream *s, uint32_t events, uint64_t deadline)
 {
 	int rc;
 
 	if (s->reading && s->interrupted)
 		return ERR_INTERRUPTED;
-	/* Who wants to write no more is not told that he could; reading will be wanted again. */
-	if ((rc = watch(s, (s->watching & UV_READABLE) | events)) != 0)
-		return rc;
 	s->waiting = fiber_self();
 	s->wanted = events;
+	poller_begin_wait(fiber_poller(s->runtime));
 	rc = fiber_suspend(deadline);
+	poller_end_wait(fiber_poller(s->runtime));
 	s->waiting = NULL;
 	return rc;
+}
+
+/* Less than there was room for is all that there was (epoll(7)), but for the end of the stream. */
+ssize_t
+stream_receive(struct stream *s, void *buf, size_t room)
+{
+	ssize_t n;
+
+	if (!s->readable) {
+		errno = EAGAIN;
+		return -1;
+	}
+	n = recv(s->fd, buf, room, 0);
+	if (n < 0 ? errno == EAGAIN : n > 0 && (size_t) n < room && !s->hung_up)
+		s->readable = false;
+	return n;
 }
 
 /* Octets that we wrote and the peer has not taken yet. */
@@ -81,7 +72,7 @@ untaken(const struct stream *s)
  * megabyte: to see whether a slow peer takes anything, one must look at the buffer from time to
  * time. */
 int
-stream_wait_to_write(struct stream *s, int events, const struct write_limit *limit)
+stream_wait_to_write(struct stream *s, uint32_t events, const struct write_limit *limit)
 {
 	enum { LOOKS = 8 };
 	uint64_t until = fiber_deadline(limit->timeout_ms);
@@ -106,23 +97,18 @@ stream_wait_to_write(struct stream *s, int events, const struct write_limit *lim
 int
 stream_adopt(struct fiber_runtime *runtime, int fd, struct stream **out)
 {
-	static const int on = 1;
 	struct stream *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return ERR_NO_MEMORY;
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	/* Small answers must not wait for each other, and a peer that is gone must show. Not a TCP
-	 * socket: no matter. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	if (uv_poll_init(fiber_loop(runtime), &s->poll, fd) != 0) { /* sets it non-blocking, too */
+	s->runtime = runtime;
+	s->fd = fd;
+	s->readable = true;
+	s->polled.ready = on_ready;
+	if (poller_add(fiber_poller(runtime), fd, &s->polled) != 0) {
 		free(s);
 		return ERR_NO_MEMORY;
 	}
-	s->runtime = runtime;
-	s->fd = fd;
-	s->poll.data = s;
 	*out = s;
 	return 0;
 }
@@ -133,7 +119,7 @@ plain_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadl
 	int rc;
 
 	for (;;) {
-		ssize_t n = recv(s->fd, buf, room, 0);
+		ssize_t n = stream_receive(s, buf, room);
 
 		if (n > 0) {
 			*got = (size_t) n;
@@ -141,7 +127,7 @@ plain_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadl
 		}
 		if (n == 0 || (errno != EAGAIN && errno != EINTR))
 			return ERR_CLOSED;
-		if (errno == EAGAIN && (rc = stream_wait(s, UV_READABLE, deadline)) != 0)
+		if (errno == EAGAIN && (rc = stream_wait(s, POLLER_READABLE, deadline)) != 0)
 			return rc;
 	}
 }
@@ -173,7 +159,7 @@ stream_await_input(struct stream *s, uint64_t deadline)
 		return ERR_INTERRUPTED;
 	s->reading = true;
 	while (rc == 0 && !stream_has_input(s))
-		rc = stream_wait(s, UV_READABLE, deadline);
+		rc = stream_wait(s, POLLER_READABLE, deadline);
 	s->reading = false;
 	return rc;
 }
@@ -207,7 +193,7 @@ plain_write(struct stream *s, struct stream_pieces *pieces, const struct write_l
 		}
 		if (errno != EAGAIN && errno != EINTR)
 			return ERR_CLOSED;
-		rc = errno == EINTR ? 0 : stream_wait_to_write(s, UV_WRITABLE, limit);
+		rc = errno == EINTR ? 0 : stream_wait_to_write(s, POLLER_WRITABLE, limit);
 		if (rc != 0)
 			return rc;
 	}
@@ -297,18 +283,11 @@ stream_peer(const struct stream *s, struct sockaddr_storage *out)
 }
 
 static void
-on_closed(uv_handle_t *handle)
-{
-	free(handle->data);
-}
-
-/* The handle forgets the descriptor at once, so it can be closed; the object goes when libuv is
- * through with it. */
-static void
 release(struct stream *s)
 {
-	uv_close((uv_handle_t *) &s->poll, on_closed);
+	poller_remove(fiber_poller(s->runtime), &s->polled);
 	close(s->fd);
+	free(s);
 }
 
 /* Linux answers what is unread at close(2) with a reset, and that can overtake our last words at

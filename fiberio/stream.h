@@ -1,10 +1,9 @@
 /* stream.h - byte streams for fibers: TCP, and TLS on top of the same object.
  *
- * A stream is one socket, watched by the loop only while somebody waits for it. It has no buffer of
- * its own at rest: reads go straight to the caller's memory and writes straight to the kernel (with
- * TLS, by way of OpenSSL and memory that is freed when it is through), so that a stream costs next
- * to nothing and back-pressure is TCP's. Reading and writing are the business of
- * one fiber at a time. */
+ * A stream is one socket, whose readiness the loop is told of when it comes. It has no buffer of its
+ * own at rest: reads go straight to the caller's memory and writes straight to the kernel (with TLS,
+ * by way of OpenSSL and memory that is freed when it is through), so that a stream costs next to
+ * nothing and back-pressure is TCP's. Reading and writing are the business of one fiber at a time. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,9 +16,8 @@
 
 struct stream;
 
-/* Makes a stream of a connected socket, e.g. one that an acceptor gave; sets it non-blocking,
- * close-on-exec, TCP_NODELAY and keep-alive. On success the stream owns FD; else FD stays the
- * caller's. Returns 0 or ERR_NO_MEMORY. */
+/* Makes a stream of a connected socket that is non-blocking and close-on-exec, e.g. one that an
+ * acceptor gave. On success the stream owns FD; else FD stays the caller's. Returns 0 or ERR_NO_MEMORY. */
 int stream_adopt(struct fiber_runtime *runtime, int fd, struct stream **out);
 
 /* Connects to HOST (a name, or an IPv4 or IPv6 address without brackets) at PORT. Suspends: the

@@ -22,7 +22,7 @@ enum {
 static ssize_t
 receive(struct stream *s, char *buf, size_t room)
 {
-	ssize_t n = recv(s->fd, buf, room, 0);
+	ssize_t n = stream_receive(s, buf, room);
 
 	s->ended = n == 0;
 	return n;
@@ -191,7 +191,7 @@ stream_bio_send(struct stream *s, const struct write_limit *limit)
 		else if (errno != EAGAIN && errno != EINTR)
 			rc = ERR_CLOSED;
 		else if (errno == EAGAIN)
-			rc = stream_wait_to_write(s, UV_WRITABLE, limit);
+			rc = stream_wait_to_write(s, POLLER_WRITABLE, limit);
 	}
 	out->at = out->len = 0;
 	/* Records that the peer will not see: nothing can be said after them. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fiberio/fiber_internal.h"
+#include "fiberio/socket_options.h"
 #include "fiberio/stream_internal.h"
 
 /* Lives on the heap: the look-up cannot be stopped and may outlive the fiber. */
@@ -147,7 +148,7 @@ finish_connecting(struct stream *s, uint64_t deadline)
 	int failure = 0, rc;
 	socklen_t size = sizeof(failure);
 
-	if ((rc = stream_wait(s, UV_WRITABLE, deadline)) != 0)
+	if ((rc = stream_wait(s, POLLER_WRITABLE, deadline)) != 0)
 		return -rc;
 	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &failure, &size) != 0)
 		return errno;
@@ -163,6 +164,7 @@ attempt(const struct addrinfo *address, uint64_t deadline, struct stream **out, 
 	fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return failed_attempt(address, strerror(errno), ERR_TEMPORARY, e);
+	socket_set_options(fd);
 	if (stream_adopt(fiber_self_runtime(), fd, &s) != 0) {
 		close(fd);
 		return error_set(e, ERR_NO_MEMORY, "out of memory");

@@ -4,6 +4,7 @@
 
 #include <openssl/ssl.h>
 
+#include "fiberio/poller.h"
 #include "fiberio/stream.h"
 
 /* Octets from AT to LEN that wait. */
@@ -15,9 +16,10 @@ struct stream_buffer {
 struct stream {
 	struct fiber_runtime *runtime;
 	int fd;
-	uv_poll_t poll;	       /* its closing ends the life of this object */
-	int watching;	       /* what the poll handle is started for */
-	int wanted;	       /* what the waiting fiber waits for */
+	struct polled polled;
+	bool readable;	       /* there may be octets that were not read */
+	bool hung_up;	       /* the end of the stream, or of the connection, was seen to come */
+	uint32_t wanted;       /* what the waiting fiber waits for */
 	struct fiber *waiting; /* NULL: nobody */
 	bool reading;	       /* somebody is in stream_read, which may be interrupted */
 	bool interrupted;
@@ -30,9 +32,14 @@ struct stream {
 	struct tls_client *client;
 };
 
-/* Suspends until the socket is ready for EVENTS (UV_READABLE, UV_WRITABLE) or DEADLINE. Returns 0,
- * ERR_TIMEOUT, ERR_CANCELLED, or ERR_INTERRUPTED where stream_interrupt called off a read. */
-int stream_wait(struct stream *s, int events, uint64_t deadline);
+/* Suspends until the socket becomes ready for EVENTS (POLLER_READABLE, POLLER_WRITABLE) or DEADLINE.
+ * To be called only after the kernel, or stream_receive, has said EAGAIN: what has been ready all the
+ * while is not told again. Returns 0, ERR_TIMEOUT, ERR_CANCELLED, or ERR_INTERRUPTED where
+ * stream_interrupt called off a read. */
+int stream_wait(struct stream *s, uint32_t events, uint64_t deadline);
+
+/* As recv(2), without the call where it could only say EAGAIN. */
+ssize_t stream_receive(struct stream *s, void *buf, size_t room);
 
 /* How long a write may take. */
 struct write_limit {
@@ -41,7 +48,7 @@ struct write_limit {
 };
 
 /* As stream_wait, for a peer that is to take what was written. */
-int stream_wait_to_write(struct stream *s, int events, const struct write_limit *limit);
+int stream_wait_to_write(struct stream *s, uint32_t events, const struct write_limit *limit);
 
 /* Two pieces of memory to be written one behind the other; what is written is taken off. */
 struct stream_pieces {

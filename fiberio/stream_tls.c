@@ -17,14 +17,14 @@
 /* Deals with RESULT of an SSL call that did not succeed: returns 0 with *EVENTS that OpenSSL waits
  * for before it is called again, or an error. */
 static int
-after_failure(struct stream *s, int result, int *events)
+after_failure(struct stream *s, int result, uint32_t *events)
 {
 	switch (SSL_get_error(s->ssl, result)) {
 	case SSL_ERROR_WANT_READ:
-		*events = UV_READABLE;
+		*events = POLLER_READABLE;
 		return 0;
 	case SSL_ERROR_WANT_WRITE:
-		*events = UV_WRITABLE;
+		*events = POLLER_WRITABLE;
 		return 0;
 	case SSL_ERROR_ZERO_RETURN:
 		return ERR_CLOSED;
@@ -46,7 +46,8 @@ after_failure(struct stream *s, int result, int *events)
 static void
 read_further(struct stream *s, char *buf, size_t room, size_t *got)
 {
-	int events, n;
+	uint32_t events;
+	int n;
 
 	while (*got < room && (stream_bio_has_input(s) || SSL_has_pending(s->ssl))) {
 		size_t left = room - *got;
@@ -64,7 +65,8 @@ read_further(struct stream *s, char *buf, size_t room, size_t *got)
 static int
 read_records(struct stream *s, char *buf, size_t room, size_t *got, uint64_t deadline)
 {
-	int events, rc;
+	uint32_t events;
+	int rc;
 
 	for (;;) {
 		int n;
@@ -97,7 +99,7 @@ stream_tls_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t 
 
 /* Waits until OpenSSL can go on with a write. */
 static int
-make_way(struct stream *s, int events, const struct write_limit *limit)
+make_way(struct stream *s, uint32_t events, const struct write_limit *limit)
 {
 	return s->out.len > 0 ? stream_bio_send(s, limit) : stream_wait_to_write(s, events, limit);
 }
@@ -105,7 +107,8 @@ make_way(struct stream *s, int events, const struct write_limit *limit)
 static int
 write_records(struct stream *s, const char *buf, size_t len, const struct write_limit *limit)
 {
-	int events, rc;
+	uint32_t events;
+	int rc;
 
 	while (len > 0) {
 		int n;
@@ -153,6 +156,7 @@ stream_tls_has_input(struct stream *s)
 
 	if (s->read_error != 0)
 		return true;
+	s->readable = true; /* the loop may not have had the turn to tell */
 	ERR_clear_error();
 	n = SSL_peek(s->ssl, &octet, 1);
 	stream_bio_rest(s);
@@ -219,7 +223,8 @@ explain_handshake(struct stream *s, int rc, struct error *e)
 static int
 shake_hands(struct stream *s, int (*step)(SSL *ssl), uint64_t deadline, struct error *e)
 {
-	int events, rc;
+	uint32_t events;
+	int rc;
 
 	for (;;) {
 		int n;

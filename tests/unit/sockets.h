@@ -1,6 +1,7 @@
 /* sockets.h - connected pairs of sockets for the tests of streams. */
 #pragma once
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -72,6 +73,7 @@ adopt(struct fiber_runtime *fibers, int fd)
 {
 	struct stream *s = NULL;
 
+	fcntl(fd, F_SETFL, O_NONBLOCK);
 	CU_ASSERT_EQUAL_FATAL(stream_adopt(fibers, fd, &s), 0);
 	return s;
 }

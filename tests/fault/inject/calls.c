@@ -173,6 +173,26 @@ close(int fd)
 	return (int) syscall(SYS_close, fd);
 }
 
+/* By what each descriptor is watched. */
+static struct {
+	int epoll; /* 0: by nothing */
+	struct epoll_event event;
+} watches[DESCRIPTORS];
+
+/* As call_fails for FD. A kernel that says EAGAIN tells by epoll when that changes, and who is told of
+ * changes only waits for that; so it is told at once. */
+static int
+socket_fails(enum call call, int fd)
+{
+	if (!call_fails(call, kind_of(fd)))
+		return 0;
+	if (errno != EAGAIN || fd < 0 || fd >= DESCRIPTORS || watches[fd].epoll == 0)
+		return 1;
+	syscall(SYS_epoll_ctl, watches[fd].epoll, EPOLL_CTL_MOD, fd, &watches[fd].event);
+	errno = EAGAIN;
+	return 1;
+}
+
 /* Changing what is waited for needs no memory, and never fails; nor does the kernel begin to look
  * for memory where it knows the descriptor already. */
 int
@@ -180,6 +200,10 @@ epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
 	int saved, rc = (int) syscall(SYS_epoll_ctl, epoll, operation, fd, event);
 
+	if (rc == 0 && operation == EPOLL_CTL_ADD && fd < DESCRIPTORS) {
+		watches[fd].epoll = epoll;
+		watches[fd].event = *event;
+	}
 	if (rc != 0 || operation != EPOLL_CTL_ADD || !call_fails(CALL_EPOLL_CTL, kind_of(fd)))
 		return rc;
 	saved = errno;
@@ -245,7 +269,7 @@ writev(int fd, const struct iovec *parts, int count)
 ssize_t
 send(int fd, const void *buf, size_t len, int flags)
 {
-	if (call_fails(CALL_SEND, kind_of(fd)))
+	if (socket_fails(CALL_SEND, fd))
 		return -1;
 	return syscall(SYS_sendto, fd, buf, len, flags, NULL, 0);
 }
@@ -253,7 +277,7 @@ send(int fd, const void *buf, size_t len, int flags)
 ssize_t
 sendto(int fd, const void *buf, size_t len, int flags, __CONST_SOCKADDR_ARG to, socklen_t size)
 {
-	if (call_fails(CALL_SEND, kind_of(fd)))
+	if (socket_fails(CALL_SEND, fd))
 		return -1;
 	return syscall(SYS_sendto, fd, buf, len, flags, to.__sockaddr__, size);
 }
@@ -261,7 +285,7 @@ sendto(int fd, const void *buf, size_t len, int flags, __CONST_SOCKADDR_ARG to, 
 ssize_t
 sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	if (call_fails(CALL_SEND, kind_of(fd)))
+	if (socket_fails(CALL_SEND, fd))
 		return -1;
 	return syscall(SYS_sendmsg, fd, message, flags);
 }
@@ -269,7 +293,7 @@ sendmsg(int fd, const struct msghdr *message, int flags)
 ssize_t
 recv(int fd, void *buf, size_t room, int flags)
 {
-	if (call_fails(CALL_RECV, kind_of(fd)))
+	if (socket_fails(CALL_RECV, fd))
 		return -1;
 	return syscall(SYS_recvfrom, fd, buf, room, flags, NULL, NULL);
 }
@@ -278,7 +302,7 @@ ssize_t
 recvfrom(int fd, void *restrict buf, size_t room, int flags, __SOCKADDR_ARG from,
     socklen_t *restrict size)
 {
-	if (call_fails(CALL_RECV, kind_of(fd)))
+	if (socket_fails(CALL_RECV, fd))
 		return -1;
 	return syscall(SYS_recvfrom, fd, buf, room, flags, from.__sockaddr__, size);
 }
@@ -286,7 +310,7 @@ recvfrom(int fd, void *restrict buf, size_t room, int flags, __SOCKADDR_ARG from
 ssize_t
 recvmsg(int fd, struct msghdr *message, int flags)
 {
-	if (call_fails(CALL_RECV, kind_of(fd)))
+	if (socket_fails(CALL_RECV, fd))
 		return -1;
 	return syscall(SYS_recvmsg, fd, message, flags);
 }
