@@ -14,7 +14,7 @@
 #include "gateway/settings.h"
 #include "gateway/suggestion.h"
 
-enum { CONFIG_FILE_MAX = 1024 * 1024, SHOWN_MAX = 64 };
+enum { CONFIG_FILE_MAX = 1024 * 1024, SHOWN_MAX = 64, LABEL_MAX = 64 };
 
 /* A file on its way into CONFIG. */
 struct loader {
@@ -95,6 +95,7 @@ upstream_clear(struct upstream *u)
 	uidl_template_free(u->uidl);
 	credentials_clear(&u->master);
 	free(u->name);
+	free(u->label);
 	settings_clear(SETTING_UPSTREAM, u);
 }
 
@@ -168,6 +169,19 @@ begin_listener(struct loader *l, unsigned line, const char *label)
 	return settings_assign_defaults(SETTING_LISTENER, listener);
 }
 
+/* Labels end up in log lines, tables and command lines, and are parted by blanks and commas there. */
+static bool
+is_label(const char *text)
+{
+	size_t len = strlen(text);
+
+	for (size_t i = 0; i < len; i++)
+		if (strchr("-_.", text[i]) == NULL && !(text[i] >= '0' && text[i] <= '9') &&
+		    !((text[i] | 0x20) >= 'a' && (text[i] | 0x20) <= 'z'))
+			return false;
+	return len > 0 && len <= LABEL_MAX && text[0] != '-';
+}
+
 static int
 begin_upstream(struct loader *l, unsigned line, const char *label)
 {
@@ -186,9 +200,12 @@ begin_upstream(struct loader *l, unsigned line, const char *label)
 	l->lines.upstreams = lines;
 	l->target_lines = &lines[config->upstream_count];
 	l->target = upstream = &upstreams[config->upstream_count++];
-	if (label[0] != '\0')
+	if (label[0] != '\0' && !is_label(label))
 		config_report_add(l->report, CONFIG_FAULT, line,
-		    "upstream: expected \"{\", found \"%s\"", shown(label, buf));
+		    "upstream: expected a label of letters, digits, \".\", \"-\" and \"_\", found \"%s\"",
+		    shown(label, buf));
+	if ((upstream->label = strdup(label)) == NULL)
+		return ERR_NO_MEMORY;
 	return settings_assign_defaults(SETTING_UPSTREAM, upstream);
 }
 

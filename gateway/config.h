@@ -73,7 +73,7 @@ struct config {
 	uint64_t ticket_rotation_ms;
 	struct config_listener *listeners;
 	size_t listener_count;
-	struct upstream *upstreams; /* exactly one so far */
+	struct upstream *upstreams; /* one at least; names differ */
 	size_t upstream_count;
 };
 

@@ -216,6 +216,19 @@ check_deletion(
 		    "mark_keyword, or leave deleted = hide");
 }
 
+/* What it is called wherever it is spoken of. */
+static int
+name_upstream(struct upstream *u)
+{
+	if (u->label[0] != '\0')
+		return (u->name = strdup(u->label)) != NULL ? 0 : ERR_NO_MEMORY;
+	if (asprintf(&u->name, strchr(u->host, ':') != NULL ? "[%s]:%u" : "%s:%u", u->host,
+		(unsigned) u->imap.port) >= 0)
+		return 0;
+	u->name = NULL;
+	return ERR_NO_MEMORY;
+}
+
 static int
 check_upstream(struct upstream *u, const struct setting_lines *lines, struct config_report *report)
 {
@@ -245,12 +258,49 @@ check_upstream(struct upstream *u, const struct setting_lines *lines, struct con
 	}
 	u->imap.host = u->host;
 	u->imap.verify_name = u->verify_name;
-	if (asprintf(&u->name, strchr(u->host, ':') != NULL ? "[%s]:%u" : "%s:%u", u->host,
-		(unsigned) u->imap.port) < 0) {
-		u->name = NULL;
-		return ERR_NO_MEMORY;
-	}
+	if ((rc = name_upstream(u)) != 0)
+		return rc;
 	return config_check_upstream_tls(u, lines, report);
+}
+
+/* Reports upstream I where its label does not tell it from the others. */
+static void
+check_label(const struct config *config, const struct config_lines *lines, size_t i,
+    struct config_report *report)
+{
+	const char *label = config->upstreams[i].label;
+
+	if (label[0] == '\0' && config->upstream_count > 1)
+		config_report_add(report, CONFIG_FAULT, lines->upstreams[i].begin,
+		    "upstream: where there are several, each needs a label, such as \"upstream new {\"");
+	for (size_t j = 0; j < i && label[0] != '\0'; j++) {
+		if (strcmp(config->upstreams[j].label, label) != 0)
+			continue;
+		config_report_add(report, CONFIG_FAULT, lines->upstreams[i].begin,
+		    "upstream: %s is there twice; first in line %u", label,
+		    lines->upstreams[j].begin);
+		return;
+	}
+}
+
+/* A name is split before it is known which upstream it is of. */
+static void
+check_separators(
+    const struct config *config, const struct config_lines *lines, struct config_report *report)
+{
+	const struct upstream *first = NULL, *u;
+
+	for (u = config->upstreams; u < config->upstreams + config->upstream_count; u++) {
+		if (u->master_separator[0] == '\0')
+			continue;
+		if (first == NULL)
+			first = u;
+		else if (strcmp(first->master_separator, u->master_separator) != 0)
+			config_report_add(report, CONFIG_FAULT,
+			    line_of(&lines->upstreams[u - config->upstreams], SETTING_UPSTREAM,
+				"master_separator"),
+			    "master_separator: must be the same in all upstreams that have one");
+	}
 }
 
 static int
@@ -263,10 +313,7 @@ check_upstreams(
 		config_report_add(
 		    report, CONFIG_FAULT, 0, "no upstream block: there is no IMAP server");
 	for (size_t i = 0; i < config->upstream_count; i++) {
-		if (i > 0)
-			config_report_add(report, CONFIG_FAULT, lines->upstreams[i].begin,
-			    "only one upstream block is possible; first in line %u",
-			    lines->upstreams[0].begin);
+		check_label(config, lines, i, report);
 		if ((rc = check_upstream(&config->upstreams[i], &lines->upstreams[i], report)) != 0)
 			return rc;
 	}
@@ -283,6 +330,7 @@ config_check(struct config *config, const struct config_lines *lines, struct con
 		return rc;
 	if ((rc = check_upstreams(config, lines, report)) != 0)
 		return rc;
+	check_separators(config, lines, report);
 	config_check_external(config, lines, report);
 	return 0;
 }

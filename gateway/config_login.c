@@ -159,13 +159,13 @@ void
 config_check_external(
     const struct config *config, const struct config_lines *lines, struct config_report *report)
 {
-	if (config->upstream_count == 0 ||
-	    (config->upstreams[0].auth_mechanisms & SASL_EXTERNAL) == 0)
-		return;
 	for (size_t i = 0; i < config->listener_count; i++)
 		if (config->listeners[i].client_certificate != TLS_CLIENT_NONE)
 			return;
-	config_report_add(report, CONFIG_WARNING,
-	    line_of(&lines->upstreams[0], SETTING_UPSTREAM, "auth_mechanisms"),
-	    "auth_mechanisms: external is of no use while no listener has a client_certificate");
+	for (size_t i = 0; i < config->upstream_count; i++)
+		if ((config->upstreams[i].auth_mechanisms & SASL_EXTERNAL) != 0)
+			config_report_add(report, CONFIG_WARNING,
+			    line_of(&lines->upstreams[i], SETTING_UPSTREAM, "auth_mechanisms"),
+			    "auth_mechanisms: external is of no use while no listener has a "
+			    "client_certificate");
 }

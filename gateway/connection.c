@@ -13,8 +13,7 @@
 #include <unistd.h>
 
 #include "gateway/client_address.h"
-#include "gateway/gatekeeper.h"
-#include "gateway/maildrop.h"
+#include "gateway/dispatch.h"
 #include "gateway/worker.h"
 #include "pop3front/session.h"
 
@@ -43,8 +42,7 @@ struct connection {
 	bool handshaking;     /* stream_interrupt does not reach it */
 	bool logged_in;
 	uint64_t began; /* loop time in milliseconds */
-	struct maildrop_context maildrop;
-	struct gate_visit visit; /* the last try to log in */
+	struct dispatch dispatch;
 };
 
 void
@@ -95,99 +93,26 @@ is_legacy_use(const struct connection *c)
 	return c->legacy && c->tls_version[0] != '\0';
 }
 
-static void
-log_login_refused(
-    const struct connection *c, const struct credentials *credentials, const struct error *e)
-{
-	enum log_level level = e->code == ERR_TEMPORARY ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
-
-	if (e->code == ERR_CANCELLED)
-		return;
-	log_error(c->worker->log, level, c->id, "login refused", e,
-	    LOG_FIELDS(LOG_TEXT("user", credentials->user), LOG_TEXT("master", credentials->master),
-		LOG_TEXT("client", c->address), LOG_TEXT("upstream", c->maildrop.upstream->name)));
-}
-
-static struct login_target
-target_of(const struct connection *c)
-{
-	const struct upstream *upstream = c->maildrop.upstream;
-
-	return (struct login_target){
-		.upstream = upstream->name,
-		.number = (unsigned) (upstream - c->config->upstreams),
-		.failures_per_minute = upstream->max_failed_logins,
-	};
-}
-
-/* Opens the maildrop if the login policy lets the credentials through. A certificate was not guessed. */
-static int
-open_if_admitted(struct connection *c, const struct credentials *credentials,
-    struct pop3_maildrop *out, struct error *e)
-{
-	const struct login_target target = target_of(c);
-	int rc;
-
-	memset(&c->visit, 0, sizeof(c->visit));
-	if (credentials->kind == CREDENTIALS_CERTIFICATE)
-		return maildrop_backend.open(&c->maildrop, credentials, out, e);
-	rc = gatekeeper_admit(c->worker->gatekeeper, &c->visit, &c->from.client, &target,
-	    credentials, c->stream, e);
-	if (rc != 0) {
-		log_login_refused(c, credentials, e);
-		return rc;
-	}
-	rc = maildrop_backend.open(&c->maildrop, credentials, out, e);
-	gatekeeper_tell(&c->visit, rc);
-	return rc;
-}
-
-static struct connection *
-connection_of(struct maildrop_context *maildrop)
-{
-	return (struct connection *) ((char *) maildrop - offsetof(struct connection, maildrop));
-}
-
-/* The backend's open, which besides tells us who has logged in, and whether STLS came before. CTX
- * is the connection's maildrop context. */
+/* The dispatcher's open, which besides tells us who has logged in, and whether STLS came before. CTX
+ * is the connection's dispatch. */
 static int
 open_maildrop(
     void *ctx, const struct credentials *credentials, struct pop3_maildrop *out, struct error *e)
 {
-	struct maildrop_context *maildrop = ctx;
-	struct connection *c = connection_of(maildrop);
+	struct dispatch *dispatch = ctx;
+	struct connection *c =
+	    (struct connection *) ((char *) dispatch - offsetof(struct connection, dispatch));
 	struct connections *all = &c->worker->connections;
 	int rc;
 
 	note_tls(c);
-	if ((rc = open_if_admitted(c, credentials, out, e)) != 0)
+	if ((rc = dispatch_backend.open(dispatch, credentials, out, e)) != 0)
 		return rc;
 	c->logged_in = true;
 	TAILQ_REMOVE(&all->before_login, c, entry);
 	census_log_in(c->worker->census, &c->seat);
 	TAILQ_INSERT_TAIL(&all->after_login, c, entry);
 	return 0;
-}
-
-/* The backend's refused. CTX as above. It looks like a wrong password, and counts as one of the address. */
-static void
-refuse_name(void *ctx, const char *user, const struct error *e)
-{
-	struct connection *c = connection_of(ctx);
-	const struct login_target target = target_of(c);
-
-	maildrop_backend.refused(ctx, user, e);
-	gatekeeper_refuse(c->worker->gatekeeper, &c->visit, &c->from.client, &target, user);
-}
-
-/* The backend's hold_back. CTX as above. */
-static int
-hold_back(void *ctx, int code)
-{
-	const struct maildrop_context *maildrop = ctx;
-
-	(void) code;
-	return gatekeeper_hold_back(maildrop->visit);
 }
 
 /* Out of all lists and counts; frees C but not its stream. */
@@ -353,21 +278,18 @@ static void
 run_session(struct connection *c)
 {
 	struct pop3_settings settings = c->config->pop3;
-	struct pop3_backend backend = maildrop_backend;
+	struct pop3_backend backend = dispatch_backend;
 	struct pop3_report report = { 0 };
 	struct stream *stream = c->stream;
 
 	settings.tls = c->tls;
 	settings.plaintext_login = client_address_allows_plaintext(&c->from, c->config);
-	settings.keepalive_ms = c->maildrop.upstream->keepalive_ms;
-	settings.mechanisms = c->maildrop.upstream->auth_mechanisms;
 	settings.certificate_user = c->certificate_user;
-	settings.names.master_separator = c->maildrop.upstream->master_separator[0];
+	dispatch_begin(&c->dispatch, stream, &settings);
 	backend.open = open_maildrop;
-	backend.refused = refuse_name;
-	backend.hold_back = hold_back;
-	pop3_session_run(stream, &settings, &backend, &c->maildrop, &report);
+	pop3_session_run(stream, &settings, &backend, &c->dispatch, &report);
 	c->stream = NULL;
+	dispatch_end(&c->dispatch);
 	log_summary(c, &report);
 }
 
@@ -410,8 +332,8 @@ connection_new(struct worker *worker, const struct listener *listener, int fd,
 	c->began = uv_now(&worker->loop);
 	memcpy(c->address, address, sizeof(c->address));
 	make_session_id(worker->census, seat, c->id);
-	c->maildrop = (struct maildrop_context){
-		.upstream = &c->config->upstreams[0],
+	c->dispatch.gatekeeper = worker->gatekeeper;
+	c->dispatch.maildrop = (struct maildrop_context){
 		.config = c->config,
 		.reuse = worker->reuse,
 		.state_directory = c->config->state_directory,
@@ -423,7 +345,7 @@ connection_new(struct worker *worker, const struct listener *listener, int fd,
 		.session_id = c->id,
 		.client_address = c->address,
 		.client = &c->from,
-		.visit = &c->visit,
+		.visit = &c->dispatch.visit,
 	};
 	TAILQ_INSERT_TAIL(&worker->connections.before_login, c, entry);
 	return c;

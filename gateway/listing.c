@@ -43,6 +43,12 @@ upstream_of(const struct run *r)
 	return r->listing->link->upstream;
 }
 
+static const char *
+mailbox_name(const struct run *r)
+{
+	return r->listing->link->mailbox_name;
+}
+
 /* A snapshot with nothing in it. */
 static int
 begin(struct run *r, struct error *e)
@@ -136,7 +142,7 @@ list_all(struct run *r, struct error *e)
 	if ((rc = begin(r, e)) != 0)
 		return rc;
 	if ((rc = imap_list(r->listing->link->imap, add_listed, r, e)) != 0)
-		return error_prefix(e, "listing of \"%s\"", upstream_of(r)->mailbox);
+		return error_prefix(e, "listing of \"%s\"", mailbox_name(r));
 	return 0;
 }
 
@@ -362,7 +368,7 @@ list(struct run *r, struct error *e)
 	if (l->kept != NULL && list_changes(r, &done, &attempt) != 0 &&
 	    imap_is_dead(l->link->imap)) {
 		*e = attempt;
-		return error_prefix(e, "listing of \"%s\"", upstream_of(r)->mailbox);
+		return error_prefix(e, "listing of \"%s\"", mailbox_name(r));
 	}
 	if (done && is_unchanged(r)) {
 		l->head = l->reader.head;
@@ -405,7 +411,7 @@ find_index(struct listing *l)
 	int rc;
 
 	if (!upstream->index_cache || index_store_place(l->state_directory, upstream->name, l->user,
-					  upstream->mailbox, &l->place) != 0)
+					  l->link->mailbox_name, &l->place) != 0)
 		return 0;
 	if ((rc = index_store_read(&l->place, most, &l->kept, &len)) != 0 || l->kept == NULL)
 		return rc;

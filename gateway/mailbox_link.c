@@ -87,8 +87,8 @@ mailbox_link_select(struct mailbox_link *link, struct error *e)
 {
 	int rc;
 
-	if ((rc = imap_select(link->imap, link->upstream->mailbox, &link->mailbox, e)) != 0)
-		error_prefix(e, "mailbox \"%s\"", link->upstream->mailbox);
+	if ((rc = imap_select(link->imap, link->mailbox_name, &link->mailbox, e)) != 0)
+		error_prefix(e, "mailbox \"%s\"", link->mailbox_name);
 	return rc;
 }
 
@@ -106,8 +106,8 @@ select_again(struct mailbox_link *link, struct error *e)
 	struct imap_mailbox mailbox = { 0 };
 	int rc;
 
-	if ((rc = imap_select(link->imap, link->upstream->mailbox, &mailbox, e)) != 0)
-		return error_prefix(e, "mailbox \"%s\"", link->upstream->mailbox);
+	if ((rc = imap_select(link->imap, link->mailbox_name, &mailbox, e)) != 0)
+		return error_prefix(e, "mailbox \"%s\"", link->mailbox_name);
 	if (mailbox.uidvalidity != link->mailbox.uidvalidity) {
 		link->hopeless = "UIDVALIDITY has changed";
 		return error_set(e, ERR_CLOSED, "UIDVALIDITY has changed from %u to %u",

@@ -16,6 +16,7 @@ struct client_address;
 
 struct mailbox_link {
 	const struct upstream *upstream;
+	const char *mailbox_name; /* of the one that is shown; UTF-8 */
 	struct config *config; /* that upstream is of; needed where reuse is not NULL */
 	struct reuse *reuse;   /* NULL: connections end with their session */
 	struct log *log; /* NULL: nothing is logged */
@@ -31,8 +32,8 @@ struct mailbox_link {
 };
 
 /* Takes over the connection that an earlier session left, or connects, introduces ourselves where
- * that is wanted, and logs in. LINK is zeroed but for upstream, config, reuse, log, session_id and
- * client, which must outlive it. C is copied. Suspends. Errors as imap_open and imap_login; the link
+ * that is wanted, and logs in. LINK is zeroed but for upstream, mailbox_name, config, reuse, log,
+ * session_id and client, which must outlive it. C is copied. Suspends. Errors as imap_open and imap_login; the link
  * is to be closed all the same. */
 int mailbox_link_open(struct mailbox_link *link, const struct credentials *c, struct error *e);
 
@@ -40,7 +41,7 @@ int mailbox_link_open(struct mailbox_link *link, const struct credentials *c, st
 int mailbox_link_open_anew(
     struct mailbox_link *link, const struct credentials *c, struct error *e);
 
-/* Selects the upstream's mailbox, for the first time or anew. Suspends. */
+/* Selects the mailbox, for the first time or anew. Suspends. */
 int mailbox_link_select(struct mailbox_link *link, struct error *e);
 
 /* Whether the connection is known to be lost. Does not suspend. */

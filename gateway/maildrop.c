@@ -31,7 +31,7 @@ struct maildrop {
 	struct retrieval retrieval;
 	struct uidset
 	    flagged_before; /* messages shown although somebody had flagged them \Deleted */
-	char name[];	    /* of the user, as logged in */
+	char name[];	    /* of the user, as the server knows it */
 };
 
 /* Frees all but the connection. */
@@ -79,9 +79,9 @@ maildrop_close(void *handle)
 static struct journal_key
 journal_key(const struct maildrop *m)
 {
-	const struct upstream *upstream = m->context->upstream;
+	const struct maildrop_context *context = m->context;
 
-	return (struct journal_key){ upstream->name, m->name, upstream->mailbox };
+	return (struct journal_key){ context->upstream->name, m->name, context->mailbox };
 }
 
 /* Counts the session against its user's share. Only after the login: who cannot log in must not use
@@ -159,13 +159,13 @@ fill(struct maildrop *m, const struct credentials *c, struct error *e)
 static int
 take_lock(struct maildrop *m, struct error *e)
 {
-	const struct upstream *upstream = m->context->upstream;
+	const struct maildrop_context *context = m->context;
 	int rc;
 
 	if ((rc = FAILPOINT_ERROR("lock.take", e)) != 0)
 		return rc;
-	rc = maildrop_lock_take(
-	    m->context->state_directory, upstream->name, m->name, upstream->mailbox, &m->lock, e);
+	rc = maildrop_lock_take(context->state_directory, context->upstream->name, m->name,
+	    context->mailbox, &m->lock, e);
 	return rc == 0 ? FAILPOINT_ERROR("maildrop.after_lock", e) : rc;
 }
 
@@ -180,6 +180,7 @@ maildrop_new(const struct maildrop_context *context, const char *user)
 		return NULL;
 	m->context = context;
 	m->link.upstream = context->upstream;
+	m->link.mailbox_name = context->mailbox;
 	m->link.config = context->config;
 	m->link.reuse = context->reuse;
 	m->link.log = context->log;
@@ -187,6 +188,13 @@ maildrop_new(const struct maildrop_context *context, const char *user)
 	m->link.client = context->client;
 	memcpy(m->name, user, size);
 	return m;
+}
+
+/* What the server calls the user of C, for the log: where it is not the account's name. */
+static const char *
+login_of(const struct maildrop_context *context, const struct credentials *c)
+{
+	return strcmp(context->account, c->user) != 0 ? c->user : NULL;
 }
 
 /* The user does not say who was at the mailbox. */
@@ -198,7 +206,7 @@ log_master(const struct maildrop_context *context, const struct credentials *c)
 	if (c->master == NULL && !certificate)
 		return;
 	log_event(context->log, LOG_LEVEL_INFO, context->session_id, "logged in for another user",
-	    LOG_FIELDS(LOG_TEXT("user", c->user),
+	    LOG_FIELDS(LOG_TEXT("user", context->account), LOG_TEXT("login", login_of(context, c)),
 		LOG_TEXT("master", certificate ? context->upstream->master.user : c->master),
 		LOG_TEXT("by", certificate ? "client certificate" : "password"),
 		LOG_TEXT("client", context->client_address),
@@ -237,8 +245,9 @@ fail:
 	log_error(context->log,
 	    rc == ERR_AUTH || rc == ERR_IN_USE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
 	    context->session_id, "login failed", e,
-	    LOG_FIELDS(LOG_TEXT("user", c->user), LOG_TEXT("master", c->master),
-		LOG_TEXT("client", context->client_address), LOG_TEXT("upstream", upstream->name)));
+	    LOG_FIELDS(LOG_TEXT("user", context->account), LOG_TEXT("login", login_of(context, c)),
+		LOG_TEXT("master", c->master), LOG_TEXT("client", context->client_address),
+		LOG_TEXT("upstream", upstream->name)));
 	mailbox_link_close(&m->link);
 	sizing_end(&m->sizing, NULL);
 	maildrop_free(m);

@@ -15,7 +15,10 @@ struct gate_visit;
 
 /* What a maildrop needs of the session it is opened for. Everything must outlive the maildrop. */
 struct maildrop_context {
+	const char *account; /* who logged in, as the client says it; what the server calls the
+				user is in the credentials */
 	const struct upstream *upstream;
+	const char *mailbox;   /* UTF-8, e.g. "INBOX" */
 	struct config *config; /* that upstream is of; needed where reuse is not NULL */
 	struct reuse *reuse;   /* NULL: connections end with their session */
 	const char *state_directory;

@@ -1,4 +1,4 @@
-/* upstream.h - one IMAP server as the administrator wants it used: an "upstream" block of the
+/* upstream.h - one mail server as the administrator wants it used: an "upstream" block of the
  * configuration, resolved.
  *
  * Belongs to a struct config and lives as long as that; a session holds its config and reads this.
@@ -49,7 +49,8 @@ struct tls_settings {
 
 struct upstream {
 	enum upstream_preset preset;
-	char *name; /* "host:port": for logs, locks and counters */
+	char *label; /* of the block; "": none */
+	char *name;  /* the label, or "host:port": for logs, locks, state and counters */
 	struct imap_options imap;
 	bool tls_resumption; /* without a certificate that is verified anew */
 	uint64_t keepalive_ms;

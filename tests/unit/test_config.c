@@ -110,9 +110,10 @@ static const struct row {
 	    "popgate.conf:8: log is set twice; first in line 7\n" },
 	{ "listener imap {\naddress = 127.0.0.1:0\n}\nupstream {\nhost = a\n}\n",
 	    "popgate.conf:1: listener: expected pop3 or pop3s, found \"imap\"\n" },
-	{ "listener {\naddress = 127.0.0.1:0\n}\nupstream main {\nhost = a\n}\n",
+	{ "listener {\naddress = 127.0.0.1:0\n}\nupstream ma/in {\nhost = a\n}\n",
 	    "popgate.conf:1: listener: expected pop3 or pop3s, found \"\"\n"
-	    "popgate.conf:4: upstream: expected \"{\", found \"main\"\n" },
+	    "popgate.conf:4: upstream: expected a label of letters, digits, \".\", \"-\" and \"_\", "
+	    "found \"ma/in\"\n" },
 	/* Values. */
 	{ LEAST "idle_timeout = ten\n", "popgate.conf:7: idle_timeout: expected a duration such as "
 					"30s or 10m, found \"ten\"\n" },
@@ -222,7 +223,15 @@ static const struct row {
 	      "popgate.conf: no upstream block: there is no IMAP server\n" },
 	{ LEAST "listener pop3 {\n}\n", "popgate.conf:7: listener: address is missing\n" },
 	{ LEAST "upstream {\nhost = other\n}\n",
-	    "popgate.conf:7: only one upstream block is possible; first in line 4\n" },
+	    "popgate.conf:4: upstream: where there are several, each needs a label, such as "
+	    "\"upstream new {\"\n"
+	    "popgate.conf:7: upstream: where there are several, each needs a label, such as "
+	    "\"upstream new {\"\n" },
+	{ "upstream a {\nhost = a\nmaster_separator = \"*\"\n}\n"
+	  "upstream a {\nhost = b\nmaster_separator = \"+\"\n}\n"
+	  "listener pop3 {\naddress = 127.0.0.1:0\n}\n",
+	    "popgate.conf:5: upstream: a is there twice; first in line 1\n"
+	    "popgate.conf:7: master_separator: must be the same in all upstreams that have one\n" },
 	{ "upstream {\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
 	    "popgate.conf:1: upstream: host is missing\n" },
 	{ LEAST "listener pop3s {\naddress = 127.0.0.1:0\n}\n",
