@@ -19,7 +19,7 @@ guard_expect(struct guard *g, enum guard_expectation expectation, uint64_t budge
 	g->budget = budget;
 	g->parsed = 0;
 	g->modseq = 0;
-	g->diverted = g->searched = g->halted = false;
+	g->diverted = g->searched = g->listed = g->halted = false;
 	g->answer = (struct guard_answer){ .status = GUARD_NO_ANSWER };
 }
 
@@ -39,6 +39,12 @@ bool
 guard_has_searched(const struct guard *g)
 {
 	return g->searched;
+}
+
+bool
+guard_has_listed(const struct guard *g)
+{
+	return g->listed;
 }
 
 uint64_t

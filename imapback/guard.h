@@ -114,6 +114,7 @@ struct guard {
 	bool answering;	 /* the current line is the answer below */
 	bool diverted;	 /* a body has come since guard_expect */
 	bool searched;	 /* so has a SEARCH response */
+	bool listed;	 /* so has a LIST response */
 	bool earlier;	 /* VANISHED is of what went before SELECT */
 	uint32_t first;	 /* of the UIDs of VANISHED that are being read; 0: there is only one */
 	uint64_t modseq; /* HIGHESTMODSEQ, told since guard_expect; 0: not told */
@@ -150,6 +151,9 @@ bool guard_is_halted(const struct guard *g);
 
 /* Whether a SEARCH response, be it empty, came since guard_expect. */
 bool guard_has_searched(const struct guard *g);
+
+/* Whether a LIST response came since guard_expect. */
+bool guard_has_listed(const struct guard *g);
 
 /* The HIGHESTMODSEQ that came since guard_expect (RFC 7162 section 3.1.2.1); 0: none. */
 uint64_t guard_modseq(const struct guard *g);

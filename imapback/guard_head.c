@@ -127,6 +127,8 @@ begin_untagged(struct guard *g, char c)
 		return begin_words(g, c);
 	if (is_part(g, 2, "ID") && g->expectation == GUARD_EXPECT_ID)
 		release_head(g);
+	if (is_part(g, 2, "LIST"))
+		g->listed = true;
 	return begin_data(g, c, DATA);
 }
 

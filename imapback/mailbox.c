@@ -103,13 +103,17 @@ imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, struc
 	int rc;
 
 	/* An answer that is thrown away must not be taken for what SELECT tells. */
-	if (imap->dead || imap_drop_foreseen(imap) != 0 || reset_selection(imap) != 0)
+	if (imap->dead || imap_drop_foreseen(imap) != 0 || imap_batch_close(imap, NULL) != 0 ||
+	    reset_selection(imap) != 0)
 		return imap_dead_error(imap, e);
 	if ((rc = quoted_name(name, quoted, e)) != 0)
 		return rc;
 	snprintf(text, sizeof(text), "SELECT %s", quoted);
-	if ((rc = enable_qresync(imap, text, e)) != 0 ||
-	    (rc = imap_simple(imap, text, "SELECT", RESPONSE_TO_SELECT, e)) != 0)
+	if ((rc = enable_qresync(imap, text, e)) != 0)
+		return rc;
+	/* Where it fails, no mailbox is selected any more (RFC 3501 section 6.3.1). */
+	imap->session->imap_state = MAILIMAP_STATE_AUTHENTICATED;
+	if ((rc = imap_simple(imap, text, "SELECT", RESPONSE_TO_SELECT, e)) != 0)
 		return rc;
 	imap->session->imap_state = MAILIMAP_STATE_SELECTED;
 	info = imap->session->imap_selection_info;
@@ -129,6 +133,22 @@ imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, struc
 	out->seen_permanent = !out->read_only && is_permanent(info, MAILIMAP_FLAG_SEEN);
 	out->keywords_permanent = !out->read_only && is_permanent(info, 0);
 	return 0;
+}
+
+int
+imap_has_mailbox(struct imap *imap, const char *name, bool *there, struct error *e)
+{
+	char quoted[2 * NAME_MAX_OCTETS + 3], text[sizeof(quoted) + 16];
+	int rc;
+
+	if (imap->dead)
+		return imap_dead_error(imap, e);
+	if ((rc = quoted_name(name, quoted, e)) != 0)
+		return rc;
+	snprintf(text, sizeof(text), "LIST \"\" %s", quoted);
+	rc = imap_simple(imap, text, "LIST", RESPONSE_TO_OTHER, e);
+	*there = rc != 0 || guard_has_listed(&imap->guard);
+	return rc;
 }
 
 char *
