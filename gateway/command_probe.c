@@ -181,7 +181,7 @@ print_result(const struct upstream *u, const struct probe_result *r)
 		return;
 	print_line("login", r->mechanism);
 	print_line("capabilities then", r->capabilities != NULL ? r->capabilities : "");
-	print_line("mailbox", u->mailbox);
+	print_line("mailbox", u->mailboxes.items[0]);
 	if (r->reached == PROBE_SELECT)
 		return;
 	snprintf(number, sizeof(number), "%" PRIu32, r->mailbox.uidvalidity);

@@ -7,6 +7,19 @@
 #include "base/failpoint.h"
 #include "gateway/removal.h"
 
+static uint32_t
+uidvalidity_of(const struct commit *c)
+{
+	return snapshot_uidvalidity(c->snapshot, c->part);
+}
+
+/* Selects the mailbox, on a connection that works. */
+static int
+turn_to_mailbox(const struct commit *c, struct error *e)
+{
+	return mailbox_link_turn(c->link, c->maildrop.mailbox, uidvalidity_of(c), e);
+}
+
 /* \Seen is a courtesy: failing to set it must not cost the deletion. */
 static void
 mark_seen(const struct commit *c, const struct uidset *ours)
@@ -20,13 +33,13 @@ mark_seen(const struct commit *c, const struct uidset *ours)
 	size_t at = 0, count;
 	int rc;
 
-	if (link->upstream->mark_seen != MARK_SEEN_RETR || !link->mailbox.seen_permanent)
+	if (link->upstream->mark_seen != MARK_SEEN_RETR)
 		return;
-	if ((rc = snapshot_retrieved_uids(c->snapshot, &retrieved)) == 0)
+	if ((rc = snapshot_retrieved_uids(c->snapshot, c->part, &retrieved)) == 0)
 		rc = uidset_subtract(&retrieved, stays ? &none : ours, &seen);
 	if (rc == 0 && seen.count > 0)
-		rc = mailbox_link_restore(link, &e);
-	for (; rc == 0 && at < seen.count; at += count) {
+		rc = turn_to_mailbox(c, &e);
+	for (; rc == 0 && link->mailbox.seen_permanent && at < seen.count; at += count) {
 		count = uidset_batch(&seen, at, DELETION_SET_OCTETS);
 		rc = imap_store(
 		    link->imap, seen.ranges + at, count, IMAP_FLAGS_ADD, IMAP_FLAG_SEEN, &e);
@@ -44,7 +57,7 @@ prepare(const struct commit *c, struct error *e)
 {
 	int rc;
 
-	if ((rc = mailbox_link_restore(c->link, e)) != 0)
+	if ((rc = turn_to_mailbox(c, e)) != 0)
 		return rc;
 	if (!removal_possible(c->link->upstream, &c->link->mailbox))
 		return error_set(e, ERR_READ_ONLY, "the mailbox is read-only now");
@@ -57,7 +70,7 @@ static struct journal_entry
 make_entry(const struct commit *c, enum journal_task task, const char *how)
 {
 	struct journal_entry entry = {
-		.uidvalidity = snapshot_uidvalidity(c->snapshot),
+		.uidvalidity = uidvalidity_of(c),
 		.task = task,
 		.begun = (int64_t) time(NULL),
 		.flagged_before = *c->flagged_before,
@@ -223,11 +236,12 @@ commit_run(const struct commit *c, struct deletion_result *result, struct error 
 	struct uidset ours = { 0 };
 	int rc;
 
-	result->marked = result->remaining = snapshot_marked(c->snapshot);
-	if ((rc = snapshot_marked_uids(c->snapshot, &ours)) != 0) {
+	*result = (struct deletion_result){ 0 };
+	if ((rc = snapshot_marked_uids(c->snapshot, c->part, &ours)) != 0) {
 		rc = error_set(e, rc, "no memory for the set of marked messages");
 		goto out;
 	}
+	result->marked = result->remaining = uidset_size(&ours);
 	mark_seen(c, &ours);
 	if (c->link->upstream->delete == DELETION_KEEP)
 		result->remaining = 0;
@@ -236,7 +250,8 @@ commit_run(const struct commit *c, struct deletion_result *result, struct error 
 	if (rc != 0 && rc != ERR_CANCELLED)
 		log_error(c->link->log, LOG_LEVEL_WARNING, c->link->session_id, "deletion failed",
 		    e,
-		    LOG_FIELDS(LOG_NUMBER("marked", result->marked),
+		    LOG_FIELDS(LOG_TEXT("mailbox", c->maildrop.mailbox),
+			LOG_NUMBER("marked", result->marked),
 			LOG_NUMBER("remaining", result->remaining)));
 out:
 	uidset_clear(&ours);

@@ -23,11 +23,6 @@ enum { WORKERS_MAX = 64 };
 
 enum { CONFIG_ADDRESSES_MAX = 200 }; /* as many descriptors fit one message (SCM_MAX_FD, unix(7)) */
 
-struct text_list {
-	char **items;
-	size_t count;
-};
-
 enum listener_protocol {
 	LISTENER_POP3,	/* plain, with STLS where there is a certificate */
 	LISTENER_POP3S, /* TLS from the first octet (RFC 8314) */

@@ -184,6 +184,35 @@ is_inbox(const char *mailbox)
 	return strcasecmp(mailbox, "INBOX") == 0;
 }
 
+static bool
+is_same_mailbox(const char *one, const char *other)
+{
+	return strcmp(one, other) == 0 || (is_inbox(one) && is_inbox(other));
+}
+
+/* A mailbox that is shown twice would be locked twice. */
+static void
+check_mailboxes(
+    const struct upstream *u, const struct setting_lines *lines, struct config_report *report)
+{
+	unsigned line = line_of(lines, SETTING_UPSTREAM, "mailbox");
+	char *const *names = u->mailboxes.items;
+
+	if (u->mailboxes.count > UPSTREAM_MAILBOXES_MAX)
+		config_report_add(report, CONFIG_FAULT, line, "mailbox: at most %d can be shown",
+		    UPSTREAM_MAILBOXES_MAX);
+	for (size_t i = 1; i < u->mailboxes.count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (is_same_mailbox(names[i], names[j]))
+				config_report_add(report, CONFIG_FAULT, line,
+				    "mailbox: \"%s\" is given twice", names[i]);
+	for (size_t i = 0; i < u->mailboxes.count; i++)
+		if (is_same_mailbox(names[i], u->trash_mailbox))
+			config_report_add(report, CONFIG_FAULT,
+			    line_of(lines, SETTING_UPSTREAM, "trash_mailbox"),
+			    "trash_mailbox: must be another mailbox than \"%s\"", names[i]);
+}
+
 /* What the settings about deletion say about each other. */
 static void
 check_deletion(
@@ -191,11 +220,6 @@ check_deletion(
 {
 	const char *keyword = u->mark_keyword;
 
-	if (strcmp(u->mailbox, u->trash_mailbox) == 0 ||
-	    (is_inbox(u->mailbox) && is_inbox(u->trash_mailbox)))
-		config_report_add(report, CONFIG_FAULT,
-		    line_of(lines, SETTING_UPSTREAM, "trash_mailbox"),
-		    "trash_mailbox: must be another mailbox than \"%s\"", u->mailbox);
 	if (u->delete == DELETION_TRASH && u->trash_mailbox[0] == '\0')
 		config_report_add(report, CONFIG_FAULT,
 		    line_near(lines, SETTING_UPSTREAM, "delete"),
@@ -238,6 +262,7 @@ check_upstream(struct upstream *u, const struct setting_lines *lines, struct con
 	    (rc = resolve_uidl(u, lines, report)) != 0 ||
 	    (rc = config_check_logins(u, lines, report)) != 0)
 		return rc;
+	check_mailboxes(u, lines, report);
 	check_deletion(u, lines, report);
 	if (u->forward_client && u->reuse_ms > 0)
 		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_UPSTREAM, "reuse"),

@@ -15,7 +15,7 @@ dispatch_begin(struct dispatch *d, struct stream *client, struct pop3_settings *
 
 	d->client = client;
 	d->maildrop.upstream = &config->upstreams[0];
-	d->maildrop.mailbox = d->maildrop.upstream->mailbox;
+	d->maildrop.mailboxes = &d->maildrop.upstream->mailboxes;
 	d->maildrop.account = d->account;
 	settings->keepalive_ms = d->maildrop.upstream->keepalive_ms;
 	settings->mechanisms = 0;
@@ -98,7 +98,7 @@ open_target(struct dispatch *d, const struct credentials *c, struct pop3_maildro
 	int rc;
 
 	d->maildrop.upstream = d->target.upstream;
-	d->maildrop.mailbox = d->target.mailbox;
+	d->maildrop.mailboxes = &d->target.mailboxes;
 	d->backend = &maildrop_backend;
 	there.user = d->target.login;
 	if ((rc = check_way(d, c, e)) != 0) {
@@ -138,7 +138,7 @@ dispatch_open(
 
 	memset(&d->visit, 0, sizeof(d->visit));
 	snprintf(d->account, sizeof(d->account), "%s", c->user);
-	if ((rc = target_set(&d->target, upstream, c->user, upstream->mailbox)) != 0)
+	if ((rc = target_set(&d->target, upstream, c->user, &upstream->mailboxes)) != 0)
 		return error_set(e, rc, "out of memory");
 	d->maildrop.upstream = d->target.upstream;
 	if ((rc = admit(d, c, e)) != 0)

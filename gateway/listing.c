@@ -43,12 +43,6 @@ upstream_of(const struct run *r)
 	return r->listing->link->upstream;
 }
 
-static const char *
-mailbox_name(const struct run *r)
-{
-	return r->listing->link->mailbox_name;
-}
-
 /* A snapshot with nothing in it. */
 static int
 begin(struct run *r, struct error *e)
@@ -62,7 +56,7 @@ begin(struct run *r, struct error *e)
 	index_writer_clear(&r->writer);
 	r->first = r->listing->asked = 1;
 	if (snapshot_new(
-		mailbox->uidvalidity, upstream_of(r)->uidl, mailbox->exists, r->snapshot) != 0)
+		mailbox->uidvalidity, r->listing->uidls, mailbox->exists, r->snapshot) != 0)
 		return error_set(e, ERR_NO_MEMORY, "no memory for a maildrop of %u messages",
 		    (unsigned) mailbox->exists);
 	return 0;
@@ -142,7 +136,7 @@ list_all(struct run *r, struct error *e)
 	if ((rc = begin(r, e)) != 0)
 		return rc;
 	if ((rc = imap_list(r->listing->link->imap, add_listed, r, e)) != 0)
-		return error_prefix(e, "listing of \"%s\"", mailbox_name(r));
+		return error_prefix(e, "listing of \"%s\"", r->listing->mailbox);
 	return 0;
 }
 
@@ -368,7 +362,7 @@ list(struct run *r, struct error *e)
 	if (l->kept != NULL && list_changes(r, &done, &attempt) != 0 &&
 	    imap_is_dead(l->link->imap)) {
 		*e = attempt;
-		return error_prefix(e, "listing of \"%s\"", mailbox_name(r));
+		return error_prefix(e, "listing of \"%s\"", r->listing->mailbox);
 	}
 	if (done && is_unchanged(r)) {
 		l->head = l->reader.head;
@@ -411,7 +405,7 @@ find_index(struct listing *l)
 	int rc;
 
 	if (!upstream->index_cache || index_store_place(l->state_directory, upstream->name, l->user,
-					  l->link->mailbox_name, &l->place) != 0)
+					  l->mailbox, &l->place) != 0)
 		return 0;
 	if ((rc = index_store_read(&l->place, most, &l->kept, &len)) != 0 || l->kept == NULL)
 		return rc;

@@ -11,6 +11,8 @@ struct listing {
 	struct mailbox_link *link;
 	const char *state_directory;
 	const char *user;
+	const char *mailbox; /* UTF-8 */
+	const struct uidl_template *uidls; /* must outlive the snapshot */
 
 	/* The listing's own, zeroed before. */
 	struct index_place place; /* path NULL: nothing is kept of this maildrop */

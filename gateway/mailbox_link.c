@@ -70,6 +70,7 @@ mailbox_link_open_anew(struct mailbox_link *link, const struct credentials *c, s
 
 	imap_logout(link->imap);
 	link->imap = NULL;
+	link->is_selected = false;
 	link->was_kept = false;
 	if ((rc = connect_and_login(link, &link->credentials, e)) == 0) {
 		if (link->has_key)
@@ -83,13 +84,14 @@ mailbox_link_open_anew(struct mailbox_link *link, const struct credentials *c, s
 }
 
 int
-mailbox_link_select(struct mailbox_link *link, struct error *e)
+mailbox_link_select(struct mailbox_link *link, const char *name, struct error *e)
 {
 	int rc;
 
-	if ((rc = imap_select(link->imap, link->mailbox_name, &link->mailbox, e)) != 0)
-		error_prefix(e, "mailbox \"%s\"", link->mailbox_name);
-	return rc;
+	link->mailbox_name = name;
+	rc = imap_select(link->imap, name, &link->mailbox, e);
+	link->is_selected = rc == 0;
+	return rc == 0 ? 0 : error_prefix(e, "mailbox \"%s\"", name);
 }
 
 bool
@@ -106,6 +108,7 @@ select_again(struct mailbox_link *link, struct error *e)
 	struct imap_mailbox mailbox = { 0 };
 	int rc;
 
+	link->is_selected = false;
 	if ((rc = imap_select(link->imap, link->mailbox_name, &mailbox, e)) != 0)
 		return error_prefix(e, "mailbox \"%s\"", link->mailbox_name);
 	if (mailbox.uidvalidity != link->mailbox.uidvalidity) {
@@ -114,7 +117,8 @@ select_again(struct mailbox_link *link, struct error *e)
 		    (unsigned) link->mailbox.uidvalidity, (unsigned) mailbox.uidvalidity);
 	}
 	link->mailbox = mailbox;
-	return FAILPOINT_ERROR("reconnect.after_select", e);
+	link->is_selected = true;
+	return 0;
 }
 
 /* A new connection with the same mailbox behind it. */
@@ -135,7 +139,8 @@ connect_again(struct mailbox_link *link, struct error *e)
 		link->hopeless = "the server rejects the credentials by now";
 	if (rc != 0 || (rc = FAILPOINT_ERROR("reconnect.after_login", e)) != 0)
 		return rc;
-	return select_again(link, e);
+	rc = select_again(link, e);
+	return rc == 0 ? FAILPOINT_ERROR("reconnect.after_select", e) : rc;
 }
 
 int
@@ -159,6 +164,24 @@ mailbox_link_restore(struct mailbox_link *link, struct error *e)
 	if (rc != ERR_CANCELLED && rc != ERR_NO_MEMORY)
 		rc = ERR_CLOSED;
 	e->code = rc;
+	return rc;
+}
+
+int
+mailbox_link_turn(
+    struct mailbox_link *link, const char *name, uint32_t uidvalidity, struct error *e)
+{
+	bool is_there = link->is_selected && strcmp(link->mailbox_name, name) == 0;
+	int rc;
+
+	link->mailbox_name = name;
+	link->mailbox.uidvalidity = uidvalidity;
+	if (is_there || mailbox_link_is_lost(link))
+		return mailbox_link_restore(link, e);
+	if ((rc = FAILPOINT_ERROR("turn.before", e)) == 0 && (rc = select_again(link, e)) == 0)
+		return FAILPOINT_ERROR("turn.after", e);
+	if (mailbox_link_is_lost(link) && rc != ERR_CANCELLED && rc != ERR_NO_MEMORY)
+		return mailbox_link_restore(link, e);
 	return rc;
 }
 

@@ -16,14 +16,15 @@ struct client_address;
 
 struct mailbox_link {
 	const struct upstream *upstream;
-	const char *mailbox_name; /* of the one that is shown; UTF-8 */
 	struct config *config; /* that upstream is of; needed where reuse is not NULL */
 	struct reuse *reuse;   /* NULL: connections end with their session */
 	struct log *log; /* NULL: nothing is logged */
 	const char *session_id;
 	const struct client_address *client; /* NULL: the server is not told */
 	struct imap *imap;	     /* NULL: lost */
+	const char *mailbox_name;    /* of the one that is selected, or is to be; UTF-8 */
 	struct imap_mailbox mailbox; /* as the last SELECT told */
+	bool is_selected;	     /* on the connection that there is */
 	const char *hopeless;	     /* why no new connection is worth trying; NULL: one may be */
 	struct credentials credentials; /* our own copy, where the upstream wants reconnects */
 	struct reuse_key key;		/* what the connection may be kept under */
@@ -32,8 +33,8 @@ struct mailbox_link {
 };
 
 /* Takes over the connection that an earlier session left, or connects, introduces ourselves where
- * that is wanted, and logs in. LINK is zeroed but for upstream, mailbox_name, config, reuse, log,
- * session_id and client, which must outlive it. C is copied. Suspends. Errors as imap_open and imap_login; the link
+ * that is wanted, and logs in. LINK is zeroed but for upstream, config, reuse, log, session_id and
+ * client, which must outlive it. C is copied. Suspends. Errors as imap_open and imap_login; the link
  * is to be closed all the same. */
 int mailbox_link_open(struct mailbox_link *link, const struct credentials *c, struct error *e);
 
@@ -41,8 +42,8 @@ int mailbox_link_open(struct mailbox_link *link, const struct credentials *c, st
 int mailbox_link_open_anew(
     struct mailbox_link *link, const struct credentials *c, struct error *e);
 
-/* Selects the mailbox, for the first time or anew. Suspends. */
-int mailbox_link_select(struct mailbox_link *link, struct error *e);
+/* Selects the mailbox NAME, which must outlive the link, for the first time or anew. Suspends. */
+int mailbox_link_select(struct mailbox_link *link, const char *name, struct error *e);
 
 /* Whether the connection is known to be lost. Does not suspend. */
 bool mailbox_link_is_lost(const struct mailbox_link *link);
@@ -51,6 +52,12 @@ bool mailbox_link_is_lost(const struct mailbox_link *link);
  * 0: the mailbox is selected, and UIDs mean what they meant. ERR_CLOSED: it cannot be had again, or
  * UIDVALIDITY has changed; ERR_CANCELLED; ERR_NO_MEMORY. Suspends. E must not be NULL. */
 int mailbox_link_restore(struct mailbox_link *link, struct error *e);
+
+/* As mailbox_link_restore, for the mailbox NAME, which had UIDVALIDITY when it was selected first:
+ * where another one is selected, it takes that one's place. Also ERR_PERMANENT and ERR_TEMPORARY:
+ * it cannot be selected, and the connection lives on. */
+int mailbox_link_turn(
+    struct mailbox_link *link, const char *name, uint32_t uidvalidity, struct error *e);
 
 /* The maildrop is open: forgets the password where the upstream does not want reconnects. Until
  * then a lost connection is made anew in any case. */

@@ -6,59 +6,41 @@
 #include <string.h>
 
 #include "base/failpoint.h"
+#include "gateway/box.h"
 #include "gateway/commit.h"
 #include "gateway/gatekeeper.h"
-#include "gateway/listing.h"
 #include "gateway/mailbox_link.h"
-#include "gateway/maildrop_lock.h"
-#include "gateway/removal.h"
-#include "gateway/replay.h"
 #include "gateway/retrieval.h"
-#include "gateway/sizing.h"
 
 enum { AHEAD_MS = 10000 }; /* for how long messages wait that were fetched ahead */
 
 struct maildrop {
 	const struct maildrop_context *context;
 	bool counted; /* in the census, as a session of its user */
-	struct maildrop_lock *lock;
 	struct mailbox_link link;
+	struct box_owner owner; /* of the boxes */
+	struct box *boxes;	/* box N is part N of the snapshot */
+	size_t box_count;
 	bool committed; /* QUIT has done all that it was to do */
-	struct listing listing;
-	struct sizing sizing;
 	struct snapshot *snapshot;
-	bool removed; /* the marked messages are gone from the mailbox */
 	struct retrieval retrieval;
-	struct uidset
-	    flagged_before; /* messages shown although somebody had flagged them \Deleted */
-	char name[];	    /* of the user, as the server knows it */
+	char name[]; /* of the user, as the server knows it */
 };
 
-/* Frees all but the connection. */
+/* Ends all but the connection. The locks go last. */
 static void
 maildrop_free(struct maildrop *m)
 {
 	retrieval_end(&m->retrieval);
-	listing_clear(&m->listing);
+	for (size_t i = 0; i < m->box_count; i++)
+		box_close(&m->boxes[i], m->snapshot);
 	snapshot_free(m->snapshot);
-	uidset_clear(&m->flagged_before);
-	maildrop_lock_release(m->lock);
+	for (size_t i = 0; i < m->box_count; i++)
+		box_unlock(&m->boxes[i]);
+	free(m->boxes);
 	if (m->counted)
 		census_leave_user(m->context->census, m->context->seat);
 	free(m);
-}
-
-/* What the session found out goes into the kept listing, while the lock is held. */
-static void
-keep_findings(struct maildrop *m)
-{
-	struct uidset gone = { 0 };
-
-	if (!m->removed || snapshot_marked_uids(m->snapshot, &gone) == 0)
-		sizing_end(&m->sizing, &gone);
-	else
-		sizing_end(&m->sizing, NULL);
-	uidset_clear(&gone);
 }
 
 static void
@@ -72,16 +54,7 @@ maildrop_close(void *handle)
 		mailbox_link_leave(&m->link);
 	else
 		mailbox_link_close(&m->link);
-	keep_findings(m);
 	maildrop_free(m);
-}
-
-static struct journal_key
-journal_key(const struct maildrop *m)
-{
-	const struct maildrop_context *context = m->context;
-
-	return (struct journal_key){ context->upstream->name, m->name, context->mailbox };
 }
 
 /* Counts the session against its user's share. Only after the login: who cannot log in must not use
@@ -104,38 +77,20 @@ enter_census(struct maildrop *m, const char *user, struct error *e)
 	return error_set(e, ERR_NO_MEMORY, "out of memory");
 }
 
-/* Selects the mailbox, puts right what an earlier session left, lists. */
+/* Opens all mailboxes. The first comes last: it stays selected, and most is wanted of it. */
 static int
-select_and_list(struct maildrop *m, struct error *e)
+open_boxes(struct maildrop *m, struct error *e)
 {
-	struct journal_key key = journal_key(m);
-	bool changed;
 	int rc;
 
-	m->listing = (struct listing){
-		.link = &m->link,
-		.state_directory = m->context->state_directory,
-		.user = m->name,
-	};
-	if ((rc = listing_begin(&m->listing)) != 0)
-		return error_set(e, rc, "cancelled");
-	if ((rc = mailbox_link_select(&m->link, e)) != 0 ||
-	    (rc = FAILPOINT_ERROR("maildrop.after_select", e)) != 0 ||
-	    (rc = replay_run(m->context->journal, &key, &m->link, &changed, e)) != 0)
-		return rc;
-	if (changed && (rc = mailbox_link_select(&m->link, e)) != 0)
-		return rc;
-	if ((rc = listing_run(&m->listing, &m->snapshot, &m->flagged_before, e)) != 0)
-		return rc;
-	sizing_begin(&m->sizing, &m->listing);
-	if (m->context->upstream->size_mode == SIZES_EXACT &&
-	    (rc = sizing_measure(&m->sizing, m->snapshot, e)) != 0)
-		return error_prefix(e, "counting octets");
-	return FAILPOINT_ERROR("maildrop.after_list", e);
+	for (size_t i = m->box_count; i-- > 0;)
+		if ((rc = box_open(&m->boxes[i], e)) != 0)
+			return rc;
+	return 0;
 }
 
-/* A connection that an earlier session left may fail in whatever way, and is no reason for a failure:
- * then there is a new one. */
+/* A connection that an earlier session left may fail in whatever way, and is no reason for a
+ * failure: then there is a new one. */
 static int
 fill(struct maildrop *m, const struct credentials *c, struct error *e)
 {
@@ -143,50 +98,81 @@ fill(struct maildrop *m, const struct credentials *c, struct error *e)
 	int rc;
 
 	if (!m->link.was_kept)
-		return select_and_list(m, e);
-	rc = select_and_list(m, &left);
+		return open_boxes(m, e);
+	rc = open_boxes(m, &left);
 	if (rc == 0 || rc == ERR_CANCELLED || rc == ERR_LIMIT || rc == ERR_NO_MEMORY) {
 		*e = left;
 		return rc;
 	}
-	sizing_end(&m->sizing, NULL);
-	listing_clear(&m->listing);
+	for (size_t i = 0; i < m->box_count; i++)
+		box_begin_anew(&m->boxes[i]);
 	if ((rc = mailbox_link_open_anew(&m->link, c, e)) != 0)
 		return rc;
-	return select_and_list(m, e);
+	return open_boxes(m, e);
+}
+
+/* Puts what the mailboxes hold together to one snapshot. */
+static int
+join(struct maildrop *m, struct error *e)
+{
+	size_t max_messages = (size_t) m->context->upstream->max_messages;
+	int rc = 0;
+
+	for (size_t i = 0; i < m->box_count && rc == 0; i++) {
+		struct snapshot *part = m->boxes[i].snapshot;
+
+		m->boxes[i].snapshot = NULL;
+		if (i == 0)
+			m->snapshot = part;
+		else
+			rc = snapshot_append(m->snapshot, part, max_messages);
+	}
+	if (rc == ERR_LIMIT)
+		return error_set(e, rc, "the mailboxes have more than max_messages in all");
+	return rc == 0 ? 0 : error_set(e, rc, "the mailboxes cannot be put together");
 }
 
 static int
-take_lock(struct maildrop *m, struct error *e)
+take_locks(struct maildrop *m, struct error *e)
 {
-	const struct maildrop_context *context = m->context;
-	int rc;
+	int rc = 0;
 
-	if ((rc = FAILPOINT_ERROR("lock.take", e)) != 0)
-		return rc;
-	rc = maildrop_lock_take(context->state_directory, context->upstream->name, m->name,
-	    context->mailbox, &m->lock, e);
-	return rc == 0 ? FAILPOINT_ERROR("maildrop.after_lock", e) : rc;
+	for (size_t i = 0; i < m->box_count && rc == 0; i++)
+		rc = box_lock(&m->boxes[i], e);
+	return rc;
 }
 
 /* A maildrop for USER, with nothing behind it yet; NULL without memory. */
 static struct maildrop *
 maildrop_new(const struct maildrop_context *context, const char *user)
 {
+	const struct text_list *mailboxes = context->mailboxes;
 	size_t size = strlen(user) + 1;
 	struct maildrop *m;
 
 	if ((m = calloc(1, sizeof(*m) + size)) == NULL)
 		return NULL;
+	if ((m->boxes = calloc(mailboxes->count, sizeof(*m->boxes))) == NULL) {
+		free(m);
+		return NULL;
+	}
 	m->context = context;
 	m->link.upstream = context->upstream;
-	m->link.mailbox_name = context->mailbox;
 	m->link.config = context->config;
 	m->link.reuse = context->reuse;
 	m->link.log = context->log;
 	m->link.session_id = context->session_id;
 	m->link.client = context->client;
 	memcpy(m->name, user, size);
+	m->owner = (struct box_owner){ .link = &m->link,
+		.user = m->name,
+		.state_directory = context->state_directory,
+		.journal = context->journal };
+	for (size_t i = 0; i < mailboxes->count; i++)
+		m->boxes[i] = (struct box){
+			.owner = &m->owner, .mailbox = mailboxes->items[i], .part = i
+		};
+	m->box_count = mailboxes->count;
 	return m;
 }
 
@@ -229,17 +215,17 @@ maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 	if (context->visit != NULL && !m->link.was_kept)
 		gatekeeper_tell(context->visit, 0);
 	if ((rc = FAILPOINT_ERROR("maildrop.after_login", e)) != 0 ||
-	    (rc = enter_census(m, c->user, e)) != 0 || (rc = take_lock(m, e)) != 0 ||
-	    (rc = fill(m, c, e)) != 0)
+	    (rc = enter_census(m, c->user, e)) != 0 || (rc = take_locks(m, e)) != 0 ||
+	    (rc = fill(m, c, e)) != 0 || (rc = join(m, e)) != 0)
 		goto fail;
 	mailbox_link_opened(&m->link);
 	log_master(context, c);
 	m->retrieval.link = &m->link;
 	m->retrieval.snapshot = m->snapshot;
+	m->retrieval.mailboxes = context->mailboxes->items;
 	m->retrieval.pool = context->pool;
 	out->handle = m;
 	out->snapshot = m->snapshot;
-	out->may_delete = removal_possible(upstream, &m->link.mailbox);
 	return 0;
 fail:
 	log_error(context->log,
@@ -249,7 +235,6 @@ fail:
 		LOG_TEXT("master", c->master), LOG_TEXT("client", context->client_address),
 		LOG_TEXT("upstream", upstream->name)));
 	mailbox_link_close(&m->link);
-	sizing_end(&m->sizing, NULL);
 	maildrop_free(m);
 	return rc;
 }
@@ -289,11 +274,12 @@ maildrop_retrieve(
 {
 	const struct wanted wanted = { .message = message };
 	struct maildrop *m = handle;
+	struct sizing *sizing = &m->boxes[message->part].sizing;
 	struct sized_sink sized;
 	int rc;
 
-	rc = retrieve(m, &wanted, sizing_watch(&m->sizing, &sized, sink), e);
-	sizing_note(&m->sizing, message, &sized, rc);
+	rc = retrieve(m, &wanted, sizing_watch(sizing, &sized, sink), e);
+	sizing_note(sizing, message, &sized, rc);
 	return rc;
 }
 
@@ -340,23 +326,61 @@ maildrop_keepalive(void *handle, struct error *e)
 	return 0;
 }
 
+/* The box whose mailbox is selected. */
+static size_t
+selected_box(const struct maildrop *m)
+{
+	for (size_t i = 1; i < m->box_count; i++)
+		if (strcmp(m->boxes[i].mailbox, m->link.mailbox_name) == 0)
+			return i;
+	return 0;
+}
+
+static int
+commit_box(struct maildrop *m, struct box *box, struct deletion_result *result, struct error *e)
+{
+	const struct upstream *upstream = m->context->upstream;
+	const struct commit commit = {
+		.link = &m->link,
+		.journal = m->context->journal,
+		.maildrop = box_key(box),
+		.snapshot = m->snapshot,
+		.part = box->part,
+		.flagged_before = &box->flagged_before,
+	};
+	int rc;
+
+	rc = commit_run(&commit, result, e);
+	box->removed = rc == 0 && (upstream->delete == DELETION_REMOVE ||
+				      upstream->delete == DELETION_TRASH);
+	return rc;
+}
+
+/* Mailbox by mailbox, beginning with the one that is selected. That one of them fails is no reason
+ * to leave messages in the others; that the server is lost is. */
 static int
 maildrop_commit(void *handle, struct deletion_result *result, struct error *e)
 {
 	struct maildrop *m = handle;
-	int rc;
-	const struct commit commit = {
-		.link = &m->link,
-		.journal = m->context->journal,
-		.maildrop = journal_key(m),
-		.snapshot = m->snapshot,
-		.flagged_before = &m->flagged_before,
-	};
+	size_t first = selected_box(m);
+	int rc = 0;
 
-	rc = commit_run(&commit, result, e);
+	result->marked = result->remaining = snapshot_marked(m->snapshot);
+	for (size_t i = 0; i < m->box_count; i++) {
+		struct box *box = &m->boxes[(first + i) % m->box_count];
+		struct deletion_result part;
+		struct error failure = { 0 };
+		int code = commit_box(m, box, &part, &failure);
+
+		result->remaining -= part.marked - part.remaining;
+		if (code != 0 && rc == 0) {
+			rc = code;
+			*e = failure;
+		}
+		if (code != 0 && (code == ERR_CANCELLED || mailbox_link_is_lost(&m->link)))
+			break;
+	}
 	m->committed = rc == 0;
-	m->removed = rc == 0 && (m->context->upstream->delete == DELETION_REMOVE ||
-				    m->context->upstream->delete == DELETION_TRASH);
 	return rc;
 }
 

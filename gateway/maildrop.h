@@ -1,4 +1,5 @@
-/* maildrop.h - an IMAP mailbox behind the face that the POP3 front end knows (pop3front/backend.h).
+/* maildrop.h - a mailbox, or several, behind the face that the POP3 front end knows
+ * (pop3front/backend.h).
  *
  * Opening one connects, logs in, takes the maildrop lock, selects, finishes what an earlier session
  * left and lists; a connection that is lost afterwards is made anew where that changes nothing. */
@@ -18,7 +19,7 @@ struct maildrop_context {
 	const char *account; /* who logged in, as the client says it; what the server calls the
 				user is in the credentials */
 	const struct upstream *upstream;
-	const char *mailbox;   /* UTF-8, e.g. "INBOX" */
+	const struct text_list *mailboxes; /* that are shown; the first must exist. UTF-8 */
 	struct config *config; /* that upstream is of; needed where reuse is not NULL */
 	struct reuse *reuse;   /* NULL: connections end with their session */
 	const char *state_directory;

@@ -71,7 +71,7 @@ step_login(struct probe *p, struct error *e)
 static int
 step_select(struct probe *p, struct error *e)
 {
-	return imap_select(p->imap, p->upstream->mailbox, &p->result->mailbox, e);
+	return imap_select(p->imap, p->upstream->mailboxes.items[0], &p->result->mailbox, e);
 }
 
 static int

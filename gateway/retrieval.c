@@ -148,6 +148,16 @@ fetch(struct retrieval *r, const struct wanted *w, struct octet_sink *sink, stru
 	return rc == 0 ? FAILPOINT_ERROR("retr.end", e) : rc;
 }
 
+/* Selects the mailbox of what is wanted. */
+static int
+turn_to(struct retrieval *r, const struct wanted *w, struct error *e)
+{
+	size_t part = w->message->part;
+
+	return mailbox_link_turn(
+	    r->link, r->mailboxes[part], snapshot_uidvalidity(r->snapshot, part), e);
+}
+
 /* A connection that was lost while nothing was wanted often shows only when something is. As long
  * as the client has seen nothing of the answer, a new one may give it. */
 int
@@ -157,10 +167,10 @@ retrieval_run(struct retrieval *r, const struct wanted *w, struct octet_sink *si
 	bool was_lost = mailbox_link_is_lost(r->link);
 	int rc;
 
-	if ((rc = mailbox_link_restore(r->link, e)) == 0)
+	if ((rc = turn_to(r, w, e)) == 0)
 		rc = fetch(r, w, &watched.sink, e);
 	if (!was_lost && !watched.begun && (rc == ERR_CLOSED || rc == ERR_TIMEOUT) &&
-	    (rc = mailbox_link_restore(r->link, e)) == 0)
+	    (rc = turn_to(r, w, e)) == 0)
 		rc = fetch_alone(r, w, &watched.sink, e);
 	settle(r);
 	return rc;

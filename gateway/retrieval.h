@@ -17,6 +17,7 @@ struct retrieval_pool {
 struct retrieval {
 	struct mailbox_link *link;
 	const struct snapshot *snapshot;
+	char *const *mailboxes; /* of each part of it; UTF-8 */
 	struct retrieval_pool *pool; /* NULL: nothing is asked for ahead */
 
 	struct prefetch prefetch;
@@ -33,7 +34,7 @@ struct wanted {
 };
 
 /* Pours what is wanted into SINK. A connection that turns out to be lost before the sink has seen
- * anything is made anew once. Suspends. Errors as imap_fetch and mailbox_link_restore. */
+ * anything is made anew once. Suspends. Errors as imap_fetch and mailbox_link_turn. */
 int retrieval_run(
     struct retrieval *r, const struct wanted *w, struct octet_sink *sink, struct error *e);
 

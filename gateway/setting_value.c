@@ -12,6 +12,7 @@
 #include "gateway/config.h"
 #include "gateway/settings.h"
 #include "gateway/suggestion.h"
+#include "gateway/text_list.h"
 
 enum { SHOWN_MAX = 64 }; /* octets of a value that a message repeats */
 
@@ -63,17 +64,24 @@ set_text(const struct assignment *a, const char *text)
 }
 
 static int
-assign_text(const struct assignment *a)
+check_length(const struct assignment *a, const char *item)
 {
-	size_t len = strlen(a->items[0]);
+	size_t len = strlen(item);
 	char what[64];
 
-	if (len < a->setting->min || len > a->setting->max) {
-		snprintf(what, sizeof(what), "%" PRIu64 " to %" PRIu64 " octets", a->setting->min,
-		    a->setting->max);
-		return expected(a, what, a->items[0]);
-	}
-	return set_text(a, a->items[0]);
+	if (len >= a->setting->min && len <= a->setting->max)
+		return 0;
+	snprintf(what, sizeof(what), "%" PRIu64 " to %" PRIu64 " octets", a->setting->min,
+	    a->setting->max);
+	return expected(a, what, item);
+}
+
+static int
+assign_text(const struct assignment *a)
+{
+	int rc = check_length(a, a->items[0]);
+
+	return rc == 0 ? set_text(a, a->items[0]) : rc;
 }
 
 /* ITEM as seen from the folder of the file, allocated; NULL: no memory. */
@@ -322,35 +330,39 @@ assign_yes_no(const struct assignment *a)
 	return rc;
 }
 
-static void
-clear_text_list(struct text_list *list)
+/* All items as they are. */
+static int
+set_texts(const struct assignment *a)
 {
-	for (size_t i = 0; i < list->count; i++)
-		free(list->items[i]);
-	free(list->items);
-	memset(list, 0, sizeof(*list));
+	const struct text_list items = { (char **) a->items, a->count };
+	struct text_list list;
+	int rc;
+
+	if ((rc = text_list_copy(&items, &list)) != 0)
+		return rc;
+	text_list_clear(a->field);
+	*(struct text_list *) a->field = list;
+	return 0;
+}
+
+static int
+assign_texts(const struct assignment *a)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < a->count && rc == 0; i++)
+		rc = check_length(a, a->items[i]);
+	return rc == 0 ? set_texts(a) : rc;
 }
 
 static int
 assign_endpoints(const struct assignment *a)
 {
-	struct text_list list = { 0 };
-
 	for (size_t i = 0; i < a->count; i++)
 		if (!network_is_endpoint(a->items[i], NULL))
 			return expected(a, "an address and port such as 127.0.0.1:110 or [::]:110",
 			    a->items[i]);
-	if ((list.items = calloc(a->count, sizeof(*list.items))) == NULL)
-		return ERR_NO_MEMORY;
-	for (; list.count < a->count; list.count++) {
-		if ((list.items[list.count] = strdup(a->items[list.count])) == NULL) {
-			clear_text_list(&list);
-			return ERR_NO_MEMORY;
-		}
-	}
-	clear_text_list(a->field);
-	*(struct text_list *) a->field = list;
-	return 0;
+	return set_texts(a);
 }
 
 static int
@@ -365,11 +377,11 @@ assign_paths(const struct assignment *a)
 		return ERR_NO_MEMORY;
 	for (; list.count < a->count; list.count++) {
 		if ((list.items[list.count] = path_of(a, a->items[list.count])) == NULL) {
-			clear_text_list(&list);
+			text_list_clear(&list);
 			return ERR_NO_MEMORY;
 		}
 	}
-	clear_text_list(a->field);
+	text_list_clear(a->field);
 	*(struct text_list *) a->field = list;
 	return 0;
 }
@@ -441,6 +453,7 @@ assign_networks(const struct assignment *a)
 
 static int (*const assigners[])(const struct assignment *) = {
 	[SETTING_TEXT] = assign_text,
+	[SETTING_TEXTS] = assign_texts,
 	[SETTING_PATH] = assign_path,
 	[SETTING_PATHS] = assign_paths,
 	[SETTING_HOST] = assign_host,
@@ -459,7 +472,7 @@ static bool
 is_list(enum setting_type type)
 {
 	return type == SETTING_ENDPOINTS || type == SETTING_NETWORKS || type == SETTING_CHOICES ||
-	       type == SETTING_PATHS || type == SETTING_PINS;
+	       type == SETTING_PATHS || type == SETTING_PINS || type == SETTING_TEXTS;
 }
 
 int
@@ -498,8 +511,9 @@ settings_clear(enum setting_block block, void *target)
 		if (s->type == SETTING_TEXT || s->type == SETTING_PATH || s->type == SETTING_HOST) {
 			free(*(char **) field);
 			*(char **) field = NULL;
-		} else if (s->type == SETTING_ENDPOINTS || s->type == SETTING_PATHS) {
-			clear_text_list(field);
+		} else if (s->type == SETTING_ENDPOINTS || s->type == SETTING_PATHS ||
+			   s->type == SETTING_TEXTS) {
+			text_list_clear(field);
 		} else if (s->type == SETTING_PINS) {
 			pins = field;
 			free(pins->items);
@@ -517,6 +531,7 @@ setting_describe(const struct setting *s, char *out, size_t room)
 {
 	static const char *const names[] = {
 		[SETTING_TEXT] = "text",
+		[SETTING_TEXTS] = "text, ...",
 		[SETTING_PATH] = "path",
 		[SETTING_PATHS] = "path, ...",
 		[SETTING_HOST] = "host",

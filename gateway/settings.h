@@ -15,6 +15,7 @@ enum setting_block {	  /* where a setting stands; says what it is kept in */
 
 enum setting_type {
 	SETTING_TEXT,	   /* char *; MIN to MAX octets */
+	SETTING_TEXTS,	   /* struct text_list; the same for each */
 	SETTING_PATH,	   /* char *; relative to the configuration file's folder */
 	SETTING_PATHS,	   /* struct text_list; the same. An item may be "" where MIN is 0 */
 	SETTING_HOST,	   /* char *; host name or address */

@@ -8,19 +8,18 @@
 
 int
 target_set(struct target *t, const struct upstream *upstream, const char *login,
-    const char *mailbox)
+    const struct text_list *mailboxes)
 {
 	target_clear(t);
 	t->upstream = upstream;
 	t->login = strdup(login);
-	t->mailbox = strdup(mailbox);
-	return t->login != NULL && t->mailbox != NULL ? 0 : ERR_NO_MEMORY;
+	return t->login != NULL ? text_list_copy(mailboxes, &t->mailboxes) : ERR_NO_MEMORY;
 }
 
 void
 target_clear(struct target *t)
 {
 	free(t->login);
-	free(t->mailbox);
+	text_list_clear(&t->mailboxes);
 	memset(t, 0, sizeof(*t));
 }

@@ -5,12 +5,13 @@
 struct target {
 	const struct upstream *upstream;
 	char *login;   /* what the user is called there */
-	char *mailbox; /* the one that is shown; UTF-8 */
+	struct text_list mailboxes; /* that are shown; UTF-8 */
 };
 
-/* A target with copies of LOGIN and MAILBOX; to be cleared in any case. Returns 0 or ERR_NO_MEMORY. */
+/* A target with copies of LOGIN and MAILBOXES; to be cleared in any case. Returns 0 or
+ * ERR_NO_MEMORY. */
 int target_set(struct target *t, const struct upstream *upstream, const char *login,
-    const char *mailbox);
+    const struct text_list *mailboxes);
 
 /* Frees what T owns; it is empty afterwards. */
 void target_clear(struct target *t);

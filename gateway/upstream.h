@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/credentials.h"
+#include "gateway/text_list.h"
 #include "imapback/imap.h"
 #include "mapping/deletion.h"
 #include "mapping/uidl.h"
@@ -47,6 +48,8 @@ struct tls_settings {
 	char *groups;
 };
 
+enum { UPSTREAM_MAILBOXES_MAX = 16 }; /* in a maildrop; each costs a round trip at login */
+
 struct upstream {
 	enum upstream_preset preset;
 	char *label; /* of the block; "": none */
@@ -54,7 +57,7 @@ struct upstream {
 	struct imap_options imap;
 	bool tls_resumption; /* without a certificate that is verified anew */
 	uint64_t keepalive_ms;
-	char *mailbox;	     /* UTF-8, e.g. "INBOX" */
+	struct text_list mailboxes; /* that a maildrop shows; the first must exist. UTF-8 */
 	char *trash_mailbox; /* UTF-8; "": none */
 	enum deletion_policy delete;
 	char *mark_keyword; /* what delete = mark sets; "": \Deleted */

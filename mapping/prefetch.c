@@ -57,7 +57,8 @@ prefetch_plan(struct prefetch *p, const struct snapshot *s, size_t number, uint3
 	for (size_t n = number; n != 0 && count < p->messages; n = next_left(s, n), count++) {
 		uint64_t size = octets_of(s, n, part);
 
-		if (size > PREFETCH_MESSAGE_MAX || *octets + size > room ||
+		if (snapshot_at(s, n)->part != snapshot_at(s, number)->part ||
+		    size > PREFETCH_MESSAGE_MAX || *octets + size > room ||
 		    uidset_add(set, snapshot_at(s, n)->uid) != 0)
 			break;
 		*octets += size;

@@ -23,8 +23,8 @@ struct prefetch {
 
 /* The client wants message NUMBER of S, which is not marked: all of it, or the first PART octets.
  * Returns how many messages it is worth asking for, with their UIDs added to SET (empty before) and
- * an estimate of their octets in *OCTETS: that one first, then those that follow it. 1: it alone,
- * and SET is empty. Not more octets than ROOM. Without memory, 1. */
+ * an estimate of their octets in *OCTETS: that one first, then those that follow it in the same
+ * mailbox. 1: it alone, and SET is empty. Not more octets than ROOM. Without memory, 1. */
 size_t prefetch_plan(struct prefetch *p, const struct snapshot *s, size_t number, uint32_t part,
     uint64_t room, struct uidset *set, uint64_t *octets);
 

@@ -5,9 +5,16 @@
 
 #include "base/error.h"
 
-struct snapshot {
-	uint32_t uidvalidity;
+struct part {
 	const struct uidl_template *uidls;
+	uint32_t uidvalidity;
+	bool unmarkable;
+};
+
+struct snapshot {
+	struct part *parts; /* &FIRST, where there is no other */
+	size_t part_count;
+	struct part first;
 	struct snapshot_message *messages; /* messages[0] has number 1 */
 	size_t count;
 	size_t room;
@@ -25,8 +32,9 @@ snapshot_new(
 
 	if (s == NULL)
 		return ERR_NO_MEMORY;
-	s->uidvalidity = uidvalidity;
-	s->uidls = uidls;
+	s->first = (struct part){ .uidls = uidls, .uidvalidity = uidvalidity };
+	s->parts = &s->first;
+	s->part_count = 1;
 	s->ascending = true;
 	if (expected > 0) {
 		/* A hint that came from the network: when it cannot be met, growing step by step
@@ -43,17 +51,21 @@ snapshot_free(struct snapshot *s)
 {
 	if (s == NULL)
 		return;
+	if (s->parts != &s->first)
+		free(s->parts);
 	free(s->messages);
 	free(s);
 }
 
+/* Room for ROOM messages in all. */
 static int
-grow(struct snapshot *s)
+make_room(struct snapshot *s, size_t room)
 {
-	size_t room = s->room == 0 ? 16 : s->room * 2;
-	struct snapshot_message *messages = realloc(s->messages, room * sizeof(*messages));
+	struct snapshot_message *messages;
 
-	if (messages == NULL)
+	if (room <= s->room)
+		return 0;
+	if ((messages = realloc(s->messages, room * sizeof(*messages))) == NULL)
 		return ERR_NO_MEMORY;
 	s->messages = messages;
 	s->room = room;
@@ -69,7 +81,7 @@ snapshot_add(struct snapshot *s, uint32_t uid, uint64_t size, size_t max_message
 		return ERR_INVALID;
 	if (s->count >= max_messages)
 		return ERR_LIMIT;
-	if (s->count == s->room && (rc = grow(s)) != 0)
+	if (s->count == s->room && (rc = make_room(s, s->room == 0 ? 16 : s->room * 2)) != 0)
 		return rc;
 	if (s->count > 0 && s->messages[s->count - 1].uid >= uid)
 		s->ascending = false;
@@ -115,10 +127,55 @@ snapshot_seal(struct snapshot *s)
 	return 0;
 }
 
-uint32_t
-snapshot_uidvalidity(const struct snapshot *s)
+void
+snapshot_forbid_marks(struct snapshot *s)
 {
-	return s->uidvalidity;
+	for (size_t i = 0; i < s->part_count; i++)
+		s->parts[i].unmarkable = true;
+}
+
+static int
+add_part(struct snapshot *s, const struct part *part)
+{
+	struct part *parts = s->parts == &s->first ? NULL : s->parts;
+
+	if (s->part_count == SNAPSHOT_PARTS_MAX)
+		return ERR_LIMIT;
+	if ((parts = realloc(parts, (s->part_count + 1) * sizeof(*parts))) == NULL)
+		return ERR_NO_MEMORY;
+	if (s->parts == &s->first)
+		parts[0] = s->first;
+	s->parts = parts;
+	parts[s->part_count++] = *part;
+	return 0;
+}
+
+int
+snapshot_append(struct snapshot *s, struct snapshot *more, size_t max_messages)
+{
+	uint8_t part = (uint8_t) s->part_count;
+	int rc;
+
+	if (s->count > max_messages || more->count > max_messages - s->count)
+		rc = ERR_LIMIT;
+	else if (more->octets > INT64_MAX - s->octets)
+		rc = ERR_PROTOCOL;
+	else if ((rc = make_room(s, s->count + more->count)) == 0)
+		rc = add_part(s, &more->first);
+	for (size_t i = 0; rc == 0 && i < more->count; i++) {
+		s->messages[s->count] = more->messages[i];
+		s->messages[s->count++].part = part;
+	}
+	if (rc == 0)
+		s->octets += more->octets;
+	snapshot_free(more);
+	return rc;
+}
+
+uint32_t
+snapshot_uidvalidity(const struct snapshot *s, size_t part)
+{
+	return s->parts[part].uidvalidity;
 }
 
 size_t
@@ -174,7 +231,10 @@ snapshot_number(const struct snapshot *s, const struct snapshot_message *m)
 void
 snapshot_uidl(const struct snapshot *s, size_t number, char buf[UIDL_MAX + 1])
 {
-	uidl_format(s->uidls, s->uidvalidity, s->messages[number - 1].uid, buf);
+	const struct snapshot_message *m = snapshot_at(s, number);
+	const struct part *part = &s->parts[m->part];
+
+	uidl_format(part->uidls, part->uidvalidity, m->uid, buf);
 }
 
 int
@@ -185,6 +245,8 @@ snapshot_mark(struct snapshot *s, uint64_t number)
 
 	if ((rc = snapshot_lookup(s, number, &m)) != 0)
 		return rc;
+	if (s->parts[m->part].unmarkable)
+		return ERR_READ_ONLY;
 	if (m->broken)
 		return ERR_PERMANENT;
 	s->messages[number - 1].deleted = true;
@@ -217,23 +279,23 @@ snapshot_set_broken(struct snapshot *s, size_t number)
 }
 
 int
-snapshot_marked_uids(const struct snapshot *s, struct uidset *set)
+snapshot_marked_uids(const struct snapshot *s, size_t part, struct uidset *set)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < s->count && rc == 0; i++)
-		if (s->messages[i].deleted)
+		if (s->messages[i].deleted && s->messages[i].part == part)
 			rc = uidset_add(set, s->messages[i].uid);
 	return rc;
 }
 
 int
-snapshot_retrieved_uids(const struct snapshot *s, struct uidset *set)
+snapshot_retrieved_uids(const struct snapshot *s, size_t part, struct uidset *set)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < s->count && rc == 0; i++)
-		if (s->messages[i].retrieved)
+		if (s->messages[i].retrieved && s->messages[i].part == part)
 			rc = uidset_add(set, s->messages[i].uid);
 	return rc;
 }

@@ -2,7 +2,10 @@
  *
  * Fixed when the session begins: message numbers 1..n in ascending order of UID, sizes and UIDLs
  * never change, numbers are never reused. DELE marks live here until QUIT. Pure: no I/O; 16 octets
- * a message. */
+ * a message.
+ *
+ * A maildrop may show several mailboxes, one behind the other. Each is a part of the snapshot, with
+ * a UIDVALIDITY of its own; parts are numbered from 0. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +23,10 @@ struct snapshot_message {
 	bool retrieved : 1; /* its last octet was handed to the client */
 	bool exact : 1;	    /* the size was counted */
 	bool broken : 1;    /* its retrieval was cut: must not be deleted in this session */
+	uint8_t part;	    /* of the snapshot: the mailbox that has it */
 };
+
+enum { SNAPSHOT_PARTS_MAX = UINT8_MAX + 1 };
 
 /* Begins an empty snapshot with room for EXPECTED messages (a hint). UIDLS must outlive it. Returns
  * 0 or ERR_NO_MEMORY. */
@@ -40,7 +46,15 @@ int snapshot_set_exact(struct snapshot *s, size_t number, uint64_t octets);
  */
 int snapshot_seal(struct snapshot *s);
 
-uint32_t snapshot_uidvalidity(const struct snapshot *s);
+/* None of the messages can be marked: their mailbox does not let us delete. */
+void snapshot_forbid_marks(struct snapshot *s);
+
+/* Puts the messages of MORE behind those of S, as its next part. Both are sealed and bear no marks;
+ * MORE has one part, and is freed in any case. Returns 0, ERR_LIMIT (over MAX_MESSAGES, or too many
+ * parts), ERR_PROTOCOL (more octets in all than 2^63-1) or ERR_NO_MEMORY. */
+int snapshot_append(struct snapshot *s, struct snapshot *more, size_t max_messages);
+
+uint32_t snapshot_uidvalidity(const struct snapshot *s, size_t part);
 
 /* Messages with a number, marked or not. */
 size_t snapshot_count(const struct snapshot *s);
@@ -65,8 +79,8 @@ size_t snapshot_number(const struct snapshot *s, const struct snapshot_message *
 /* The UIDL of message NUMBER (valid, 1-based). */
 void snapshot_uidl(const struct snapshot *s, size_t number, char buf[UIDL_MAX + 1]);
 
-/* DELE: marks an unmarked message. Errors as snapshot_lookup, and ERR_PERMANENT for a broken one.
- */
+/* DELE: marks an unmarked message. Errors as snapshot_lookup; ERR_READ_ONLY where marks are
+ * forbidden; ERR_PERMANENT for a broken one. */
 int snapshot_mark(struct snapshot *s, uint64_t number);
 
 /* RSET: takes all marks back. */
@@ -76,7 +90,7 @@ void snapshot_unmark_all(struct snapshot *s);
 void snapshot_set_retrieved(struct snapshot *s, size_t number);
 void snapshot_set_broken(struct snapshot *s, size_t number);
 
-/* The UIDs of all marked, or of all retrieved messages, into SET (empty before). Returns 0 or
- * ERR_NO_MEMORY. */
-int snapshot_marked_uids(const struct snapshot *s, struct uidset *set);
-int snapshot_retrieved_uids(const struct snapshot *s, struct uidset *set);
+/* The UIDs of all marked, or of all retrieved messages of PART, into SET (empty before). Returns 0
+ * or ERR_NO_MEMORY. */
+int snapshot_marked_uids(const struct snapshot *s, size_t part, struct uidset *set);
+int snapshot_retrieved_uids(const struct snapshot *s, size_t part, struct uidset *set);

@@ -19,6 +19,7 @@ enum piece_kind {
 enum {
 	WIDTH_MAX = 32,
 	HASH_UIDL = 40, /* hex digits of a hash form: 160 bits */
+	MARK = 13,	/* octets of a mark */
 };
 
 struct piece {
@@ -31,6 +32,7 @@ struct piece {
 
 struct uidl_template {
 	size_t length; /* pieces used */
+	char mark[MARK + 1]; /* behind them all; "": none */
 	struct piece pieces[];
 };
 
@@ -91,6 +93,7 @@ uidl_template_parse(const char *text, struct uidl_template **out, size_t *at)
 	if ((t = malloc(sizeof(*t) + (length + 1) * sizeof(t->pieces[0]))) == NULL)
 		return ERR_NO_MEMORY;
 	t->length = 0;
+	t->mark[0] = '\0';
 	while (*at < length) {
 		struct piece *piece = &t->pieces[t->length++];
 
@@ -111,6 +114,20 @@ void
 uidl_template_free(struct uidl_template *t)
 {
 	free(t);
+}
+
+int
+uidl_template_mark(const struct uidl_template *t, const char *name, struct uidl_template **out)
+{
+	size_t size = sizeof(*t) + t->length * sizeof(t->pieces[0]);
+	char hex[DIGEST_HEX + 1];
+
+	if ((*out = malloc(size)) == NULL)
+		return ERR_NO_MEMORY;
+	memcpy(*out, t, size);
+	digest_hex(name, strlen(name), hex);
+	snprintf((*out)->mark, sizeof((*out)->mark), ".%.*s", MARK - 1, hex);
+	return 0;
 }
 
 /* Writes one piece at *LEN, never beyond ROOM; *LEN grows by what the whole piece would take. */
@@ -138,9 +155,9 @@ format_piece(const struct piece *piece, uint32_t uidvalidity, uint32_t uid, char
 }
 
 static bool
-is_valid(const char *buf, size_t len)
+is_valid(const char *buf, size_t len, size_t room)
 {
-	if (len == 0 || len > UIDL_MAX)
+	if (len == 0 || len > room)
 		return false;
 	for (size_t i = 0; i < len; i++)
 		if (buf[i] < 0x21 || buf[i] > 0x7e)
@@ -150,7 +167,7 @@ is_valid(const char *buf, size_t len)
 
 /* What stands in for a UIDL that RFC 1939 does not allow: made from UIDVALIDITY and UID alone, so
  * that it stays the same over restarts. */
-static void
+static size_t
 format_hash(uint32_t uidvalidity, uint32_t uid, char buf[UIDL_MAX + 1])
 {
 	char name[32], hex[DIGEST_HEX + 1];
@@ -158,19 +175,18 @@ format_hash(uint32_t uidvalidity, uint32_t uid, char buf[UIDL_MAX + 1])
 	snprintf(name, sizeof(name), "%u.%u", (unsigned) uidvalidity, (unsigned) uid);
 	digest_hex(name, strlen(name), hex);
 	memcpy(buf, hex, HASH_UIDL);
-	buf[HASH_UIDL] = '\0';
+	return HASH_UIDL;
 }
 
 void
 uidl_format(
     const struct uidl_template *t, uint32_t uidvalidity, uint32_t uid, char buf[UIDL_MAX + 1])
 {
-	size_t len = 0;
+	size_t len = 0, mark = strlen(t->mark), room = UIDL_MAX - mark;
 
 	for (size_t i = 0; i < t->length; i++)
-		format_piece(&t->pieces[i], uidvalidity, uid, buf, UIDL_MAX, &len);
-	if (is_valid(buf, len))
-		buf[len] = '\0';
-	else
-		format_hash(uidvalidity, uid, buf);
+		format_piece(&t->pieces[i], uidvalidity, uid, buf, room, &len);
+	if (!is_valid(buf, len, room))
+		len = format_hash(uidvalidity, uid, buf);
+	memcpy(buf + len, t->mark, mark + 1);
 }

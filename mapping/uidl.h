@@ -22,6 +22,13 @@ struct uidl_template; /* opaque; owned by whoever parsed it */
 int uidl_template_parse(const char *text, struct uidl_template **out, size_t *at);
 void uidl_template_free(struct uidl_template *t); /* NULL is allowed */
 
+/* The template for messages of the mailbox NAME (UTF-8) that a maildrop shows behind the one that T
+ * is for: as T with a mark of the name at the end, "." and 12 hex digits. UIDs of two mailboxes are
+ * the same numbers, and so may their UIDVALIDITY be; no UIDL with a mark is one without, or one with
+ * another. Returns 0 with *OUT to be freed with uidl_template_free, or ERR_NO_MEMORY. */
+int uidl_template_mark(
+    const struct uidl_template *t, const char *name, struct uidl_template **out);
+
 /* Writes the UIDL of message UID into BUF, NUL-terminated. What the template yields outside the
  * allowed form is replaced by its stable hash form, so this cannot fail. */
 void uidl_format(

@@ -16,7 +16,6 @@
 struct pop3_maildrop {
 	void *handle;		   /* the backend's own */
 	struct snapshot *snapshot; /* owned by the backend until close; the session sets its marks */
-	bool may_delete;	   /* false: DELE is answered with -ERR [SYS/PERM] */
 };
 
 struct pop3_backend {

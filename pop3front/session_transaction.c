@@ -124,11 +124,14 @@ session_dele(struct session *s, const struct command *c)
 
 	if (session_message_number(s, c, 0, &number) != 0)
 		return state_after_reply(s);
-	if (!s->maildrop.may_delete)
-		return session_reply(s, "-ERR [SYS/PERM] messages of this maildrop cannot be deleted");
-	if (snapshot_mark(s->maildrop.snapshot, number) != 0)
+	switch (snapshot_mark(s->maildrop.snapshot, number)) {
+	case 0:
+		return session_reply(s, "+OK message marked");
+	case ERR_READ_ONLY:
+		return session_reply(s, "-ERR [SYS/PERM] messages of this mailbox cannot be deleted");
+	default:
 		return session_reply(s, "-ERR message was not handed over completely");
-	return session_reply(s, "+OK message marked");
+	}
 }
 
 enum session_next

@@ -322,7 +322,9 @@ open_maildrop(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 	for (uint32_t i = 0; i < MESSAGES; i++)
 		check(snapshot_add(backend.snapshot, i + 1, mails[i].len, MESSAGES) == 0);
 	check(snapshot_seal(backend.snapshot) == 0);
-	*out = (struct pop3_maildrop){ &backend, backend.snapshot, plan.may_delete };
+	if (!plan.may_delete)
+		snapshot_forbid_marks(backend.snapshot);
+	*out = (struct pop3_maildrop){ &backend, backend.snapshot };
 	return 0;
 }
 
@@ -397,7 +399,7 @@ commit(void *handle, struct deletion_result *result, struct error *e)
 {
 	(void) handle;
 	check(backend.commits++ == 0);
-	check(snapshot_marked_uids(backend.snapshot, &backend.committed) == 0);
+	check(snapshot_marked_uids(backend.snapshot, 0, &backend.committed) == 0);
 	if (plan.commit_error != 0)
 		return error_set(e, plan.commit_error, "\xff");
 	result->remaining = 0;

@@ -79,7 +79,9 @@ memory_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out, s
 	for (size_t i = 0; i < b->count; i++)
 		snapshot_add(b->snapshot, (uint32_t) (i + 1) * 10, b->mails[i].len, b->count);
 	snapshot_seal(b->snapshot);
-	*out = (struct pop3_maildrop){ b, b->snapshot, !b->read_only };
+	if (b->read_only)
+		snapshot_forbid_marks(b->snapshot);
+	*out = (struct pop3_maildrop){ b, b->snapshot };
 	b->opened++;
 	return 0;
 }
@@ -157,8 +159,8 @@ memory_commit(void *handle, struct deletion_result *result, struct error *e)
 	result->remaining = result->marked;
 	if (b->commit_error != 0 && b->commit_error != ERR_INCOMPLETE)
 		return error_set(e, b->commit_error, "told to fail");
-	snapshot_retrieved_uids(b->snapshot, &b->seen);
-	snapshot_marked_uids(b->snapshot, &b->removed);
+	snapshot_retrieved_uids(b->snapshot, 0, &b->seen);
+	snapshot_marked_uids(b->snapshot, 0, &b->removed);
 	result->remaining = b->not_removed;
 	return b->commit_error == 0 ? 0 : error_set(e, b->commit_error, "told to fail");
 }

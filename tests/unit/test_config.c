@@ -245,6 +245,18 @@ static const struct row {
 	{ "upstream {\nhost = a\ntrash_mailbox = INBOX\n}\nlistener pop3 {\naddress = "
 	  "127.0.0.1:0\n}\n",
 	    "popgate.conf:3: trash_mailbox: must be another mailbox than \"INBOX\"\n" },
+	{ "upstream {\nhost = a\nmailbox = INBOX, Junk\ntrash_mailbox = Junk\n}\nlistener pop3 "
+	  "{\naddress = 127.0.0.1:0\n}\n",
+	    "popgate.conf:4: trash_mailbox: must be another mailbox than \"Junk\"\n" },
+	{ "upstream {\nhost = a\nmailbox = INBOX, Junk, inbox\n}\nlistener pop3 {\naddress = "
+	  "127.0.0.1:0\n}\n",
+	    "popgate.conf:3: mailbox: \"inbox\" is given twice\n" },
+	{ "upstream {\nhost = a\nmailbox = a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q\n}\n"
+	  "listener pop3 {\naddress = 127.0.0.1:0\n}\n",
+	    "popgate.conf:3: mailbox: at most 16 can be shown\n" },
+	{ "upstream {\nhost = a\nmailbox = INBOX, \"\"\n}\nlistener pop3 {\naddress = "
+	  "127.0.0.1:0\n}\n",
+	    "popgate.conf:3: mailbox: expected 1 to 1000 octets, found \"\"\n" },
 	{ "upstream {\nhost = a\nreuse = 30s\nforward_client = yes\n}\nlistener pop3 {\naddress = "
 	  "127.0.0.1:0\n}\n",
 	    "popgate.conf:3: reuse: does not go with forward_client; the server was told who the "
@@ -347,7 +359,8 @@ defaults(void)
 	CU_ASSERT_EQUAL(u->imap.tls_ms, 10000);
 	CU_ASSERT_EQUAL(u->imap.command_ms, 60000);
 	CU_ASSERT_EQUAL(u->keepalive_ms, 1500000);
-	CU_ASSERT_STRING_EQUAL(u->mailbox, "INBOX");
+	CU_ASSERT_EQUAL_FATAL(u->mailboxes.count, 1);
+	CU_ASSERT_STRING_EQUAL(u->mailboxes.items[0], "INBOX");
 	CU_ASSERT_STRING_EQUAL(u->trash_mailbox, "");
 	CU_ASSERT_PTR_NOT_NULL(u->uidl);
 	CU_ASSERT_EQUAL(u->mark_seen, MARK_SEEN_NEVER);
@@ -424,7 +437,7 @@ every_setting_is_read(void)
 	    "imap.example.org\n"
 	    "connect_timeout = 1s\ntls_timeout = 2s\ncommand_timeout = 3s\nkeepalive_interval = "
 	    "4m\n"
-	    "mailbox = \"Entw\303\274rfe \\\"\\\\\"\nuidl = \"%v-%u\"\nmark_seen = retr\ndeleted = "
+	    "mailbox = \"Entw\303\274rfe \\\"\\\\\", \"Junk, old\"\nuidl = \"%v-%u\"\nmark_seen = retr\ndeleted = "
 	    "show\n"
 	    "without_uidplus = lift\ntrash_mailbox = \"Deleted Items\"\nmax_messages = 7\nsend_id "
 	    "= yes\n}");
@@ -465,7 +478,9 @@ every_setting_is_read(void)
 	CU_ASSERT_EQUAL(u->imap.tls_ms, 2000);
 	CU_ASSERT_EQUAL(u->imap.command_ms, 3000);
 	CU_ASSERT_EQUAL(u->keepalive_ms, 240000);
-	CU_ASSERT_STRING_EQUAL(u->mailbox, "Entw\303\274rfe \"\\");
+	CU_ASSERT_EQUAL_FATAL(u->mailboxes.count, 2);
+	CU_ASSERT_STRING_EQUAL(u->mailboxes.items[0], "Entw\303\274rfe \"\\");
+	CU_ASSERT_STRING_EQUAL(u->mailboxes.items[1], "Junk, old");
 	CU_ASSERT_STRING_EQUAL(u->trash_mailbox, "Deleted Items");
 	CU_ASSERT_EQUAL(u->mark_seen, MARK_SEEN_RETR);
 	CU_ASSERT_EQUAL(u->deleted, DELETED_SHOW);

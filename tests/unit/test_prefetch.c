@@ -103,6 +103,29 @@ marked_messages_are_passed_over(void)
 }
 
 static void
+it_ends_with_the_mailbox(void)
+{
+	struct snapshot *s = make(10, 100);
+	struct prefetch p = { 0 };
+	struct uidset set = { 0 };
+	uint64_t octets;
+
+	CU_ASSERT_EQUAL_FATAL(snapshot_append(s, make(20, 100), 100), 0);
+	p.messages = 1024;
+	p.last = 7;
+	CU_ASSERT_EQUAL(plan(&p, s, 8), 3);
+	for (size_t n = 9; n <= 10; n++)
+		prefetch_hit(&p, n);
+	p.messages = 1;
+	CU_ASSERT_EQUAL(prefetch_plan(&p, s, 11, 0, UINT64_MAX, &set, &octets), 8);
+	CU_ASSERT_TRUE(uidset_contains(&set, 10) && uidset_contains(&set, 80));
+	uidset_clear(&set);
+	p.last = 9;
+	CU_ASSERT_EQUAL(plan(&p, s, 10), 1); /* the last of its mailbox */
+	snapshot_free(s);
+}
+
+static void
 octets_are_bounded(void)
 {
 	struct snapshot *small = make(10000, 5000), *large = make(10, PREFETCH_MESSAGE_MAX + 1);
@@ -160,6 +183,7 @@ main(void)
 		{ "a series grows", a_series_grows },
 		{ "a jump ends it", a_jump_ends_it },
 		{ "marked messages are passed over", marked_messages_are_passed_over },
+		{ "it ends with the mailbox", it_ends_with_the_mailbox },
 		{ "octets are bounded", octets_are_bounded },
 		{ "parts are a series of their own", parts_are_a_series_of_their_own },
 		{ "the end of the maildrop", the_end_of_the_maildrop },

@@ -431,7 +431,7 @@ rule_19_read_only_maildrops_refuse_dele(void)
 	t.backend.read_only = true;
 	hold(&t, LOGIN "DELE 1\r\nDELE 9\r\nQUIT\r\n", 1000);
 	CU_ASSERT_STRING_EQUAL(t.received,
-	    IN "-ERR [SYS/PERM] messages of this maildrop cannot be deleted\r\n" NO_SUCH BYE);
+	    IN "-ERR [SYS/PERM] messages of this mailbox cannot be deleted\r\n" NO_SUCH BYE);
 	CU_ASSERT_EQUAL(uidset_size(&t.backend.removed), 0);
 	talk_end(&t);
 }

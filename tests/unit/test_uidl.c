@@ -108,6 +108,44 @@ rule_7_unfit_forms_become_a_stable_hash(void)
 	}
 }
 
+static const struct {
+	const char *template;
+	const char *unmarked, *junk; /* of UID 1 and UIDVALIDITY 7 */
+} marked[] = {
+	{ UIDL_DEFAULT_TEMPLATE, "0000000100000007", "0000000100000007.16d70c1cea1f" },
+	{ "%u", "1", "1.16d70c1cea1f" },
+	/* 57 characters leave room for the mark; with one more the hash takes their place. */
+	{ "%032u%024v/", "00000000000000000000000000000001000000000000000000000007/",
+	    "00000000000000000000000000000001000000000000000000000007/.16d70c1cea1f" },
+	{ "%032u%025v/", "000000000000000000000000000000010000000000000000000000007/",
+	    "772444a00dc21159ebfb1b6487a9a00977d12a9d.16d70c1cea1f" },
+};
+
+/* UIDLs of two mailboxes never meet, whatever their UIDs and UIDVALIDITY. */
+static void
+rule_7_further_mailboxes_have_a_mark(void)
+{
+	for (size_t i = 0; i < sizeof(marked) / sizeof(marked[0]); i++) {
+		struct uidl_template *t, *junk, *drafts;
+		char uidl[UIDL_MAX + 1], other[UIDL_MAX + 1];
+		size_t at;
+
+		CU_ASSERT_EQUAL_FATAL(uidl_template_parse(marked[i].template, &t, &at), 0);
+		CU_ASSERT_EQUAL_FATAL(uidl_template_mark(t, "Junk", &junk), 0);
+		CU_ASSERT_EQUAL_FATAL(uidl_template_mark(t, "Entw\303\274rfe", &drafts), 0);
+		uidl_format(t, 7, 1, uidl);
+		UNIT_CHECK(strcmp(uidl, marked[i].unmarked) == 0, uidl);
+		uidl_format(junk, 7, 1, uidl);
+		/* Written down once: a change would make every client download again. */
+		UNIT_CHECK(strcmp(uidl, marked[i].junk) == 0, uidl);
+		uidl_format(drafts, 7, 1, other);
+		UNIT_CHECK(strlen(other) == strlen(uidl) && strcmp(uidl, other) != 0, other);
+		uidl_template_free(t);
+		uidl_template_free(junk);
+		uidl_template_free(drafts);
+	}
+}
+
 int
 main(void)
 {
@@ -117,6 +155,7 @@ main(void)
 		    bad_templates_are_refused_where_they_are_bad },
 		{ "rule_7_unfit_forms_become_a_stable_hash",
 		    rule_7_unfit_forms_become_a_stable_hash },
+		{ "rule_7_further_mailboxes_have_a_mark", rule_7_further_mailboxes_have_a_mark },
 	};
 
 	return unit_run("uidl", tests, sizeof(tests) / sizeof(tests[0]));

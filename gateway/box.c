@@ -1,0 +1,151 @@
+/* box.c - see box.h. */
+#include "gateway/box.h"
+
+#include "base/failpoint.h"
+#include "gateway/removal.h"
+#include "gateway/replay.h"
+
+static const struct upstream *
+upstream_of(const struct box *box)
+{
+	return box->owner->link->upstream;
+}
+
+struct journal_key
+box_key(const struct box *box)
+{
+	return (struct journal_key){ upstream_of(box)->name, box->owner->user, box->mailbox };
+}
+
+int
+box_lock(struct box *box, struct error *e)
+{
+	struct journal_key key = box_key(box);
+	int rc;
+
+	if ((rc = FAILPOINT_ERROR("lock.take", e)) != 0)
+		return rc;
+	rc = maildrop_lock_take(box->owner->state_directory, key.upstream, key.user, key.mailbox,
+	    &box->lock, e);
+	return rc == 0 ? FAILPOINT_ERROR("maildrop.after_lock", e) : rc;
+}
+
+/* What UIDLs are made by. The first mailbox has those that it would have alone. */
+static int
+find_uidls(struct box *box, struct error *e)
+{
+	if (box->part > 0 && box->uidls == NULL &&
+	    uidl_template_mark(upstream_of(box)->uidl, box->mailbox, &box->uidls) != 0)
+		return error_set(e, ERR_NO_MEMORY, "no memory for a template of UIDLs");
+	box->listing.uidls = box->uidls != NULL ? box->uidls : upstream_of(box)->uidl;
+	return 0;
+}
+
+/* What CODE, of a SELECT that failed, says about the mailbox. One that cannot be had for now must
+ * not look empty, or clients forget what they have. */
+static bool
+is_not_there(const struct box *box, int code)
+{
+	struct mailbox_link *link = box->owner->link;
+	bool there = true;
+
+	if (mailbox_link_is_lost(link))
+		return false;
+	if (code == ERR_TEMPORARY)
+		(void) imap_has_mailbox(link->imap, box->mailbox, &there, NULL);
+	return code == ERR_PERMANENT || !there;
+}
+
+/* Shows no message of a mailbox that is not there. */
+static int
+leave_out(struct box *box, struct error *e)
+{
+	struct mailbox_link *link = box->owner->link;
+
+	log_error(link->log, LOG_LEVEL_INFO, link->session_id,
+	    "a mailbox that is not there is left out", e,
+	    LOG_FIELDS(LOG_TEXT("mailbox", box->mailbox), LOG_TEXT("user", box->owner->user),
+		LOG_TEXT("upstream", link->upstream->name)));
+	if (snapshot_new(0, box->listing.uidls, 0, &box->snapshot) != 0)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	return 0;
+}
+
+/* The mailbox is selected. */
+static int
+put_right_and_list(struct box *box, struct error *e)
+{
+	struct mailbox_link *link = box->owner->link;
+	struct journal_key key = box_key(box);
+	bool changed;
+	int rc;
+
+	if ((rc = FAILPOINT_ERROR("maildrop.after_select", e)) != 0 ||
+	    (rc = replay_run(box->owner->journal, &key, link, &changed, e)) != 0)
+		return rc;
+	if (changed && (rc = mailbox_link_select(link, box->mailbox, e)) != 0)
+		return rc;
+	if ((rc = listing_run(&box->listing, &box->snapshot, &box->flagged_before, e)) != 0)
+		return rc;
+	if (!removal_possible(link->upstream, &link->mailbox))
+		snapshot_forbid_marks(box->snapshot);
+	sizing_begin(&box->sizing, &box->listing);
+	if (link->upstream->size_mode == SIZES_EXACT &&
+	    (rc = sizing_measure(&box->sizing, box->snapshot, e)) != 0)
+		return error_prefix(e, "counting octets");
+	return FAILPOINT_ERROR("maildrop.after_list", e);
+}
+
+int
+box_open(struct box *box, struct error *e)
+{
+	struct mailbox_link *link = box->owner->link;
+	int rc;
+
+	box->listing = (struct listing){
+		.link = link,
+		.state_directory = box->owner->state_directory,
+		.user = box->owner->user,
+		.mailbox = box->mailbox,
+	};
+	if ((rc = find_uidls(box, e)) != 0)
+		return rc;
+	if ((rc = listing_begin(&box->listing)) != 0)
+		return error_set(e, rc, "cancelled");
+	rc = mailbox_link_select(link, box->mailbox, e);
+	if (rc != 0 && box->part > 0 && is_not_there(box, rc))
+		return leave_out(box, e);
+	return rc == 0 ? put_right_and_list(box, e) : rc;
+}
+
+void
+box_begin_anew(struct box *box)
+{
+	sizing_end(&box->sizing, NULL);
+	listing_clear(&box->listing);
+	uidset_clear(&box->flagged_before);
+	snapshot_free(box->snapshot);
+	box->snapshot = NULL;
+}
+
+void
+box_close(struct box *box, const struct snapshot *snapshot)
+{
+	struct uidset gone = { 0 };
+
+	if (snapshot != NULL && box->removed &&
+	    snapshot_marked_uids(snapshot, box->part, &gone) != 0)
+		uidset_clear(&gone);
+	sizing_end(&box->sizing, &gone);
+	uidset_clear(&gone);
+	box_begin_anew(box);
+	uidl_template_free(box->uidls);
+	box->uidls = NULL;
+}
+
+void
+box_unlock(struct box *box)
+{
+	maildrop_lock_release(box->lock);
+	box->lock = NULL;
+}
