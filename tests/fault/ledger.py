@@ -131,16 +131,19 @@ class Ledger:
 
     _count = 0
 
-    def __init__(self, mailbox, user, lifts=False, marks_stay=False, password="secret"):
+    def __init__(self, mailbox, user, lifts=False, marks_stay=False, password="secret", name="INBOX"):
         self.mailbox, self.user, self.password = mailbox, user, password
         self.lifts, self.marks_stay = lifts, marks_stay
         self.run = None
-        self.name = "INBOX"
+        self.name = name
         self.trash = None      # a Mailbox where what is removed has to be found
         self.uidvalidity = self.look_at_uidvalidity()
         self.messages = {}     # name -> Message, all that should be or have been there in this run
         self.sessions = []
         self.violations = []
+
+    def close(self):
+        self.mailbox.close()
 
     # what happens in the mailbox by other hands
 
@@ -323,3 +326,45 @@ class Ledger:
                 return None
         except (OSError, Pop3Error) as error:
             return f"{type(error).__name__}: {error}".encode()
+
+
+class Ledgers(Ledger):
+    """The maildrop is several mailboxes, one behind the other: LEDGERS, one for each, in the order in which they are
+    shown. The gateway's sessions are about all of them."""
+
+    def __init__(self, ledgers):
+        first = ledgers[0]
+        self.user, self.password = first.user, first.password
+        self.ledgers = ledgers
+        self.run, self.trash = None, None
+        self.sessions, self.violations = [], []
+        self.messages = {}
+
+    def arrange(self, run, plan, body=None):
+        """Each mailbox gets its share of PLAN, the first of them no more than the others."""
+        self.run, self.sessions, self.messages = run, [], {}
+        share = len(plan) // len(self.ledgers)
+        for i, ledger in enumerate(self.ledgers):
+            last = i == len(self.ledgers) - 1
+            ledger.arrange(run, plan[i * share:] if last else plan[i * share:(i + 1) * share], body)
+            ledger.sessions, ledger.violations = self.sessions, self.violations
+            self.messages.update(ledger.messages)
+
+    def others_flag(self, message, flags):
+        next(ledger for ledger in self.ledgers if message.name in ledger.messages).others_flag(message, flags)
+
+    def visible(self):
+        return [message for ledger in self.ledgers for message in ledger.visible()]
+
+    def look(self, mailbox=None):
+        return {name: what for ledger in self.ledgers for name, what in ledger.look().items()}
+
+    def judge(self, settled=False, before=None):
+        for ledger in self.ledgers:
+            there = before and {name: what for name, what in before.items() if name in ledger.messages}
+            ledger.judge(settled, there)
+        return self.look()
+
+    def close(self):
+        for ledger in self.ledgers:
+            ledger.mailbox.close()

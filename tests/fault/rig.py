@@ -57,7 +57,7 @@ class Rig:
 
     def stop(self):
         try:
-            self.ledger.mailbox.close()
+            self.ledger.close()
             for gate in filter(None, (self.gate, self._impatient)):
                 if gate.process.alive():
                     gate.stop()

@@ -14,6 +14,7 @@ import unittest
 import rig as rigs
 import tally
 from cutting_proxy import CLOSE, TO_SERVER
+from ledger import Ledger, Ledgers
 from test_quit_cut import DELETED_BY_US
 from test_quit_cut import PLAN as QUIT_PLAN
 
@@ -50,7 +51,7 @@ UNDONE = [Point(name, 1, UNDO) for name in ("replay.before", "unflag.before", "j
 
 # Killed there, popgate leaves an entry in the journal. That the connection is lost shows when STORE is to be sent.
 ENTERED = re.compile(r"quit\.after_intent@.*|store\..*|search\..*|lift\..*|expunge\..*|copy\..*|move\..*|unflag\..*|"
-                     r"verify\..*|quit\.before_done@.*|journal\.write@2|reconnect\..*@2")
+                     r"verify\..*|quit\.before_done@.*|journal\.write@[24]|reconnect\..*@2")
 SETTLED = re.compile("an interrupted deletion was (finished|dropped|given up)|an interrupted deletion cannot be finished|"
                      "flags of a failed deletion were taken back")
 
@@ -322,6 +323,25 @@ class DovecotWithoutUidplusAlone(Points, unittest.TestCase):
     marks_again = False  # what two sessions have flagged is to each the other's, and stays
     points = QUIT + STORE + EXPUNGE + REPLAYED + UNDONE + [
         Point("search.before"), Point("expunge.before", 1, REPLAY), Point("expunge.after", 1, REPLAY)]
+
+
+@add_tests
+class SeveralMailboxes(Points, unittest.TestCase):
+    """Of the messages that QUIT is to remove, two are in INBOX and one is in Junk."""
+
+    upstream = {"mailbox": "INBOX, Junk"}
+    points = (LOGIN[1:] + [Point(point.name, 2) for point in LOGIN[1:]] + QUIT + STORE + EXPUNGE +
+              [Point(point.name, 2) for point in QUIT + STORE + EXPUNGE if point.name != "journal.write"] +
+              [Point("journal.write", at) for at in (3, 4)] + [Point("turn.before"), Point("turn.after")] + REPLAYED + UNDONE)
+
+    @classmethod
+    def rig(cls):
+        rig = rigs.Rig(cls.server(), cls.upstream)
+        junk = cls.server().imap(rig.user)
+        junk.create("Junk")
+        junk.select("Junk")
+        rig.ledger = Ledgers([rig.ledger, Ledger(junk, rig.user, name="Junk")])
+        return rig
 
 
 @add_tests

@@ -60,8 +60,8 @@ class Mailbox:
         data = self._did(self.connection.uid("SEARCH", criterion))
         return sorted(int(uid) for uid in (data[0] or b"").split())
 
-    def uidvalidity(self):
-        data = self._did(self.connection.status("INBOX", "(UIDVALIDITY)"))
+    def uidvalidity(self, name="INBOX"):
+        data = self._did(self.connection.status(name, "(UIDVALIDITY)"))
         return int(re.search(rb"UIDVALIDITY (\d+)", data[0])[1])
 
     def bodies(self):
@@ -99,3 +99,6 @@ class Mailbox:
 
     def create(self, name):
         self._did(self.connection.create(name))
+
+    def delete(self, name):
+        self._did(self.connection.delete(name))

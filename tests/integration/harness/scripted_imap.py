@@ -70,6 +70,17 @@ class Message:
         self.size = len(body)
 
 
+class Box:
+    """What a mailbox other than INBOX holds; of INBOX the server itself tells the same."""
+
+    def __init__(self, messages=(), uidvalidity=1700000000, read_only=False):
+        self.messages = [Message(uid, octets) for uid, octets in enumerate(messages, 1)]
+        self.uidvalidity, self.read_only = uidvalidity, read_only
+
+    def uids(self):
+        return [message.uid for message in self.messages]
+
+
 class Command:
     def __init__(self, raw):
         self.raw = raw
@@ -89,16 +100,18 @@ class Command:
 
 
 class Server:
-    """TLS: "none", "starttls" or "implicit". Any user logs in with PASSWORD unless USERS maps names to words."""
+    """TLS: "none", "starttls" or "implicit". Any user logs in with PASSWORD unless USERS maps names to words. BOXES maps
+    names of further mailboxes to a Box; without them, whatever is selected is INBOX."""
 
     def __init__(self, messages=(), capability=CAPABILITY, tls="none", certificate=None, users=None,
                  uidvalidity=1700000000, read_only=False, permanent=r"\Answered \Flagged \Deleted \Seen \Draft \*",
-                 mailboxes=("Trash",), context=None):
+                 mailboxes=("Trash",), context=None, boxes=None):
         self.messages = [m if isinstance(m, Message) else Message(i, m) for i, m in enumerate(messages, 1)]
         self.capability = list(capability)
         self.tls, self.users, self.password = tls, users, "secret"
         self.uidvalidity, self.read_only, self.permanent = uidvalidity, read_only, permanent
         self.mailboxes = {name: [] for name in mailboxes}
+        self.boxes = boxes or {}
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.commands = []
@@ -209,7 +222,7 @@ class Connection:
         self.server, self.sock = server, sock
         self.secure = False
         self.user = None
-        self.selected = False
+        self.box = server  # the mailbox that is selected
         self._buffer = bytearray()
 
     # octets
@@ -406,7 +419,7 @@ class Connection:
         self.done(command)
 
     def do_list(self, command):
-        for name in ("INBOX", *self.server.mailboxes):
+        for name in ("INBOX", *self.server.mailboxes, *self.server.boxes):
             self.send(b'* LIST () "/" "%s"\r\n' % name.encode())
         self.done(command)
 
@@ -416,14 +429,16 @@ class Connection:
         raise Ended
 
     def do_select(self, command):
-        server = self.server
-        nextuid = max(server.uids(), default=0) + 1
+        server, name = self.server, arguments(command.arguments)[0].decode()
+        self.box = server.boxes.get(name) if server.boxes and name.upper() != "INBOX" else server
+        if self.box is None:
+            return self.done(command, "[NONEXISTENT] no such mailbox", "NO")
+        nextuid = max(self.box.uids(), default=0) + 1
         self.send(
             b"* %d EXISTS\r\n* 0 RECENT\r\n* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"
             b"* OK [PERMANENTFLAGS (%s)] flags\r\n* OK [UIDVALIDITY %d] valid\r\n* OK [UIDNEXT %d] next\r\n"
-            % (len(server.messages), server.permanent.encode(), server.uidvalidity, nextuid))
-        self.selected = True
-        read_only = server.read_only or command.name == "EXAMINE"
+            % (len(self.box.messages), server.permanent.encode(), self.box.uidvalidity, nextuid))
+        read_only = self.box.read_only or command.name == "EXAMINE"
         self.done(command, "[READ-ONLY] selected" if read_only else "[READ-WRITE] selected")
 
     do_examine = do_select
@@ -435,7 +450,7 @@ class Connection:
 
     def chosen(self, text, by_uid):
         """(sequence number, message) of the messages that the set TEXT names, in mailbox order."""
-        messages = list(enumerate(self.server.messages, 1))
+        messages = list(enumerate(self.box.messages, 1))
         if not messages:
             return []
         top = messages[-1][1].uid if by_uid else messages[-1][0]
@@ -484,7 +499,7 @@ class Connection:
         text, change, flags = command.arguments.split(b" ", 2)
         change = change.upper().decode()
         named = set(flags.decode().strip("()").split())
-        if self.server.read_only:
+        if self.box.read_only:
             return self.done(command, "read-only", "NO")
         for number, message in self.chosen(text, by_uid=True):
             message.flags = (message.flags | named if change[0] == "+" else
@@ -495,13 +510,13 @@ class Connection:
         self.done(command)
 
     def remove(self, uids):
-        for number, message in reversed(list(enumerate(self.server.messages, 1))):
+        for number, message in reversed(list(enumerate(self.box.messages, 1))):
             if message.uid in uids:
-                self.server.messages.remove(message)
+                self.box.messages.remove(message)
                 self.send(b"* %d EXPUNGE\r\n" % number)
 
     def do_expunge(self, command):
-        self.remove({m.uid for m in self.server.messages if "\\Deleted" in m.flags})
+        self.remove({m.uid for m in self.box.messages if "\\Deleted" in m.flags})
         self.done(command)
 
     def do_uid_expunge(self, command):
@@ -531,7 +546,7 @@ class Connection:
 
     def search(self, command, by_uid):
         words = command.arguments.upper().split()
-        found = list(enumerate(self.server.messages, 1))
+        found = list(enumerate(self.box.messages, 1))
         while words:
             word = words.pop(0)
             if word == b"UID":
@@ -553,7 +568,7 @@ class Connection:
         self.done(command)
 
     def do_close(self, command):
-        self.remove({m.uid for m in self.server.messages if "\\Deleted" in m.flags})
+        self.remove({m.uid for m in self.box.messages if "\\Deleted" in m.flags})
         self.done(command)
 
     def do_unselect(self, command):
