@@ -97,13 +97,12 @@ put_right_and_list(struct box *box, struct error *e)
 }
 
 int
-box_open(struct box *box, struct error *e)
+box_begin(struct box *box, struct error *e)
 {
-	struct mailbox_link *link = box->owner->link;
 	int rc;
 
 	box->listing = (struct listing){
-		.link = link,
+		.link = box->owner->link,
 		.state_directory = box->owner->state_directory,
 		.user = box->owner->user,
 		.mailbox = box->mailbox,
@@ -112,6 +111,16 @@ box_open(struct box *box, struct error *e)
 		return rc;
 	if ((rc = listing_begin(&box->listing)) != 0)
 		return error_set(e, rc, "cancelled");
+	return 0;
+}
+
+int
+box_open(struct box *box, struct error *e)
+{
+	struct mailbox_link *link = box->owner->link;
+	int rc;
+
+	listing_foresee(&box->listing);
 	rc = mailbox_link_select(link, box->mailbox, e);
 	if (rc != 0 && box->part > 0 && is_not_there(box, rc))
 		return leave_out(box, e);
@@ -119,7 +128,7 @@ box_open(struct box *box, struct error *e)
 }
 
 void
-box_begin_anew(struct box *box)
+box_forget(struct box *box)
 {
 	sizing_end(&box->sizing, NULL);
 	listing_clear(&box->listing);
@@ -138,7 +147,7 @@ box_close(struct box *box, const struct snapshot *snapshot)
 		uidset_clear(&gone);
 	sizing_end(&box->sizing, &gone);
 	uidset_clear(&gone);
-	box_begin_anew(box);
+	box_forget(box);
 	uidl_template_free(box->uidls);
 	box->uidls = NULL;
 }

@@ -40,13 +40,17 @@ struct journal_key box_key(const struct box *box);
 /* Locks the mailbox for this session. Errors as maildrop_lock_take. Does not suspend. */
 int box_lock(struct box *box, struct error *e);
 
+/* Reads what was kept of the mailbox: for all of a maildrop, before the first of them is opened.
+ * Suspends. Returns 0, ERR_CANCELLED or ERR_NO_MEMORY. */
+int box_begin(struct box *box, struct error *e);
+
 /* Selects the mailbox, puts right what an earlier session left there, and lists: BOX->snapshot is
  * the caller's then. One that is not there is left out with a line in the log, as if it were empty,
  * unless it is the first. Suspends. Errors as imap_select and listing_run. */
 int box_open(struct box *box, struct error *e);
 
-/* Before another box_open: forgets what the one before it has found. Suspends. */
-void box_begin_anew(struct box *box);
+/* Forgets what box_begin and box_open have found; both may be called anew then. Suspends. */
+void box_forget(struct box *box);
 
 /* What the session found out goes into the kept listing, with what SNAPSHOT (may be NULL) says was
  * removed; then all goes but the lock. Suspends. */

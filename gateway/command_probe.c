@@ -189,6 +189,9 @@ print_result(const struct upstream *u, const struct probe_result *r)
 	if (r->reached != PROBE_DONE)
 		return;
 	print_amount(r);
+	for (size_t i = 1; i < u->mailboxes.count; i++)
+		print_line(r->there[i] ? "and behind it" : "not there, left out",
+		    u->mailboxes.items[i]);
 	print_deletion(u, r);
 	print_times(r);
 }

@@ -417,15 +417,22 @@ find_index(struct listing *l)
 int
 listing_begin(struct listing *l)
 {
-	const struct upstream *upstream = l->link->upstream;
-	struct imap *imap = l->link->imap;
 	int rc;
 
 	if ((rc = find_index(l)) != 0)
 		return rc;
 	/* Not where the server has not told MODSEQ by itself: VANISHED needs an old one. */
 	if (l->kept != NULL && l->reader.head.modseq != 0)
-		imap_want_qresync(imap);
+		imap_want_qresync(l->link->imap);
+	return 0;
+}
+
+void
+listing_foresee(struct listing *l)
+{
+	const struct upstream *upstream = l->link->upstream;
+	struct imap *imap = l->link->imap;
+
 	/* One command only: of several behind SELECT, a server may mix the answers (RFC 3501 section
 	 * 5.5), and Dovecot does. Nor are new messages asked for before it is known that there are
 	 * some: FETCH from UIDNEXT on was seen to take Dovecot a third of a second. */
@@ -435,7 +442,6 @@ listing_begin(struct listing *l)
 		imap_foresee_list_from(imap, 1);
 	else
 		imap_foresee_search_deleted(imap);
-	return 0;
 }
 
 int

@@ -23,10 +23,12 @@ struct listing {
 	uint32_t asked;	       /* messages from this UID on were listed by the server just now */
 };
 
-/* Reads what was kept of the maildrop, and foresees what the server will be asked behind SELECT. To
- * be called before the mailbox is selected, with the maildrop locked. Returns 0 or ERR_CANCELLED.
- * Suspends. */
+/* Reads what was kept of the mailbox. To be called before any is selected on this connection, with
+ * the mailbox locked. Returns 0 or ERR_CANCELLED. Suspends. */
 int listing_begin(struct listing *l);
+
+/* Foresees what the server will be asked behind the SELECT that comes now. Does not suspend. */
+void listing_foresee(struct listing *l);
 
 /* Makes *SNAPSHOT of the mailbox, selected just now (to be freed by the caller, also where this
  * fails and it is not NULL). FLAGGED_BEFORE (empty before) gets the messages in it that somebody

@@ -81,12 +81,13 @@ enter_census(struct maildrop *m, const char *user, struct error *e)
 static int
 open_boxes(struct maildrop *m, struct error *e)
 {
-	int rc;
+	int rc = 0;
 
-	for (size_t i = m->box_count; i-- > 0;)
-		if ((rc = box_open(&m->boxes[i], e)) != 0)
-			return rc;
-	return 0;
+	for (size_t i = 0; i < m->box_count && rc == 0; i++)
+		rc = box_begin(&m->boxes[i], e);
+	for (size_t i = m->box_count; i-- > 0 && rc == 0;)
+		rc = box_open(&m->boxes[i], e);
+	return rc;
 }
 
 /* A connection that an earlier session left may fail in whatever way, and is no reason for a
@@ -105,7 +106,7 @@ fill(struct maildrop *m, const struct credentials *c, struct error *e)
 		return rc;
 	}
 	for (size_t i = 0; i < m->box_count; i++)
-		box_begin_anew(&m->boxes[i]);
+		box_forget(&m->boxes[i]);
 	if ((rc = mailbox_link_open_anew(&m->link, c, e)) != 0)
 		return rc;
 	return open_boxes(m, e);

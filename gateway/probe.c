@@ -77,7 +77,13 @@ step_select(struct probe *p, struct error *e)
 static int
 step_list(struct probe *p, struct error *e)
 {
-	return imap_list(p->imap, on_message, p->result, e);
+	const struct text_list *mailboxes = &p->upstream->mailboxes;
+	int rc;
+
+	rc = imap_list(p->imap, on_message, p->result, e);
+	for (size_t i = 1; i < mailboxes->count && rc == 0; i++)
+		rc = imap_has_mailbox(p->imap, mailboxes->items[i], &p->result->there[i], e);
+	return rc;
 }
 
 void

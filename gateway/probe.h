@@ -1,5 +1,6 @@
 /* probe.h - what a login to the IMAP server shows, step by step. */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/credentials.h"
@@ -33,6 +34,7 @@ struct probe_result {
 	uint64_t messages;
 	uint64_t octets;
 	uint64_t deleted; /* messages that somebody flagged \Deleted */
+	bool there[UPSTREAM_MAILBOXES_MAX]; /* for each further mailbox whether the server has it */
 };
 
 /* Logs in to UPSTREAM with C, looks at its mailbox and logs out. On a fiber; suspends. RESULT is
