@@ -203,6 +203,17 @@ class Probe(Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"\b2\b")
 
+    def test_several_mailboxes(self):
+        server = servers.dovecot()
+        user = server.user()
+        with server.imap(user) as mailbox:
+            mailbox.create("Junk")
+        done = self.probe({"port": server.imap_port, "mailbox": "INBOX, Junk, Lists"}, user, "secret")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"mailbox +INBOX\n")
+        self.assertRegex(done.stdout, r"and behind it +Junk\n")
+        self.assertRegex(done.stdout, r"not there, left out +Lists\n")
+
     def test_good_login_over_tls(self):
         server = servers.dovecot()
         for port, tls in ((server.imap_port, "starttls"), (server.imaps_port, "implicit")):

@@ -437,7 +437,8 @@ every_setting_is_read(void)
 	    "imap.example.org\n"
 	    "connect_timeout = 1s\ntls_timeout = 2s\ncommand_timeout = 3s\nkeepalive_interval = "
 	    "4m\n"
-	    "mailbox = \"Entw\303\274rfe \\\"\\\\\", \"Junk, old\"\nuidl = \"%v-%u\"\nmark_seen = retr\ndeleted = "
+	    "mailbox = \"Entw\303\274rfe \\\"\\\\\", \"Junk, old\"\n"
+	    "uidl = \"%v-%u\"\nmark_seen = retr\ndeleted = "
 	    "show\n"
 	    "without_uidplus = lift\ntrash_mailbox = \"Deleted Items\"\nmax_messages = 7\nsend_id "
 	    "= yes\n}");

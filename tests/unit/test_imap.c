@@ -19,6 +19,28 @@ do_select(struct client *c)
 }
 
 static int
+do_has_mailbox(struct client *c)
+{
+	bool there = false;
+	int rc = imap_has_mailbox(c->imap, "Tr&sh", &there, &c->e);
+
+	note(c, "%s", there ? "there" : "not there");
+	return rc;
+}
+
+/* One mailbox, then another, with what comes late of the first one. */
+static int
+do_select_twice(struct client *c)
+{
+	struct imap_mailbox m;
+	int rc;
+
+	if ((rc = imap_select(c->imap, "INBOX", &m, &c->e)) != 0)
+		return rc;
+	return do_select(c);
+}
+
+static int
 on_listed(void *ctx, uint32_t uid, uint64_t size, bool deleted)
 {
 	note(ctx, "%u=%llu%s ", (unsigned) uid, (unsigned long long) size, deleted ? "D" : "");
@@ -337,6 +359,30 @@ static const struct dialogue mailboxes[] = {
 	    ERR_PERMANENT, ALIVE, "" },
 	{ "SELECT in use", NULL, { { ODD_SELECT, "{tag} NO [INUSE] x\r\n" } }, do_select,
 	    ERR_IN_USE, ALIVE, "" },
+
+	{ "SELECT of one after another", NULL,
+	    { SELECT,
+		{ ODD_SELECT,
+		    "* 9 EXISTS\r\n* 1 EXPUNGE\r\n* OK [CLOSED] x\r\n* 2 EXISTS\r\n"
+		    "* OK [UIDVALIDITY 7] x\r\n{tag} OK x\r\n" } },
+	    do_select_twice, 0, ALIVE, "2 messages, validity 7, next 0, seen" },
+	{ "SELECT of one after another, which is not there", NULL,
+	    { SELECT, { ODD_SELECT, "* OK [CLOSED] x\r\n{tag} NO x\r\n" } }, do_select_twice,
+	    ERR_TEMPORARY, ALIVE, "" },
+	{ "a mailbox that is there", NULL,
+	    { { "LIST \"\" \"Tr&-sh\"",
+		"* LIST (\\HasNoChildren) \"/\" Tr&-sh\r\n{tag} OK x\r\n" } },
+	    do_has_mailbox, 0, ALIVE, "there" },
+	{ "a mailbox whose name comes as a literal", NULL,
+	    { { "LIST \"\" \"Tr&-sh\"",
+		"* LIST () NIL {6}\r\nTr&-sh\r\n{tag} OK x\r\n" } },
+	    do_has_mailbox, 0, ALIVE, "there" },
+	{ "a mailbox that is not there", NULL,
+	    { { "LIST \"\" \"Tr&-sh\"", "* LISTEN\r\n* 3 EXISTS\r\n{tag} OK x\r\n" } },
+	    do_has_mailbox, 0, ALIVE, "not there" },
+	{ "a mailbox that nobody tells of", NULL,
+	    { { "LIST \"\" \"Tr&-sh\"", "{tag} NO x\r\n" } }, do_has_mailbox, ERR_TEMPORARY,
+	    ALIVE, "there" },
 
 	{ "listing", NULL,
 	    { SELECT,
