@@ -15,7 +15,7 @@ class Bug:
 
 REMOVAL, COMMIT, REPLAY = "gateway/removal.c", "gateway/commit.c", "gateway/replay.c"
 LINK, MAILDROP, LOCK = "gateway/mailbox_link.c", "gateway/maildrop.c", "gateway/maildrop_lock.c"
-LISTING = "gateway/listing.c"
+LISTING, BOX = "gateway/listing.c", "gateway/box.c"
 SUPERVISOR, RESPAWN, WORKER = "gateway/supervisor.c", "gateway/respawn.c", "gateway/command_worker.c"
 MAILBOX, FETCH = "imapback/mailbox.c", "imapback/fetch.c"
 CONNECTION = "gateway/connection.c"
@@ -122,7 +122,7 @@ BUGS = [
     Bug("entry-of-another-mailbox", "what is to be taken back is noted under the UIDVALIDITY of a new mailbox", (
         (LINK, "	if (mailbox.uidvalidity != link->mailbox.uidvalidity) {\n",
          "	if (mailbox.uidvalidity != link->mailbox.uidvalidity) {\n		link->mailbox = mailbox;\n"),
-        (COMMIT, ".uidvalidity = snapshot_uidvalidity(c->snapshot),", ".uidvalidity = c->link->mailbox.uidvalidity,")),
+        (COMMIT, ".uidvalidity = uidvalidity_of(c),", ".uidvalidity = c->link->mailbox.uidvalidity,")),
         {"test_journal": "test_rule_10_flags_are_not_taken_back_from_another_mailbox"}),
     Bug("replay-for-ever", "what a server breaks over is tried again at every login", (
         (REPLAY, "	if ((rc = change_task(p, JOURNAL_UNDO, e)) != 0)\n		return rc;\n", "	rc = 0;\n"),),
@@ -133,6 +133,18 @@ BUGS = [
     Bug("replay-of-what-is-not-flagged", "the journal removes messages whose flag somebody took off", (
         (REPLAY, "removal_look(&p->removal, &entry->ours, true, &flagged, e)", "uidset_add_set(&flagged, &entry->ours)"),),
         {"test_journal": "test_who_took_a_flag_off_meanwhile_keeps_the_message"}),
+    Bug("selected-mailbox", "what is wanted of one mailbox is asked of the one that is selected", (
+        (LINK, "link->is_selected && strcmp(link->mailbox_name, name) == 0;", "link->is_selected;"),),
+        {"test_mailboxes": "OnRealServers.test_rule_(8|14)"}),
+    Bug("marks-of-all-mailboxes", "what is marked in one mailbox is removed from all", (
+        ("mapping/snapshot.c", "if (s->messages[i].deleted && s->messages[i].part == part)", "if (s->messages[i].deleted)"),),
+        {"test_mailboxes": "OnRealServers.test_rule_14"}),
+    Bug("uidls-that-meet", "messages of two mailboxes have the same UIDL", (
+        (BOX, "if (box->part > 0 && box->uidls == NULL &&", "if (box->owner == NULL && box->uidls == NULL &&"),),
+        {"test_mailboxes": "OnRealServers.test_rule_7"}),
+    Bug("left-out-for-now", "a mailbox that cannot be opened just now seems empty", (
+        (BOX, "	return code == ERR_PERMANENT || !there;", "	return code != 0;"),),
+        {"test_mailboxes": "Scripted.test_the_server_cannot_be_had"}),
     Bug("index-without-flags", "a kept listing is shown without asking who is flagged", (
         (LISTING, "(rc = imap_search_deleted(imap, &r->deleted, e)) != 0", "imap == NULL"),),
         {"test_index": "test_rule_8_dovecot|test_flags_are_asked_for|test_unchanged"}),
