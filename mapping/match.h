@@ -18,8 +18,11 @@
  * many of them, else they are ambiguous. A server may count a line's end as one octet or two: by
  * order only equal sizes pair, and Message-ID with Date pairs sizes up to that difference.
  *
- * Headers are expensive, so they are asked for in two rounds: match_begin, headers, match_confirm,
- * headers, match_finish. Pure: no I/O. Time grows as n log n. */
+ * What order and size cannot show is one message that went on one side where another, just as large,
+ * went on the other, between two that agree; MATCH_THOROUGH sees that too.
+ *
+ * Headers are expensive, so they are asked for in rounds: match_begin, then the headers that are wanted
+ * and match_step until that is all. Pure: no I/O. Time grows as n log n. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -79,6 +82,7 @@ enum match_depth {
 struct match {
 	struct match_side old, new;
 	enum match_depth depth;
+	unsigned round; /* enum of match.c */
 	size_t prefix;	/* messages of equal size and order at the beginning */
 	bool by_x_uidl; /* the new side's headers bear the old side's UIDLs */
 	size_t paired;
@@ -91,13 +95,10 @@ struct match {
 int match_begin(struct match *m, const struct match_side *old, const struct match_side *new,
     enum match_depth depth);
 
-/* Between the rounds: judges the prefix by the headers read so far, and says whose are wanted now.
- * A header that is still unread counts as unavailable. Returns 0 or ERR_NO_MEMORY. */
-int match_confirm(struct match *m);
-
-/* Pairs what can be paired. All is in the messages then, and in the counts of M. Returns 0 or
- * ERR_NO_MEMORY. */
-int match_finish(struct match *m);
+/* After each round: pairs what can be paired by the headers read so far. One that is wanted and still
+ * unread counts as unavailable. *DONE: that was all, and the result is in the messages and in the counts
+ * of M; else headers are wanted anew, though it may be none. Returns 0 or ERR_NO_MEMORY. */
+int match_step(struct match *m, bool *done);
 
 /* Whether message I of a side has its header to be read. */
 bool match_wants(const struct match_side *side, size_t i);

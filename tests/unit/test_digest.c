@@ -25,11 +25,30 @@ is_sha256(void)
 	}
 }
 
+static void
+comes_in_pieces(void)
+{
+	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+		unsigned char digest[DIGEST_SIZE];
+		char hex[DIGEST_HEX + 1];
+		struct digest d;
+
+		digest_begin(&d);
+		for (const char *c = vectors[i].text; *c != '\0'; c++)
+			digest_add(&d, c, 1);
+		digest_end(&d, digest);
+		for (size_t j = 0; j < DIGEST_SIZE; j++)
+			snprintf(hex + 2 * j, 3, "%02x", digest[j]);
+		UNIT_CHECK(strcmp(hex, vectors[i].hex) == 0, vectors[i].text);
+	}
+}
+
 int
 main(void)
 {
 	static const struct unit_test tests[] = {
 		{ "is_sha256", is_sha256 },
+		{ "comes in pieces", comes_in_pieces },
 	};
 
 	return unit_run("digest", tests, sizeof(tests) / sizeof(tests[0]));
