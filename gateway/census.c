@@ -19,7 +19,7 @@
 
 #include "gateway/arrival_table.h"
 #include "gateway/shared.h"
-#include "gateway/siphash.h"
+#include "base/siphash.h"
 
 /* A key's first octet says what kind it is, so that an address and a user name cannot be taken for
  * each other. */

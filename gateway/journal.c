@@ -7,23 +7,17 @@
 #include <string.h>
 
 #include "fiberio/fiber.h"
+#include "gateway/database_place.h"
 #include "gateway/journal_file.h"
 #include "gateway/journal_row.h"
 #include "gateway/journal_stamp.h"
-
-/* On the stack of a fiber that waits for its turn. */
-struct waiter {
-	struct fiber *fiber;
-	bool has_turn;
-	struct waiter *next;
-};
+#include "gateway/turn.h"
 
 struct journal {
 	struct journal_file *file;
 	unsigned patience_ms;
 	unsigned references; /* of the owner, and of each job: a cancelled fiber's outlives it */
-	bool taken;	     /* the turn is somebody's */
-	struct waiter *waiting;
+	struct turn turn;
 	bool was_empty; /* when its files looked so: */
 	struct journal_stamp empty_stamp;
 };
@@ -43,49 +37,11 @@ struct job {
 	struct journal_stamp stamp;
 };
 
-/* ---- turns ---- */
-
-static void
-pass_turn(struct journal *journal)
-{
-	struct waiter *next = journal->waiting;
-
-	if (next == NULL) {
-		journal->taken = false;
-		return;
-	}
-	journal->waiting = next->next;
-	next->has_turn = true;
-	fiber_wake(next->fiber);
-}
-
-/* Suspends until it is the running fiber's turn. */
 static int
 take_turn(struct journal *journal, struct error *e)
 {
-	uint64_t deadline = fiber_deadline(journal->patience_ms);
-	struct waiter me = { .fiber = fiber_self() };
-	struct waiter **link = &journal->waiting;
-	int rc = 0;
+	int rc = turn_take(&journal->turn, fiber_deadline(journal->patience_ms));
 
-	if (!journal->taken) {
-		journal->taken = true;
-		return 0;
-	}
-	while (*link != NULL)
-		link = &(*link)->next;
-	*link = &me;
-	while (!me.has_turn && rc == 0)
-		rc = fiber_park(deadline);
-	if (me.has_turn) {
-		if (rc != ERR_CANCELLED)
-			return 0;
-		pass_turn(journal);
-		return rc;
-	}
-	for (link = &journal->waiting; *link != &me; link = &(*link)->next)
-		;
-	*link = me.next;
 	if (rc == ERR_TIMEOUT)
 		rc = error_set(e, ERR_TEMPORARY,
 		    "%s: others have kept it busy for too long; is the disk slow or the file "
@@ -127,7 +83,7 @@ job_new(struct journal *journal, int (*work)(struct job *job))
 	if (job == NULL)
 		return NULL;
 	*job = (struct job){ .journal = journal, .work = work };
-	job->deadline = journal_clock() + journal->patience_ms;
+	job->deadline = database_clock() + journal->patience_ms;
 	journal->references++;
 	return job;
 }
@@ -164,7 +120,7 @@ job_discard(void *arg)
 {
 	struct job *job = arg;
 
-	pass_turn(job->journal);
+	turn_pass(&job->journal->turn);
 	job_free(job);
 }
 
@@ -184,7 +140,7 @@ job_run(struct job **job, struct error *e)
 		*job = NULL;
 		return error_set(e, rc, "the session is ended");
 	}
-	pass_turn(journal);
+	turn_pass(&journal->turn);
 	if (rc != 0)
 		return error_set(e, rc, "no memory for the journal");
 	if ((*job)->rc != 0)
@@ -227,7 +183,7 @@ journal_close(struct journal *journal)
 int
 journal_check(struct journal *journal, struct error *e)
 {
-	return journal_file_check(journal->file, journal_clock() + journal->patience_ms, e);
+	return journal_file_check(journal->file, database_clock() + journal->patience_ms, e);
 }
 
 static int

@@ -2,7 +2,7 @@
  *
  * Functions block, from any thread but one at a time. The file is opened by whichever needs it;
  * after an error it is closed, so that the next use begins anew. A file that was moved away or
- * replaced is noticed. DEADLINE is a point on journal_clock, by which they come back unless the
+ * replaced is noticed. DEADLINE is a point on database_clock, by which they come back unless the
  * system holds them. Results: 0, ERR_TEMPORARY with a text that names the file and what to do,
  * ERR_NO_MEMORY. */
 #pragma once
@@ -12,7 +12,6 @@
 
 #include "base/error.h"
 #include "gateway/journal.h"
-#include "gateway/journal_place.h"
 
 struct journal_file;
 

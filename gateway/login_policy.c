@@ -6,7 +6,7 @@
 
 #include "base/credentials.h"
 #include "gateway/failure_table.h"
-#include "gateway/siphash.h"
+#include "base/siphash.h"
 
 enum {
 	TICK_MS = 64,

@@ -10,7 +10,7 @@
 
 #include "gateway/census.h"
 #include "gateway/shared.h"
-#include "gateway/siphash.h"
+#include "base/siphash.h"
 
 static struct sockaddr_storage
 address(const char *text)

@@ -1,4 +1,4 @@
-/* Unit tests of gateway/journal_file.c and journal_place.c: damaged, foreign and missing files,
+/* Unit tests of gateway/journal_file.c and database_place.c: damaged, foreign and missing files,
  * full and broken disks. None of them may crash, hang, destroy what is not ours, or keep the
  * journal from working again when the cause is gone. */
 #include <fcntl.h>

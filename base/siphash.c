@@ -1,5 +1,5 @@
 /* siphash.c - SipHash-2-4, after the paper's section 2. */
-#include "gateway/siphash.h"
+#include "base/siphash.h"
 
 struct sip {
 	uint64_t v0, v1, v2, v3;
