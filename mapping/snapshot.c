@@ -6,7 +6,7 @@
 #include "base/error.h"
 
 struct part {
-	const struct uidl_template *uidls;
+	const struct uidl_book *uidls;
 	uint32_t uidvalidity;
 	bool unmarkable;
 };
@@ -26,7 +26,7 @@ struct snapshot {
 
 int
 snapshot_new(
-    uint32_t uidvalidity, const struct uidl_template *uidls, size_t expected, struct snapshot **out)
+    uint32_t uidvalidity, const struct uidl_book *uidls, size_t expected, struct snapshot **out)
 {
 	struct snapshot *s = calloc(1, sizeof(*s));
 
@@ -234,7 +234,7 @@ snapshot_uidl(const struct snapshot *s, size_t number, char buf[UIDL_MAX + 1])
 	const struct snapshot_message *m = snapshot_at(s, number);
 	const struct part *part = &s->parts[m->part];
 
-	uidl_format(part->uidls, part->uidvalidity, m->uid, buf);
+	uidl_book_format(part->uidls, part->uidvalidity, m->uid, buf);
 }
 
 int

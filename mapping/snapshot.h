@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/uidset.h"
-#include "mapping/uidl.h"
+#include "mapping/uidl_book.h"
 
 struct snapshot;
 
@@ -28,9 +28,9 @@ struct snapshot_message {
 
 enum { SNAPSHOT_PARTS_MAX = UINT8_MAX + 1 };
 
-/* Begins an empty snapshot with room for EXPECTED messages (a hint). UIDLS must outlive it. Returns
- * 0 or ERR_NO_MEMORY. */
-int snapshot_new(uint32_t uidvalidity, const struct uidl_template *uidls, size_t expected,
+/* Begins an empty snapshot with room for EXPECTED messages (a hint). UIDLS must outlive it, and be
+ * complete before the session shows anything. Returns 0 or ERR_NO_MEMORY. */
+int snapshot_new(uint32_t uidvalidity, const struct uidl_book *uidls, size_t expected,
     struct snapshot **out);
 void snapshot_free(struct snapshot *s); /* NULL is allowed */
 

@@ -75,7 +75,7 @@ static struct {
 } output;
 
 static struct {
-	struct uidl_template *uidls;
+	struct uidl_book *uidls;
 	struct snapshot *snapshot;
 	unsigned opened, closed, commits;
 	bool rejected, held_back;
@@ -316,7 +316,8 @@ open_maildrop(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 	if (plan.open_error != 0)
 		return error_set(e, plan.open_error, "\xff");
 	check(backend.opened++ == 0);
-	if (uidl_template_parse("u%u", &backend.uidls, &at) != 0 ||
+	if (uidl_book_new(&backend.uidls) != 0 ||
+	    uidl_book_add_template_text(backend.uidls, 1, "u%u", 3) != 0 ||
 	    snapshot_new(1, backend.uidls, MESSAGES, &backend.snapshot) != 0)
 		exit(2);
 	for (uint32_t i = 0; i < MESSAGES; i++)
@@ -412,7 +413,7 @@ close_maildrop(void *handle)
 	(void) handle;
 	backend.closed++;
 	snapshot_free(backend.snapshot);
-	uidl_template_free(backend.uidls);
+	uidl_book_free(backend.uidls);
 }
 
 /* ---- what must be true in the end ---- */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "books.h"
 #include "fibers.h"
 #include "pop3front/sasl.h"
 #include "pop3front/session.h"
@@ -47,7 +48,7 @@ struct memory_backend {
 	uint64_t part_offsets[16];
 	uint32_t part_octets[16];
 	struct uidset removed, seen;
-	struct uidl_template *uidls;
+	struct uidl_book *uidls;
 	struct snapshot *snapshot;
 };
 
@@ -61,7 +62,6 @@ static inline int
 memory_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out, struct error *e)
 {
 	struct memory_backend *b = ctx;
-	size_t at;
 	int rc;
 
 	if ((rc = sleep_where_wanted(b, CALL_OPEN)) != 0)
@@ -73,7 +73,7 @@ memory_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out, s
 	if (strcmp(c->user, "user") != 0 ||
 	    (strcmp(c->password, "pass word ") != 0 && strcmp(c->password, "token") != 0))
 		return error_set(e, ERR_AUTH, "SERVER TEXT");
-	uidl_template_parse("u%u", &b->uidls, &at);
+	b->uidls = book_of("u%u");
 	if ((rc = snapshot_new(7, b->uidls, b->count, &b->snapshot)) != 0)
 		return rc;
 	for (size_t i = 0; i < b->count; i++)
@@ -172,7 +172,7 @@ memory_close(void *handle)
 
 	b->closed++;
 	snapshot_free(b->snapshot);
-	uidl_template_free(b->uidls);
+	uidl_book_free(b->uidls);
 	b->snapshot = NULL;
 	b->uidls = NULL;
 }

@@ -1,9 +1,10 @@
 /* Unit tests of mapping/prefetch.c: when messages are asked for ahead, and how many. */
 #include "mapping/prefetch.h"
 
+#include "books.h"
 #include "unit.h"
 
-static struct uidl_template *template;
+static struct uidl_book *book;
 
 /* COUNT messages of SIZE octets; message N has UID 10 x N. */
 static struct snapshot *
@@ -11,7 +12,7 @@ make(size_t count, uint64_t size)
 {
 	struct snapshot *s;
 
-	CU_ASSERT_EQUAL_FATAL(snapshot_new(77, template, count, &s), 0);
+	CU_ASSERT_EQUAL_FATAL(snapshot_new(77, book, count, &s), 0);
 	for (uint32_t i = 1; i <= count; i++)
 		CU_ASSERT_EQUAL(snapshot_add(s, 10 * i, size, 100000), 0);
 	CU_ASSERT_EQUAL(snapshot_seal(s), 0);
@@ -188,12 +189,11 @@ main(void)
 		{ "parts are a series of their own", parts_are_a_series_of_their_own },
 		{ "the end of the maildrop", the_end_of_the_maildrop },
 	};
-	size_t at;
 	int result;
 
-	if (uidl_template_parse(UIDL_DEFAULT_TEMPLATE, &template, &at) != 0)
+	if ((book = book_of(UIDL_DEFAULT_TEMPLATE)) == NULL)
 		return 2;
 	result = unit_run("prefetch", tests, sizeof(tests) / sizeof(tests[0]));
-	uidl_template_free(template);
+	uidl_book_free(book);
 	return result;
 }

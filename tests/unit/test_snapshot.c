@@ -2,9 +2,10 @@
 #include "mapping/snapshot.h"
 
 #include "base/error.h"
+#include "books.h"
 #include "unit.h"
 
-static struct uidl_template *template, *marked_template;
+static struct uidl_book *book, *marked_book;
 
 /* A snapshot of messages with the given UIDs, each of size 10 x UID. */
 static struct snapshot *
@@ -12,7 +13,7 @@ make(const uint32_t *uids, size_t count)
 {
 	struct snapshot *s;
 
-	if (snapshot_new(77, template, count / 2, &s) != 0)
+	if (snapshot_new(77, book, count / 2, &s) != 0)
 		return NULL;
 	for (size_t i = 0; i < count; i++)
 		CU_ASSERT_EQUAL(snapshot_add(s, uids[i], uids[i] * (uint64_t) 10, 1000), 0);
@@ -149,7 +150,7 @@ an_absurd_hint_does_not_stop_the_listing(void)
 {
 	struct snapshot *s;
 
-	CU_ASSERT_EQUAL_FATAL(snapshot_new(1, template, SIZE_MAX / 32, &s), 0);
+	CU_ASSERT_EQUAL_FATAL(snapshot_new(1, book, SIZE_MAX / 32, &s), 0);
 	CU_ASSERT_EQUAL(snapshot_add(s, 1, 1, 10), 0);
 	CU_ASSERT_EQUAL(snapshot_seal(s), 0);
 	CU_ASSERT_EQUAL(snapshot_count(s), 1);
@@ -195,7 +196,7 @@ make_further(uint32_t uidvalidity, const uint32_t *uids, size_t count)
 {
 	struct snapshot *s;
 
-	CU_ASSERT_EQUAL_FATAL(snapshot_new(uidvalidity, marked_template, 0, &s), 0);
+	CU_ASSERT_EQUAL_FATAL(snapshot_new(uidvalidity, marked_book, 0, &s), 0);
 	for (size_t i = 0; i < count; i++)
 		CU_ASSERT_EQUAL(snapshot_add(s, uids[i], 1, 1000), 0);
 	CU_ASSERT_EQUAL(snapshot_seal(s), 0);
@@ -294,7 +295,7 @@ parts_have_limits(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 	CU_ASSERT_EQUAL(snapshot_append(s, make_further(5, uids, 2), 3), ERR_LIMIT);
 	CU_ASSERT_EQUAL(snapshot_append(s, make_further(5, uids, 2), 1), ERR_LIMIT);
-	CU_ASSERT_EQUAL_FATAL(snapshot_new(5, template, 1, &heavy), 0);
+	CU_ASSERT_EQUAL_FATAL(snapshot_new(5, book, 1, &heavy), 0);
 	CU_ASSERT_EQUAL(snapshot_add(heavy, 1, INT64_MAX, 1), 0);
 	CU_ASSERT_EQUAL(snapshot_append(s, heavy, 1000), ERR_PROTOCOL);
 	CU_ASSERT_EQUAL(snapshot_count(s), 2);
@@ -328,14 +329,21 @@ main(void)
 		{ "rule_19_marks_are_forbidden_by_part", rule_19_marks_are_forbidden_by_part },
 		{ "parts_have_limits", parts_have_limits },
 	};
+	struct uidl_template *template, *marked;
 	size_t at;
 	int result;
 
+	book = book_of(UIDL_DEFAULT_TEMPLATE);
 	if (uidl_template_parse(UIDL_DEFAULT_TEMPLATE, &template, &at) != 0 ||
-	    uidl_template_mark(template, "Junk", &marked_template) != 0)
+	    uidl_template_mark(template, "Junk", &marked) != 0)
+		return 2;
+	marked_book = book_of(uidl_template_text(marked));
+	uidl_template_free(marked);
+	uidl_template_free(template);
+	if (book == NULL || marked_book == NULL)
 		return 2;
 	result = unit_run("snapshot", tests, sizeof(tests) / sizeof(tests[0]));
-	uidl_template_free(template);
-	uidl_template_free(marked_template);
+	uidl_book_free(book);
+	uidl_book_free(marked_book);
 	return result;
 }

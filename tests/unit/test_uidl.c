@@ -146,6 +146,130 @@ rule_7_further_mailboxes_have_a_mark(void)
 	}
 }
 
+static const struct {
+	const char *name;
+	const char *text; /* what is remembered of it */
+} names[] = {
+	{ "dovecot", UIDL_DEFAULT_TEMPLATE },
+	{ "dovecot-0.99", "%v.%u" },
+	{ "cyrus", "%v.%u" },
+	{ "cyrus-uid", "%u" },
+	{ "cyrus-courier", "%v-%u" },
+	{ "cyrus-dovecot", UIDL_DEFAULT_TEMPLATE },
+	{ "uw", "%08Xv%08Xu" },
+	{ "courier", "UID%u-%v" },
+	{ "hmailserver", "%u" },
+	{ "citadel", "%u" },
+	{ "stalwart", "%v%u" },
+	{ "gmail", "gmail" },
+	{ "message-id", "message-id" },
+	{ "emailid", "emailid" },
+	{ "x-guid", "x-guid" },
+};
+
+static void
+names_stand_for_templates(void)
+{
+	size_t count = 0, at;
+
+	while (uidl_presets[count].name != NULL)
+		count++;
+	CU_ASSERT_EQUAL(count, sizeof(names) / sizeof(names[0]));
+	for (size_t i = 0; i < count; i++) {
+		struct uidl_template *t, *again;
+
+		if (!UNIT_CHECK(uidl_template_parse(names[i].name, &t, &at) == 0, names[i].name))
+			continue;
+		UNIT_CHECK(
+		    strcmp(uidl_template_text(t), names[i].text) == 0, names[i].name);
+		/* What is remembered is understood again. */
+		if (UNIT_CHECK(uidl_template_restore(names[i].text, strlen(names[i].text),
+				   &again) == 0,
+			names[i].name)) {
+			UNIT_CHECK(uidl_template_attribute(t) == uidl_template_attribute(again),
+			    names[i].name);
+			uidl_template_free(again);
+		}
+		uidl_template_free(t);
+	}
+}
+
+static const struct {
+	const char *template;
+	const char *value;
+	const char *uidl; /* NULL: none */
+} values[] = {
+	{ "gmail", "1278455344230334865", "GmailId11bdfc5cae0c8191" },
+	{ "gmail", "18446744073709551615", "GmailIdffffffffffffffff" },
+	{ "gmail", "18446744073709551616", NULL },
+	{ "gmail", "x", NULL },
+	{ "gmail", "", NULL },
+	{ "message-id", " <a@b.c>\r\n", "a@b.c" },
+	{ "message-id", "message-id: <a@b.c>\r\n\r\n", "a@b.c" },
+	{ "message-id", "Message-ID:\r\n <a@b.c> (folded)\r\n", "a@b.c" },
+	{ "message-id", "Message-ID: <a@b.c>\r\nMessage-ID: <d@e.f>\r\n\r\n", "a@b.c" },
+	{ "message-id", "\r\n", NULL },
+	{ "message-id", "a@b.c", "a@b.c" },
+	{ "message-id", "<>", NULL },
+	{ "message-id", "\t \r\n", NULL },
+	{ "message-id", "<a b>", "c8687a08aa5d6ed2044328fa6a697ab8e96dc342" },
+	{ "emailid", "M6d99ac3275bb4e", "M6d99ac3275bb4e" },
+	{ "emailid", "", NULL },
+	{ "x-guid", "1700000000.M1P2.host", "1700000000.M1P2.host" },
+	{ "x-guid", "<kept>", "<kept>" },
+};
+
+static void
+rule_41_attributes_become_uidls(void)
+{
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		char uidl[UIDL_MAX + 1] = "";
+		struct uidl_template *t;
+		size_t at;
+		int rc;
+
+		if (!UNIT_CHECK(uidl_template_parse(values[i].template, &t, &at) == 0,
+			values[i].template))
+			continue;
+		rc = uidl_from_attribute(t, values[i].value, strlen(values[i].value), uidl);
+		if (values[i].uidl == NULL)
+			UNIT_CHECK(rc == ERR_INVALID, values[i].value);
+		else if (!UNIT_CHECK(rc == 0 && strcmp(uidl, values[i].uidl) == 0,
+			     values[i].value))
+			printf("    %s\n", uidl);
+		uidl_template_free(t);
+	}
+}
+
+/* Of another mailbox than the first: what is remembered holds the mark. */
+static void
+marks_are_remembered(void)
+{
+	struct uidl_template *t, *junk, *again;
+	char one[UIDL_MAX + 1], two[UIDL_MAX + 1], value[80];
+	size_t at;
+
+	CU_ASSERT_EQUAL_FATAL(uidl_template_parse("x-guid", &t, &at), 0);
+	CU_ASSERT_EQUAL_FATAL(uidl_template_mark(t, "Junk", &junk), 0);
+	CU_ASSERT_EQUAL_FATAL(uidl_template_restore(uidl_template_text(junk),
+				  strlen(uidl_template_text(junk)), &again),
+	    0);
+	CU_ASSERT_STRING_EQUAL(uidl_template_text(again), uidl_template_text(junk));
+	CU_ASSERT_EQUAL(uidl_from_attribute(junk, "g", 1, one), 0);
+	CU_ASSERT_EQUAL(uidl_from_attribute(again, "g", 1, two), 0);
+	CU_ASSERT_STRING_EQUAL(one, two);
+	CU_ASSERT_EQUAL(strlen(one), 1 + 13);
+	memset(value, 'x', sizeof(value));
+	CU_ASSERT_EQUAL(uidl_from_attribute(junk, value, UIDL_MAX, one), 0); /* no room for both */
+	CU_ASSERT_EQUAL(strlen(one), 40 + 13);
+	uidl_template_free(again);
+	CU_ASSERT_EQUAL(uidl_template_restore("%u .a .b", 8, &again), ERR_INVALID);
+	CU_ASSERT_EQUAL(uidl_template_restore("%u\0", 3, &again), ERR_INVALID);
+	CU_ASSERT_EQUAL(uidl_template_restore("%u .0123456789abcdef", 20, &again), ERR_INVALID);
+	uidl_template_free(junk);
+	uidl_template_free(t);
+}
+
 int
 main(void)
 {
@@ -156,6 +280,9 @@ main(void)
 		{ "rule_7_unfit_forms_become_a_stable_hash",
 		    rule_7_unfit_forms_become_a_stable_hash },
 		{ "rule_7_further_mailboxes_have_a_mark", rule_7_further_mailboxes_have_a_mark },
+		{ "names_stand_for_templates", names_stand_for_templates },
+		{ "rule_41_attributes_become_uidls", rule_41_attributes_become_uidls },
+		{ "marks_are_remembered", marks_are_remembered },
 	};
 
 	return unit_run("uidl", tests, sizeof(tests) / sizeof(tests[0]));

@@ -1,0 +1,214 @@
+/* Unit tests of mapping/uidl_book.c and uidl_settle.c: whose UIDL is whose, and that no two messages
+ * have the same one. */
+#include "mapping/uidl_book.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "books.h"
+#include "mapping/uidl_settle.h"
+#include "unit.h"
+
+enum { UIDVALIDITY = 9 };
+
+static const struct siphash_key key = { 1, 2 };
+
+static void
+expect(const struct uidl_book *book, uint32_t uid, const char *uidl)
+{
+	char now[UIDL_MAX + 1];
+
+	uidl_book_format(book, UIDVALIDITY, uid, now);
+	if (!UNIT_CHECK(strcmp(now, uidl) == 0, uidl))
+		printf("    UID %u has %s\n", (unsigned) uid, now);
+}
+
+static int
+add_text(struct uidl_book *book, uint32_t first, const char *text)
+{
+	return uidl_book_add_template_text(book, first, text, strlen(text));
+}
+
+static void
+templates_rule_from_their_first_uid_on(void)
+{
+	struct uidl_book *book = book_of("a%u");
+	uint32_t first;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(book);
+	CU_ASSERT_TRUE(uidl_book_is_plain(book));
+	CU_ASSERT_EQUAL(add_text(book, 10, "b%u"), 0);
+	CU_ASSERT_EQUAL(add_text(book, 20, "c%u"), 0);
+	CU_ASSERT_EQUAL(add_text(book, 20, "d%u"), 0); /* c has made nothing */
+	CU_ASSERT_EQUAL(add_text(book, 19, "e%u"), ERR_INVALID);
+	CU_ASSERT_EQUAL(add_text(book, 30, "no uid"), ERR_INVALID);
+	expect(book, 1, "a1");
+	expect(book, 9, "a9");
+	expect(book, 10, "b10");
+	expect(book, 19, "b19");
+	expect(book, 20, "d20");
+	expect(book, UINT32_MAX, "d4294967295");
+	CU_ASSERT_STRING_EQUAL(uidl_template_text(uidl_book_last(book, &first)), "d%u");
+	CU_ASSERT_EQUAL(first, 20);
+	CU_ASSERT_FALSE(uidl_book_has_new_template(book));
+	CU_ASSERT_FALSE(uidl_book_is_plain(book));
+	uidl_book_clear(book);
+	CU_ASSERT_PTR_NULL(uidl_book_last(book, &first));
+	CU_ASSERT_EQUAL(add_text(book, 2, "a%u"), ERR_INVALID);
+	uidl_book_free(book);
+}
+
+static void
+exceptions_come_before_templates(void)
+{
+	static const uint32_t uids[] = { 50, 3, 99, 4, 51, 1 };
+	struct uidl_book *book = book_of("a%u");
+	char uidl[32];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(book);
+	for (size_t i = 0; i < sizeof(uids) / sizeof(uids[0]); i++) {
+		int len = snprintf(uidl, sizeof(uidl), "x%u", (unsigned) uids[i]);
+
+		CU_ASSERT_EQUAL(uidl_book_add(book, uids[i], uidl, (size_t) len, 1), 0);
+	}
+	CU_ASSERT_EQUAL(uidl_book_add(book, 3, "again", 5, 1), ERR_INVALID);
+	CU_ASSERT_EQUAL(uidl_book_add(book, 0, "zero", 4, 1), ERR_INVALID);
+	CU_ASSERT_EQUAL(uidl_book_add(book, 7, "bl ank", 6, 1), ERR_INVALID);
+	CU_ASSERT_EQUAL(uidl_book_add(book, 7, "", 0, 1), ERR_INVALID);
+	for (size_t i = 0; i < sizeof(uids) / sizeof(uids[0]); i++) {
+		snprintf(uidl, sizeof(uidl), "x%u", (unsigned) uids[i]);
+		expect(book, uids[i], uidl);
+	}
+	expect(book, 2, "a2");
+	expect(book, 100, "a100");
+	CU_ASSERT_EQUAL(uidl_book_new_count(book), 0);
+	CU_ASSERT_EQUAL(uidl_book_assign(book, 3, "y3", 2, 0), 0);
+	CU_ASSERT_EQUAL(uidl_book_assign(book, 3, "z3", 2, 0), 0);
+	CU_ASSERT_EQUAL(uidl_book_new_count(book), 1);
+	expect(book, 3, "z3");
+	CU_ASSERT_EQUAL(uidl_book_entry_count(book), 6);
+	for (size_t i = 1; i < 6; i++)
+		CU_ASSERT_TRUE(
+		    uidl_book_entry(book, i - 1).uid < uidl_book_entry(book, i).uid);
+	uidl_book_free(book);
+}
+
+static void
+many_exceptions_in_any_order(void)
+{
+	struct uidl_book *book = book_of("a%u");
+	char uidl[32];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(book);
+	for (uint32_t i = 0; i < 2000; i++) {
+		uint32_t uid = 1 + i * 7919 % 2003;
+		int len = snprintf(uidl, sizeof(uidl), "exception-%u", (unsigned) uid);
+
+		CU_ASSERT_EQUAL(uidl_book_add(book, uid, uidl, (size_t) len, 1), 0);
+	}
+	for (uint32_t i = 0; i < 2000; i++) {
+		uint32_t uid = 1 + i * 7919 % 2003;
+
+		snprintf(uidl, sizeof(uidl), "exception-%u", (unsigned) uid);
+		expect(book, uid, uidl);
+	}
+	uidl_book_free(book);
+}
+
+static const struct snapshot_message four[] = { { .uid = 1 }, { .uid = 2 }, { .uid = 3 },
+	{ .uid = 4 } };
+
+static int
+settle(struct uidl_book *book, uint32_t shown)
+{
+	return uidl_settle(book, UIDVALIDITY, four, 4, shown, 0, &key);
+}
+
+static void
+rule_42_duplicates_get_a_mark_that_stays(void)
+{
+	struct uidl_book *book = book_of("message-id");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(book);
+	for (uint32_t uid = 1; uid <= 4; uid++)
+		CU_ASSERT_EQUAL(uidl_book_assign(book, uid, uid == 3 ? "other" : "same@x",
+				    uid == 3 ? 5 : 6, 0),
+		    0);
+	CU_ASSERT_EQUAL(settle(book, 0), 0);
+	expect(book, 1, "same@x");
+	expect(book, 2, "same@x.2");
+	expect(book, 3, "other");
+	expect(book, 4, "same@x.4");
+	CU_ASSERT_EQUAL(settle(book, 0), 0); /* once more changes nothing */
+	expect(book, 2, "same@x.2");
+	uidl_book_free(book);
+}
+
+static void
+rule_39_what_was_shown_keeps_its_uidl_where_two_want_it(void)
+{
+	struct uidl_book *book = book_of("%u");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(book);
+	/* 2 was shown by the template; an import says that 4 is "2", and that 3 is "1" */
+	CU_ASSERT_EQUAL(uidl_book_add(book, 3, "1", 1, 1), 0);
+	CU_ASSERT_EQUAL(uidl_book_add(book, 4, "2", 1, 1), 0);
+	CU_ASSERT_EQUAL(settle(book, 2), 0);
+	expect(book, 1, "1");
+	expect(book, 2, "2");
+	expect(book, 3, "1.3");
+	expect(book, 4, "2.4");
+	CU_ASSERT_EQUAL(uidl_book_new_count(book), 2);
+	uidl_book_free(book);
+}
+
+static void
+what_an_import_gave_comes_before_a_template(void)
+{
+	struct uidl_book *book = book_of("%u");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(book);
+	CU_ASSERT_EQUAL(uidl_book_add(book, 4, "1", 1, 1), 0);
+	CU_ASSERT_EQUAL(settle(book, 0), 0);
+	expect(book, 1, "1.1");
+	expect(book, 4, "1");
+	CU_ASSERT_EQUAL(uidl_book_new_count(book), 1);
+	uidl_book_free(book);
+}
+
+static void
+long_duplicates_become_a_digest(void)
+{
+	char uidl[UIDL_MAX + 1], now[UIDL_MAX + 1];
+	struct uidl_book *book = book_of("message-id");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(book);
+	memset(uidl, 'x', UIDL_MAX);
+	uidl[UIDL_MAX] = '\0';
+	for (uint32_t uid = 1; uid <= 4; uid++)
+		CU_ASSERT_EQUAL(uidl_book_assign(book, uid, uidl, UIDL_MAX, 0), 0);
+	CU_ASSERT_EQUAL(settle(book, 0), 0);
+	expect(book, 1, uidl);
+	uidl_book_format(book, UIDVALIDITY, 2, now);
+	CU_ASSERT_EQUAL(strlen(now), 40);
+	uidl_book_free(book);
+}
+
+int
+main(void)
+{
+	static const struct unit_test tests[] = {
+		{ "templates_rule_from_their_first_uid_on", templates_rule_from_their_first_uid_on },
+		{ "exceptions_come_before_templates", exceptions_come_before_templates },
+		{ "many_exceptions_in_any_order", many_exceptions_in_any_order },
+		{ "rule_42_duplicates_get_a_mark_that_stays",
+		    rule_42_duplicates_get_a_mark_that_stays },
+		{ "rule_39_what_was_shown_keeps_its_uidl_where_two_want_it",
+		    rule_39_what_was_shown_keeps_its_uidl_where_two_want_it },
+		{ "what_an_import_gave_comes_before_a_template",
+		    what_an_import_gave_comes_before_a_template },
+		{ "long_duplicates_become_a_digest", long_duplicates_become_a_digest },
+	};
+
+	return unit_run("uidl_book", tests, sizeof(tests) / sizeof(tests[0]));
+}
