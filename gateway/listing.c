@@ -56,7 +56,7 @@ begin(struct run *r, struct error *e)
 	index_writer_clear(&r->writer);
 	r->first = r->listing->asked = 1;
 	if (snapshot_new(
-		mailbox->uidvalidity, r->listing->uidls, mailbox->exists, r->snapshot) != 0)
+		mailbox->uidvalidity, r->listing->book, mailbox->exists, r->snapshot) != 0)
 		return error_set(e, ERR_NO_MEMORY, "no memory for a maildrop of %u messages",
 		    (unsigned) mailbox->exists);
 	return 0;

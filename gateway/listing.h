@@ -12,7 +12,7 @@ struct listing {
 	const char *state_directory;
 	const char *user;
 	const char *mailbox; /* UTF-8 */
-	const struct uidl_template *uidls; /* must outlive the snapshot */
+	const struct uidl_book *book; /* must outlive the snapshot */
 
 	/* The listing's own, zeroed before. */
 	struct index_place place; /* path NULL: nothing is kept of this maildrop */

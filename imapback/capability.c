@@ -24,6 +24,8 @@ static const struct {
 	{ "UNSELECT", IMAP_CAP_UNSELECT },
 	{ "LITERAL+", IMAP_CAP_LITERAL_PLUS },
 	{ "QRESYNC", IMAP_CAP_QRESYNC },
+	{ "OBJECTID", IMAP_CAP_OBJECTID },
+	{ "X-GM-EXT-1", IMAP_CAP_GMAIL },
 };
 
 static unsigned

@@ -154,6 +154,8 @@ send_line(struct imap *imap, const char *text, const char *end, enum guard_expec
 	else if ((rc = imap_drop_foreseen(imap)) != 0)
 		return rc;
 	guard_expect(&imap->guard, expectation, budget(imap));
+	guard_collect(&imap->guard, imap->operation.wanted, imap->operation.value,
+	    imap->operation.value_room);
 	imap_wait_anew(imap);
 	if (sent)
 		return 0;

@@ -224,6 +224,11 @@ take_event(struct imap *imap, const struct guard_event *event)
 		if ((rc = op->each(op->each_ctx, event->uid, event->number, event->deleted)) != 0)
 			return imap_fail(imap, rc, "listing: %s", error_name(rc));
 		break;
+	case GUARD_ATTRIBUTE:
+		rc = op->each_attribute(op->each_ctx, event->uid, event->data, event->len);
+		if (rc != 0)
+			return imap_fail(imap, rc, "attributes: %s", error_name(rc));
+		break;
 	case GUARD_SEARCH_HIT:
 		return imap_keep_hit(imap, event->number);
 	case GUARD_VANISHED:

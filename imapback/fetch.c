@@ -53,6 +53,54 @@ imap_list(struct imap *imap, imap_list_fn *each, void *ctx, struct error *e)
 	return imap_list_from(imap, 1, each, ctx, e);
 }
 
+/* ---- attributes ---- */
+
+enum { ATTRIBUTE_MAX = 512 }; /* octets that are kept of a value */
+
+static const struct {
+	const char *item;   /* as it is asked for */
+	const char *answer; /* what the item begins with in the answer */
+	unsigned capability; /* that says it is there; 0: none does */
+} attributes[] = {
+	[IMAP_ATTRIBUTE_GMAIL_ID] = { "X-GM-MSGID", "X-GM-MSGID", IMAP_CAP_GMAIL },
+	[IMAP_ATTRIBUTE_MESSAGE_ID] = { "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]<0.400>",
+	    "BODY[HEADER.FIELDS", 0 },
+	[IMAP_ATTRIBUTE_EMAILID] = { "EMAILID", "EMAILID", IMAP_CAP_OBJECTID },
+	[IMAP_ATTRIBUTE_GUID] = { "X-GUID", "X-GUID", 0 },
+};
+
+int
+imap_list_attribute(struct imap *imap, const struct uid_range *ranges, size_t count,
+    enum imap_attribute attribute, imap_attribute_fn *each, void *ctx, struct error *e)
+{
+	unsigned capability = attributes[attribute].capability;
+	char after[80], value[ATTRIBUTE_MAX], *text;
+	struct imap_outcome outcome;
+	int rc;
+
+	if (imap->dead)
+		return imap_dead_error(imap, e);
+	if ((imap->capabilities & capability) != capability)
+		return error_set(e, ERR_PERMANENT, "the server does not offer %s",
+		    attributes[attribute].item);
+	snprintf(after, sizeof(after), " (UID %s)", attributes[attribute].item);
+	if ((text = imap_set_command("UID FETCH ", ranges, count, after)) == NULL)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	imap->operation = (struct imap_operation){
+		.each_attribute = each,
+		.each_ctx = ctx,
+		.wanted = attributes[attribute].answer,
+		.value = value,
+		.value_room = sizeof(value),
+	};
+	rc = imap_command(imap, text, GUARD_EXPECT_ATTRIBUTE, &outcome);
+	imap->operation = (struct imap_operation){ 0 };
+	free(text);
+	if (rc != 0)
+		return imap_dead_error(imap, e);
+	return outcome.ok ? 0 : imap_refused(imap, &outcome, "FETCH", RESPONSE_TO_OTHER, e);
+}
+
 /* ---- bodies ---- */
 
 /* What one FETCH response says, as far as we want to know. */

@@ -21,6 +21,17 @@ guard_expect(struct guard *g, enum guard_expectation expectation, uint64_t budge
 	g->modseq = 0;
 	g->diverted = g->searched = g->listed = g->halted = false;
 	g->answer = (struct guard_answer){ .status = GUARD_NO_ANSWER };
+	guard_collect(g, NULL, NULL, 0);
+}
+
+void
+guard_collect(struct guard *g, const char *wanted, char *value, size_t room)
+{
+	g->wanted = wanted;
+	g->value = value;
+	g->value_room = room;
+	g->value_len = 0;
+	g->has_value = false;
 }
 
 bool
@@ -78,7 +89,16 @@ guard_error(const struct guard *g)
 static enum guard_action
 string_octet(const struct guard *g)
 {
-	return g->after == FETCH_SKIP ? DROP : PASS;
+	return g->after == FETCH_SKIP || g->after == FETCH_STRING ? DROP : PASS;
+}
+
+/* The same for one of its content, which may be collected. */
+static enum guard_action
+content_octet(struct guard *g, char c)
+{
+	if (g->after == FETCH_STRING)
+		add_to_value(g, c);
+	return string_octet(g);
 }
 
 static bool
@@ -100,12 +120,12 @@ in_quoted(struct guard *g, char c)
 	if (c == '\r')
 		return refuse(g, "line end in a quoted string");
 	if (g->state == QUOTED_ESCAPE)
-		return go(g, QUOTED, string_octet(g));
+		return go(g, QUOTED, content_octet(g, c));
 	if (c == '\\')
 		return go(g, QUOTED_ESCAPE, string_octet(g));
 	if (c == '"')
 		return go(g, (enum guard_state) g->after, string_octet(g));
-	return string_octet(g);
+	return content_octet(g, c);
 }
 
 enum guard_action
@@ -150,11 +170,11 @@ in_literal_lf(struct guard *g, struct guard_event *event)
 }
 
 static enum guard_action
-in_literal(struct guard *g)
+in_literal(struct guard *g, char c)
 {
 	if (--g->left == 0)
 		g->state = g->after;
-	return string_octet(g);
+	return content_octet(g, c);
 }
 
 /* ---- structure ---- */
@@ -365,7 +385,7 @@ step(struct guard *g, char c, struct guard_event *event)
 	case LITERAL_LF:
 		return c == '\n' ? in_literal_lf(g, event) : refuse(g, "malformed literal");
 	case LITERAL:
-		return in_literal(g);
+		return in_literal(g, c);
 	case FLAGS:
 		return guard_in_flags(g, c);
 	default:
@@ -382,7 +402,7 @@ take(struct guard *g, char c, struct guard_event *event)
 	if (g->budget == 0)
 		return refuse(g, "more data than the command may bring");
 	g->budget--;
-	if (c == '\0')
+	if (c == '\0' && !(g->state == LITERAL && g->after == FETCH_STRING))
 		return refuse(g, "NUL");
 	if (g->state != LITERAL && ++g->line > GUARD_LINE_MAX)
 		return refuse(g, "line over 65,536 octets");

@@ -40,6 +40,8 @@ enum guard_expectation {
 	GUARD_EXPECT_PARTS,    /* the same for BODY[]<origin> */
 	GUARD_EXPECT_SEARCH,   /* and SEARCH responses, diverted */
 	GUARD_EXPECT_VANISHED, /* and VANISHED (EARLIER) responses (RFC 7162), diverted */
+	GUARD_EXPECT_ATTRIBUTE, /* and FETCH responses with the item that guard_collect names, told as
+				   GUARD_ATTRIBUTE */
 };
 
 enum guard_event_kind {
@@ -50,6 +52,8 @@ enum guard_event_kind {
 	GUARD_LISTED,	  /* message event.uid has event.number octets */
 	GUARD_SEARCH_HIT, /* event.number is one number of a SEARCH response */
 	GUARD_VANISHED,	  /* messages event.uid to event.number have gone */
+	GUARD_ATTRIBUTE,  /* message event.uid has the value event.data, event.len: without quotation
+			     marks or parentheses, cut to the room that there is; empty for NIL */
 	GUARD_REFUSED,	  /* the octets break a rule, which guard_reason names. Final. */
 };
 
@@ -121,6 +125,10 @@ struct guard {
 	bool has_body;	 /* and in the current FETCH response */
 	bool halted;	 /* the answer is complete: what follows waits for guard_expect */
 	struct guard_answer answer;
+	const char *wanted; /* see guard_collect */
+	char *value;
+	size_t value_room, value_len;
+	bool has_value;
 	char word[GUARD_WORD_MAX]; /* the word that is being read */
 	uint32_t word_len;
 	char out[2 * GUARD_WORD_MAX]; /* for the parser, before anything else */
@@ -135,6 +143,10 @@ void guard_init(struct guard *g);
  * greeting, and behind a tagged answer, nothing is taken before that: what a server sends ahead of
  * its turn is not taken for part of an answer. */
 void guard_expect(struct guard *g, enum guard_expectation expectation, uint64_t budget);
+
+/* With GUARD_EXPECT_ATTRIBUTE: the item of FETCH whose name begins with WANTED is collected in VALUE
+ * (ROOM octets). Both must stay until the next guard_expect. */
+void guard_collect(struct guard *g, const char *wanted, char *value, size_t room);
 
 /* Takes octets of IN (LEN) and writes what the parser may see to OUT (ROOM, at least 1), until the
  * input is used up, the output is full or there is an event. Returns the number of octets used;

@@ -14,7 +14,7 @@ guard_begin_fetch(struct guard *g)
 	g->uid = 0;
 	g->size = 0;
 	g->has_size = false;
-	g->deleted = g->has_body = false;
+	g->deleted = g->has_body = g->has_value = false;
 }
 
 /* Whether many bodies are expected, of which the parser learns nothing. */
@@ -72,6 +72,30 @@ begin_body_item(struct guard *g, bool part)
 	emit(g, text, (size_t) len);
 }
 
+/* Whether the item is the one that is collected. */
+static bool
+is_wanted(const struct guard *g)
+{
+	size_t len;
+
+	if (g->wanted == NULL)
+		return false;
+	len = strlen(g->wanted);
+	return g->word_len >= len && text_is_word(g->word, len, g->wanted);
+}
+
+/* Its value begins. */
+static enum guard_action
+begin_value(struct guard *g)
+{
+	if (g->has_value)
+		return refuse(g, "two values in one response");
+	g->has_value = true;
+	g->value_len = 0;
+	g->depth = 0;
+	return go(g, FETCH_VALUE, DROP);
+}
+
 /* The name of an item is complete; its value follows. */
 static enum guard_action
 end_of_item(struct guard *g)
@@ -79,6 +103,8 @@ end_of_item(struct guard *g)
 	bool part;
 
 	begin_number(g);
+	if (is_wanted(g))
+		return begin_value(g);
 	if (is_word(g, "UID") || is_word(g, "RFC822.SIZE"))
 		return go(g, FETCH_NUMBER, DROP);
 	if (is_word(g, "FLAGS"))
@@ -86,7 +112,7 @@ end_of_item(struct guard *g)
 	if (g->word_len < 5 || !text_is_word(g->word, 5, "BODY["))
 		return skip_value(g);
 	if (g->expectation == GUARD_EXPECT_LIST || g->expectation == GUARD_EXPECT_UIDS ||
-	    (g->diverted && !is_batch(g)))
+	    g->expectation == GUARD_EXPECT_ATTRIBUTE || (g->diverted && !is_batch(g)))
 		return refuse(g, "body that nobody asked for");
 	if (!is_body_name(g, &part) || (part && !expects_part(g)))
 		return refuse(g, "another part of the message than was asked for");
@@ -98,9 +124,19 @@ end_of_item(struct guard *g)
 	return go(g, FETCH_BODY, PASS);
 }
 
+/* Inside the brackets of "BODY[HEADER.FIELDS (MESSAGE-ID)]", which are part of the name. */
+static bool
+is_in_section(const struct guard *g)
+{
+	return g->wanted != NULL && memchr(g->word, '[', g->word_len) != NULL &&
+	       memchr(g->word, ']', g->word_len) == NULL;
+}
+
 static enum guard_action
 in_item(struct guard *g, char c)
 {
+	if (is_in_section(g) && (c == ' ' || c == '(' || c == ')' || c == '"'))
+		return add_to_word(g, c) ? DROP : refuse(g, "malformed FETCH response");
 	if (c == ' ')
 		return end_of_item(g);
 	if ((unsigned char) c <= ' ' || c == '(' || c == ')' || c == '"' || c == '{' ||
@@ -114,6 +150,13 @@ static enum guard_action
 end_of_response(struct guard *g, struct guard_event *event)
 {
 	g->state = LINE_END;
+	if (g->uid != 0 && g->has_value) {
+		event->kind = GUARD_ATTRIBUTE;
+		event->uid = g->uid;
+		event->data = g->value;
+		event->len = g->value_len;
+		return EVENT;
+	}
 	if (g->uid == 0 || !(g->expectation == GUARD_EXPECT_UIDS ||
 			       (g->expectation == GUARD_EXPECT_LIST && g->has_size)))
 		return PASS;
@@ -221,6 +264,50 @@ in_nil(struct guard *g, char c, struct guard_event *event)
 	return is_word(g, "NIL") ? in_next(g, c, event) : refuse(g, "malformed FETCH response");
 }
 
+/* At the beginning of the value that is collected, or behind its opening parenthesis. */
+static enum guard_action
+in_value(struct guard *g, char c)
+{
+	if (c == '(' && g->depth == 0) {
+		g->depth = 1;
+		return DROP;
+	}
+	if (c == '"')
+		return guard_begin_quoted(g, FETCH_STRING);
+	if (c == '{')
+		return guard_begin_literal(g, FETCH_STRING);
+	if ((unsigned char) c <= ' ' || c == '(' || c == ')')
+		return refuse(g, "malformed FETCH response");
+	add_to_value(g, c);
+	return go(g, FETCH_ATOM, DROP);
+}
+
+/* Behind the string that is the value. */
+static enum guard_action
+end_of_value(struct guard *g, char c, struct guard_event *event)
+{
+	if (g->depth == 0)
+		return in_next(g, c, event);
+	if (c != ')')
+		return refuse(g, "malformed FETCH response");
+	g->depth = 0;
+	return go(g, FETCH_NEXT, DROP);
+}
+
+static enum guard_action
+in_atom(struct guard *g, char c, struct guard_event *event)
+{
+	if (c == ' ' || c == ')') {
+		if (text_is_word(g->value, g->value_len, "NIL"))
+			g->value_len = 0;
+		return end_of_value(g, c, event);
+	}
+	if ((unsigned char) c <= ' ' || c == '(' || c == '"' || c == '{')
+		return refuse(g, "malformed FETCH response");
+	add_to_value(g, c);
+	return DROP;
+}
+
 enum guard_action
 guard_in_fetch(struct guard *g, char c, struct guard_event *event)
 {
@@ -243,6 +330,12 @@ guard_in_fetch(struct guard *g, char c, struct guard_event *event)
 		return in_nil(g, c, event);
 	case FETCH_SKIP:
 		return in_skipped(g, c, event);
+	case FETCH_VALUE:
+		return in_value(g, c);
+	case FETCH_ATOM:
+		return in_atom(g, c, event);
+	case FETCH_STRING:
+		return end_of_value(g, c, event);
 	default:
 		return in_next(g, c, event);
 	}

@@ -60,7 +60,8 @@ begin_numbered(struct guard *g, char c, size_t keyword)
 	if (text_to_number(g->word + 2, keyword - 3, UINT32_MAX, &number) != 0)
 		return refuse(g, "number over 32 bits");
 	if (is_part(g, keyword, "FETCH") && (bodies || g->expectation == GUARD_EXPECT_LIST ||
-						g->expectation == GUARD_EXPECT_UIDS)) {
+						g->expectation == GUARD_EXPECT_UIDS ||
+						g->expectation == GUARD_EXPECT_ATTRIBUTE)) {
 		guard_begin_fetch(g);
 		return begin_data(g, c, FETCH_OPEN);
 	}

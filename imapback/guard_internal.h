@@ -44,6 +44,9 @@ enum guard_state {
 	FETCH_BODY,
 	FETCH_NIL,
 	FETCH_SKIP,
+	FETCH_VALUE,	 /* that is collected begins */
+	FETCH_ATOM,	 /* an atom of it */
+	FETCH_STRING,	 /* behind a string of it */
 	FETCH_NEXT,
 };
 
@@ -104,6 +107,14 @@ begin_word(struct guard *g, enum guard_state state, enum guard_action action)
 {
 	g->word_len = 0;
 	return go(g, state, action);
+}
+
+/* One more octet of the value that is collected. */
+static inline void
+add_to_value(struct guard *g, char c)
+{
+	if (g->value_len < g->value_room)
+		g->value[g->value_len++] = c;
 }
 
 static inline bool

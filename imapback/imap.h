@@ -52,6 +52,8 @@ enum imap_capability { /* bits of imap_capabilities */
 	IMAP_CAP_QRESYNC = 1 << 10,
 	IMAP_CAP_AUTH_XOAUTH2 = 1 << 11,
 	IMAP_CAP_AUTH_OAUTHBEARER = 1 << 12,
+	IMAP_CAP_OBJECTID = 1 << 13, /* RFC 8474 */
+	IMAP_CAP_GMAIL = 1 << 14,    /* X-GM-EXT-1 */
 };
 
 /* Connects, does TLS, reads the greeting and learns the capabilities. PREAUTH is refused
@@ -135,6 +137,25 @@ int imap_list(struct imap *imap, imap_list_fn *each, void *ctx, struct error *e)
  * (RFC 3501 section 6.4.8), also where its UID is lower. */
 int imap_list_from(
     struct imap *imap, uint32_t first, imap_list_fn *each, void *ctx, struct error *e);
+
+/* What a server can tell of a message, beside what is in RFC 3501. */
+enum imap_attribute {
+	IMAP_ATTRIBUTE_GMAIL_ID,   /* X-GM-MSGID of Gmail */
+	IMAP_ATTRIBUTE_MESSAGE_ID, /* the header field, with its name, cut to a few hundred octets */
+	IMAP_ATTRIBUTE_EMAILID,	   /* RFC 8474 */
+	IMAP_ATTRIBUTE_GUID,	   /* X-GUID of Dovecot */
+};
+
+/* The value of one message, foreign octets; valid during the call. Returning other than 0 ends the command
+ * with that code, and the connection. */
+typedef int imap_attribute_fn(void *ctx, uint32_t uid, const char *value, size_t len);
+
+/* UID FETCH of ATTRIBUTE for RANGES: calls EACH as the answers arrive, for whichever messages the server
+ * tells it of, asked for or not. The caller keeps the set short (uidset_batch). ERR_PERMANENT: the server
+ * does not offer it. A server that has never heard of it closes the matter by BAD: ERR_PROTOCOL, and
+ * the connection is dead. */
+int imap_list_attribute(struct imap *imap, const struct uid_range *ranges, size_t count,
+    enum imap_attribute attribute, imap_attribute_fn *each, void *ctx, struct error *e);
 
 /* Pours message UID into SINK by BODY.PEEK[], octets as they arrive. On 0 the server has confirmed
  * the command and the message was UID. ERR_GONE: no such message (nothing was poured).

@@ -24,6 +24,10 @@ struct imap_operation {
 	size_t vanished_count, vanished_room, vanished_most;
 	bool vanished_too_many; /* not all are there */
 	imap_list_fn *each;	/* who is told of listed messages */
+	imap_attribute_fn *each_attribute;
+	const char *wanted; /* see guard_collect */
+	char *value;
+	size_t value_room;
 	void *each_ctx;
 };
 

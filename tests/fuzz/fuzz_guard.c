@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { BUDGET = 100000 };
+enum { BUDGET = 100000, VALUE = 20 /* octets that are collected */ };
 
 /* What came out of a guard: the parser's octets, and a digest of the events in their order. */
 struct result {
@@ -63,6 +63,13 @@ take_event(struct result *r, const struct guard_event *event)
 			abort();
 		note(r, event->number ^ (uint64_t) event->uid << 32);
 		break;
+	case GUARD_ATTRIBUTE:
+		if (event->uid == 0 || event->len > VALUE)
+			abort();
+		note(r, event->uid);
+		for (size_t i = 0; i < event->len; i++)
+			note(r, (unsigned char) event->data[i]);
+		break;
 	case GUARD_REFUSED:
 		r->refused = true;
 		break;
@@ -70,15 +77,23 @@ take_event(struct result *r, const struct guard_event *event)
 	note(r, (uint64_t) event->kind + 1000);
 }
 
+static const char *
+wanted(enum guard_expectation expectation)
+{
+	return expectation == GUARD_EXPECT_ATTRIBUTE ? "BODY[HEADER.FIELDS" : NULL;
+}
+
 static void
 feed(enum guard_expectation expectation, const char *in, size_t len, size_t piece, size_t room,
     struct result *r)
 {
 	struct guard guard, *g = &guard;
+	char value[VALUE];
 	size_t at = 0;
 
 	guard_init(g);
 	guard_expect(g, expectation, BUDGET);
+	guard_collect(g, wanted(expectation), value, sizeof(value));
 
 	while (!r->refused) {
 		size_t n = len - at < piece ? len - at : piece, written, used;
@@ -99,6 +114,7 @@ feed(enum guard_expectation expectation, const char *in, size_t len, size_t piec
 			note(r, guard_answer(g)->status);
 			note(r, guard_modseq(g));
 			guard_expect(g, expectation, BUDGET);
+			guard_collect(g, wanted(expectation), value, sizeof(value));
 		}
 	}
 }
@@ -135,6 +151,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (whole.out == NULL || cut.out == NULL)
 		abort();
 	expectation = expectations[data[0] & 7];
+	if ((data[0] & 0x87) == 0x87) /* of two sizes of pieces, one is for this */
+		expectation = GUARD_EXPECT_ATTRIBUTE;
 	feed(expectation, (const char *) data + 1, size - 1, size, 64, &whole);
 	feed(expectation, (const char *) data + 1, size - 1, 1 + (data[0] >> 2), 1 + (data[0] >> 3),
 	    &cut);

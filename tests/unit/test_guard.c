@@ -16,7 +16,7 @@ struct row {
 	const char *out;     /* what the parser sees */
 	const char *events;  /* b12@5+0 body of 12 octets from 0 on for UID 5; (...) its octets; e
 			      * end; l7=12D message  7 has 12 octets, deleted; s7 search hit; v3:5
-			      * UIDs 3 to 5 have vanished;
+			      * UIDs 3 to 5 have vanished; t7=x message 7 has the value x;
 			      * a:1:OK:CODE:text the answer */
 	const char *refused; /* the reason, or NULL */
 };
@@ -244,6 +244,50 @@ static const struct row rows[] = {
 	    "malformed VANISHED" },
 	{ "all have vanished", GUARD_EXPECT_VANISHED, "* VANISHED (EARLIER) 1:*\r\n", "", "",
 	    "malformed VANISHED" },
+	{ "attribute, an atom", GUARD_EXPECT_ATTRIBUTE,
+	    "* 3 FETCH (UID 7 X-ID 1278455344230334865)\r\n", "", "t7=1278455344230334865", NULL },
+	{ "attribute, before the UID", GUARD_EXPECT_ATTRIBUTE,
+	    "* 3 FETCH (x-id a.b_c FLAGS (\\Seen) UID 7)\r\n", "", "t7=a.b_c", NULL },
+	{ "attribute, in parentheses", GUARD_EXPECT_ATTRIBUTE,
+	    "* 3 FETCH (X-ID (M6d99) UID 7)\r\n", "", "t7=M6d99", NULL },
+	{ "attribute, quoted", GUARD_EXPECT_ATTRIBUTE,
+	    "* 3 FETCH (X-ID \"a \\\"b\" UID 7)\r\n", "", "t7=a \"b", NULL },
+	{ "attribute, quoted in parentheses", GUARD_EXPECT_ATTRIBUTE,
+	    "* 3 FETCH (X-ID (\"a\") UID 7)\r\n", "", "t7=a", NULL },
+	{ "attribute, a literal", GUARD_EXPECT_ATTRIBUTE,
+	    "* 3 FETCH (UID 7 X-ID {5}\r\na\r\n)b)\r\n", "", "t7=a\r\n)b", NULL },
+	{ "attribute, an empty literal", GUARD_EXPECT_ATTRIBUTE,
+	    "* 3 FETCH (UID 7 X-ID {0}\r\n)\r\n", "", "t7=", NULL },
+	{ "attribute, NIL", GUARD_EXPECT_ATTRIBUTE, "* 3 FETCH (UID 7 X-ID nil)\r\n", "",
+	    "t7=", NULL },
+	{ "attribute, cut", GUARD_EXPECT_ATTRIBUTE,
+	    "* 3 FETCH (UID 7 X-ID 0123456789012345678901234567890123456789)\r\n", "",
+	    "t7=01234567890123456789012345678901", NULL },
+	{ "attribute, a part of the header", GUARD_EXPECT_ATTRIBUTE,
+	    "* 3 FETCH (UID 7 BODY[HEADER.FIELDS (MESSAGE-ID)]<0> {8}\r\nX: <a>\r\n)\r\n", "",
+	    "t7=X: <a>\r\n", NULL },
+	{ "attribute, a part of the header, quoted", GUARD_EXPECT_ATTRIBUTE,
+	    "* 3 FETCH (BODY[HEADER.FIELDS (\"MESSAGE-ID\")] \"x\" UID 7)\r\n", "", "t7=x",
+	    NULL },
+	{ "attribute, no UID", GUARD_EXPECT_ATTRIBUTE, "* 3 FETCH (X-ID a)\r\n", "", "", NULL },
+	{ "attribute, none", GUARD_EXPECT_ATTRIBUTE, "* 3 FETCH (UID 7 FLAGS ())\r\n", "", "",
+	    NULL },
+	{ "attribute, twice", GUARD_EXPECT_ATTRIBUTE, "* 3 FETCH (X-ID a X-ID b UID 7)\r\n", "",
+	    "", "two values in one response" },
+	{ "attribute, nested", GUARD_EXPECT_ATTRIBUTE, "* 3 FETCH (X-ID ((a)) UID 7)\r\n", "", "",
+	    "malformed FETCH response" },
+	{ "attribute, two in parentheses", GUARD_EXPECT_ATTRIBUTE,
+	    "* 3 FETCH (X-ID (a b) UID 7)\r\n", "", "", "malformed FETCH response" },
+	{ "attribute, nothing", GUARD_EXPECT_ATTRIBUTE, "* 3 FETCH (X-ID  UID 7)\r\n", "", "",
+	    "malformed FETCH response" },
+	{ "attribute, a line's end", GUARD_EXPECT_ATTRIBUTE, "* 3 FETCH (X-ID a\r\n", "", "",
+	    "malformed FETCH response" },
+	{ "attribute, and a body", GUARD_EXPECT_ATTRIBUTE,
+	    "* 3 FETCH (X-ID a UID 7 BODY[] {1}\r\nx)\r\n", "", "",
+	    "body that nobody asked for" },
+	{ "attribute, not asked for", GUARD_EXPECT_LIST,
+	    "* 3 FETCH (X-ID \"a\" UID 7 RFC822.SIZE 5)\r\n", "", "l7=5", NULL },
+
 	{ "vanished, too large", GUARD_EXPECT_VANISHED, "* VANISHED (EARLIER) 4294967296\r\n", "",
 	    "", "malformed VANISHED" },
 	{ "nonsense that nobody asked for", GUARD_EXPECT_RESPONSE,
@@ -330,6 +374,10 @@ take_event(struct outcome *o, const struct guard *g, const struct guard_event *e
 		snprintf(text, sizeof(text), "v%u:%llu", (unsigned) event->uid,
 		    (unsigned long long) event->number);
 		break;
+	case GUARD_ATTRIBUTE:
+		snprintf(text, sizeof(text), "t%u=%.*s", (unsigned) event->uid, (int) event->len,
+		    event->data);
+		break;
 	case GUARD_REFUSED:
 		o->refused = guard_reason(g);
 		return;
@@ -390,11 +438,16 @@ check(const struct row *row, size_t cut, size_t piece, size_t room)
 {
 	static struct outcome o;
 	struct guard g;
+	char value[32];
 	size_t len = strlen(row->in);
 
 	memset(&o, 0, sizeof(o));
 	guard_init(&g);
 	guard_expect(&g, row->expectation, BUDGET);
+	if (row->expectation == GUARD_EXPECT_ATTRIBUTE)
+		guard_collect(&g,
+		    strstr(row->in, "HEADER.FIELDS") != NULL ? "BODY[HEADER.FIELDS" : "X-ID",
+		    value, sizeof(value));
 	feed(&g, row->in, cut, room, &o);
 	for (size_t at = cut; at < len; at += piece)
 		feed(&g, row->in + at, len - at < piece ? len - at : piece, room, &o);
