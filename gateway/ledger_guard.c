@@ -1,0 +1,120 @@
+/* ledger_guard.c - see ledger_guard.h. */
+#include "gateway/ledger_guard.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "gateway/ledger_internal.h"
+
+/* An account, or those that end as a domain does, or all. */
+#define SUBJECT                                                                                    \
+	"?1 IS NULL OR account = ?1 OR (substr(?1, 1, 1) = '@' AND "                               \
+	"lower(substr(account, -length(?1))) = lower(?1))"
+
+int
+ledger_file_stopped(struct ledger_file *file, uint64_t deadline, const char *account,
+    const struct ledger_key *key, uint64_t seen, uint64_t missing, struct error *e)
+{
+	sqlite3_stmt *statement;
+	int rc;
+
+	if ((rc = database_enter(&file->db, deadline, e)) != 0 ||
+	    (rc = database_set_lazy(&file->db, true, e)) != 0)
+		return rc;
+	statement = file->db.statements[LEDGER_STOP];
+	database_bind_text(statement, 1, key->user);
+	database_bind_text(statement, 2, key->mailbox);
+	database_bind_text(statement, 3, key->upstream);
+	database_bind_text(statement, 4, account);
+	sqlite3_bind_int64(statement, 5, (int64_t) seen);
+	sqlite3_bind_int64(statement, 6, (int64_t) missing);
+	sqlite3_bind_int64(statement, 7, (int64_t) time(NULL));
+	rc = database_change(&file->db, LEDGER_STOP, e);
+	database_rest(&file->db, LEDGER_STOP);
+	return rc;
+}
+
+/* TEXT with the subject bound. */
+static int
+prepare(struct ledger_file *file, uint64_t deadline, const char *text, const char *subject,
+    sqlite3_stmt **out, struct error *e)
+{
+	int rc;
+
+	*out = NULL;
+	if ((rc = database_enter(&file->db, deadline, e)) != 0 ||
+	    (rc = database_set_lazy(&file->db, false, e)) != 0)
+		return rc;
+	if (sqlite3_prepare_v2(file->db.db, text, -1, out, NULL) != SQLITE_OK)
+		return database_fail(&file->db, e);
+	if (subject != NULL)
+		database_bind_text(*out, 1, subject);
+	return 0;
+}
+
+static const char *
+column_text(sqlite3_stmt *statement, int at)
+{
+	const char *text = (const char *) sqlite3_column_text(statement, at);
+
+	return text != NULL ? text : "";
+}
+
+static struct ledger_stop
+read_stop(sqlite3_stmt *statement)
+{
+	return (struct ledger_stop){
+		.account = column_text(statement, 0),
+		.key = { column_text(statement, 1), column_text(statement, 2),
+		    column_text(statement, 3) },
+		.seen = (uint64_t) sqlite3_column_int64(statement, 4),
+		.missing = (uint64_t) sqlite3_column_int64(statement, 5),
+		.first = sqlite3_column_int64(statement, 6),
+		.last = sqlite3_column_int64(statement, 7),
+		.logins = (uint64_t) sqlite3_column_int64(statement, 8),
+		.approved = sqlite3_column_int64(statement, 9),
+	};
+}
+
+int
+ledger_file_each_stop(struct ledger_file *file, uint64_t deadline, const char *subject,
+    int (*each)(void *ctx, const struct ledger_stop *stop), void *ctx, struct error *e)
+{
+	sqlite3_stmt *statement;
+	struct ledger_stop stop;
+	int rc, code = SQLITE_DONE;
+
+	rc = prepare(file, deadline,
+	    "SELECT account, upstream, user, mailbox, seen, missing, first, last, logins, approved "
+	    "FROM guard WHERE " SUBJECT " ORDER BY account",
+	    subject, &statement, e);
+	while (rc == 0 && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+		stop = read_stop(statement);
+		rc = each(ctx, &stop);
+	}
+	if (rc == 0 && code != SQLITE_DONE)
+		rc = error_set(e, ERR_TEMPORARY, "%s: %s", file->db.path,
+		    sqlite3_errmsg(file->db.db));
+	sqlite3_finalize(statement);
+	return rc;
+}
+
+int
+ledger_file_approve(struct ledger_file *file, uint64_t deadline, const char *subject,
+    uint64_t *count, struct error *e)
+{
+	sqlite3_stmt *statement;
+	int rc;
+
+	rc = prepare(file, deadline, "UPDATE guard SET approved = ?2 WHERE " SUBJECT, subject,
+	    &statement, e);
+	if (rc != 0)
+		return rc;
+	sqlite3_bind_int64(statement, 2, (int64_t) time(NULL));
+	if (sqlite3_step(statement) != SQLITE_DONE)
+		rc = error_set(e, ERR_TEMPORARY, "%s: %s", file->db.path,
+		    sqlite3_errmsg(file->db.db));
+	sqlite3_finalize(statement);
+	*count = rc == 0 ? (uint64_t) sqlite3_changes64(file->db.db) : 0;
+	return rc;
+}
