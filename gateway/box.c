@@ -34,10 +34,17 @@ box_lock(struct box *box, struct error *e)
 static int
 find_uidls(struct box *box, struct error *e)
 {
+	int rc;
+
 	if (box->part > 0 && box->uidls == NULL &&
 	    uidl_template_mark(upstream_of(box)->uidl, box->mailbox, &box->uidls) != 0)
 		return error_set(e, ERR_NO_MEMORY, "no memory for a template of UIDLs");
-	box->listing.uidls = box->uidls != NULL ? box->uidls : upstream_of(box)->uidl;
+	box->recalled.key =
+	    (struct ledger_key){ upstream_of(box)->name, box->owner->user, box->mailbox };
+	box->recalled.template = box->uidls != NULL ? box->uidls : upstream_of(box)->uidl;
+	if ((rc = recall_begin(&box->recalled, e)) != 0)
+		return rc;
+	box->listing.book = box->recalled.book;
 	return 0;
 }
 
@@ -66,7 +73,7 @@ leave_out(struct box *box, struct error *e)
 	    "a mailbox that is not there is left out", e,
 	    LOG_FIELDS(LOG_TEXT("mailbox", box->mailbox), LOG_TEXT("user", box->owner->user),
 		LOG_TEXT("upstream", link->upstream->name)));
-	if (snapshot_new(0, box->listing.uidls, 0, &box->snapshot) != 0)
+	if (snapshot_new(0, box->listing.book, 0, &box->snapshot) != 0)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	return 0;
 }
@@ -85,7 +92,10 @@ put_right_and_list(struct box *box, struct error *e)
 		return rc;
 	if (changed && (rc = mailbox_link_select(link, box->mailbox, e)) != 0)
 		return rc;
-	if ((rc = listing_run(&box->listing, &box->snapshot, &box->flagged_before, e)) != 0)
+	/* The server's answer is on its way meanwhile. */
+	if ((rc = recall_read(&box->owner->recall, &box->recalled, e)) != 0 ||
+	    (rc = listing_run(&box->listing, &box->snapshot, &box->flagged_before, e)) != 0 ||
+	    (rc = recall_complete(&box->owner->recall, &box->recalled, box->snapshot, e)) != 0)
 		return rc;
 	if (!removal_possible(link->upstream, &link->mailbox))
 		snapshot_forbid_marks(box->snapshot);
@@ -148,6 +158,7 @@ box_close(struct box *box, const struct snapshot *snapshot)
 	sizing_end(&box->sizing, &gone);
 	uidset_clear(&gone);
 	box_forget(box);
+	recall_end(&box->recalled);
 	uidl_template_free(box->uidls);
 	box->uidls = NULL;
 }

@@ -8,6 +8,7 @@
 #include "gateway/listing.h"
 #include "gateway/mailbox_link.h"
 #include "gateway/maildrop_lock.h"
+#include "gateway/recall.h"
 #include "gateway/sizing.h"
 #include "mapping/snapshot.h"
 
@@ -17,6 +18,7 @@ struct box_owner {
 	const char *user; /* as the server knows it */
 	const char *state_directory;
 	struct journal *journal; /* NULL: deletions go without one */
+	struct recall recall;
 };
 
 struct box {
@@ -27,6 +29,7 @@ struct box {
 	/* Its own, zeroed before. */
 	struct maildrop_lock *lock;
 	struct uidl_template *uidls; /* NULL: the upstream's as it is */
+	struct recalled recalled;
 	struct listing listing;
 	struct sizing sizing;
 	struct snapshot *snapshot; /* before it is a part of the maildrop's */

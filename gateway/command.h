@@ -14,3 +14,6 @@ int command_check(const struct command_line *line);
 int command_probe(const struct command_line *line);
 int command_settings(const struct command_line *line);
 int command_worker(const struct command_line *line);
+
+/* Commands with commands of their own take the words behind the program's name. */
+int command_guard(int argc, char **argv);

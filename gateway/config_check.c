@@ -12,6 +12,7 @@
 #include "gateway/config_login.h"
 #include "gateway/config_tls.h"
 #include "gateway/identity.h"
+#include "gateway/suggestion.h"
 #include "gateway/upstream_preset.h"
 
 enum { IMAP_PORT = 143, RFC1939_IDLE_MS = 10 * 60 * 1000 };
@@ -158,6 +159,25 @@ check_listeners(
 	return 0;
 }
 
+/* A word that is no preset's name. */
+static int
+report_preset(
+    const struct upstream *u, const struct setting_lines *lines, struct config_report *report)
+{
+	struct suggestion nearest;
+	const char *best;
+
+	suggestion_begin(&nearest, u->uidl_text, strlen(u->uidl_text));
+	for (const struct uidl_preset *p = uidl_presets; p->name != NULL; p++)
+		suggestion_offer(&nearest, p->name);
+	best = suggestion_best(&nearest);
+	config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_UPSTREAM, "uidl"),
+	    "uidl: \"%s\" is neither a template with a UID such as %%08Xu nor a known name%s%s%s",
+	    u->uidl_text, best != NULL ? "; did you mean \"" : "", best != NULL ? best : "",
+	    best != NULL ? "\"?" : "");
+	return 0;
+}
+
 static int
 resolve_uidl(struct upstream *u, const struct setting_lines *lines, struct config_report *report)
 {
@@ -165,8 +185,13 @@ resolve_uidl(struct upstream *u, const struct setting_lines *lines, struct confi
 	int rc;
 
 	rc = uidl_template_parse(u->uidl_text, &u->uidl, &at);
+	if (rc == 0 && !u->uidl_ledger && uidl_template_attribute(u->uidl) != UIDL_OF_NUMBERS)
+		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_UPSTREAM, "uidl"),
+		    "uidl: \"%s\" needs uidl_ledger = yes", u->uidl_text);
 	if (rc == 0 || rc == ERR_NO_MEMORY)
 		return rc;
+	if (strchr(u->uidl_text, '%') == NULL)
+		return report_preset(u, lines, report);
 	if (at >= strlen(u->uidl_text))
 		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_UPSTREAM, "uidl"),
 		    "uidl: \"%s\" ends too early or has no UID such as %%08Xu", u->uidl_text);

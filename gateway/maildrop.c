@@ -43,6 +43,61 @@ maildrop_free(struct maildrop *m)
 	free(m);
 }
 
+/* What the ledger is told of, where it is asked: parts of the snapshot. *COUNT is set; NULL without
+ * memory. */
+static struct ledger_part *
+ledger_parts(const struct maildrop *m, size_t *count)
+{
+	struct ledger_part *parts = calloc(m->box_count, sizeof(*parts));
+
+	*count = 0;
+	for (size_t i = 0; i < m->box_count && parts != NULL; i++)
+		if (m->boxes[i].recalled.is_read)
+			parts[(*count)++] =
+			    recall_part(&m->boxes[i].recalled, m->snapshot, i);
+	return parts;
+}
+
+/* From here on clients may hold messages to be what they are called now. */
+static int
+remember(struct maildrop *m, struct error *e)
+{
+	struct ledger_part *parts;
+	size_t count, at = 0;
+	int rc;
+
+	if ((parts = ledger_parts(m, &count)) == NULL)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	rc = recall_show(&m->owner.recall, parts, count, e);
+	for (size_t i = 0; i < m->box_count && rc == 0; i++)
+		if (m->boxes[i].recalled.is_read)
+			m->boxes[i].recalled.found = parts[at++].found;
+	free(parts);
+	return rc;
+}
+
+/* What the session has removed its client has not lost. */
+static void
+remember_removed(struct maildrop *m)
+{
+	const struct maildrop_context *context = m->context;
+	struct error e = { 0 };
+	struct ledger_part *parts;
+	bool removed = false;
+	size_t count;
+
+	for (size_t i = 0; i < m->box_count; i++)
+		removed = removed || m->boxes[i].removed;
+	if (!removed || snapshot_marked(m->snapshot) == 0 ||
+	    (parts = ledger_parts(m, &count)) == NULL)
+		return;
+	if (count > 0 &&
+	    ledger_removed(context->ledger, context->account, parts, count, &e) != 0)
+		log_error(context->log, LOG_LEVEL_WARNING, context->session_id,
+		    "what was shown last is not up to date in the state store", &e, NULL);
+	free(parts);
+}
+
 static void
 maildrop_close(void *handle)
 {
@@ -54,6 +109,7 @@ maildrop_close(void *handle)
 		mailbox_link_leave(&m->link);
 	else
 		mailbox_link_close(&m->link);
+	remember_removed(m);
 	maildrop_free(m);
 }
 
@@ -168,7 +224,11 @@ maildrop_new(const struct maildrop_context *context, const char *user)
 	m->owner = (struct box_owner){ .link = &m->link,
 		.user = m->name,
 		.state_directory = context->state_directory,
-		.journal = context->journal };
+		.journal = context->journal,
+		.recall = { .link = &m->link,
+		    .ledger = context->upstream->uidl_ledger ? context->ledger : NULL,
+		    .account = context->account,
+		    .client_address = context->client_address } };
 	for (size_t i = 0; i < mailboxes->count; i++)
 		m->boxes[i] = (struct box){
 			.owner = &m->owner, .mailbox = mailboxes->items[i], .part = i
@@ -217,7 +277,7 @@ maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 		gatekeeper_tell(context->visit, 0);
 	if ((rc = FAILPOINT_ERROR("maildrop.after_login", e)) != 0 ||
 	    (rc = enter_census(m, c->user, e)) != 0 || (rc = take_locks(m, e)) != 0 ||
-	    (rc = fill(m, c, e)) != 0 || (rc = join(m, e)) != 0)
+	    (rc = fill(m, c, e)) != 0 || (rc = join(m, e)) != 0 || (rc = remember(m, e)) != 0)
 		goto fail;
 	mailbox_link_opened(&m->link);
 	log_master(context, c);

@@ -6,6 +6,7 @@
 #pragma once
 #include "gateway/census.h"
 #include "gateway/journal.h"
+#include "gateway/ledger.h"
 #include "gateway/log.h"
 #include "gateway/retrieval.h"
 #include "gateway/upstream.h"
@@ -23,6 +24,7 @@ struct maildrop_context {
 	struct config *config; /* that upstream is of; needed where reuse is not NULL */
 	struct reuse *reuse;   /* NULL: connections end with their session */
 	const char *state_directory;
+	struct ledger *ledger;	     /* NULL: UIDLs are not remembered */
 	struct journal *journal;     /* NULL: deletions go without one */
 	struct retrieval_pool *pool; /* NULL: nothing is fetched ahead */
 	struct census *census;	     /* NULL: users are not counted */

@@ -19,18 +19,22 @@ struct command {
 	bool takes_config;
 	bool takes_password_fd;
 	const char *operand; /* what it is called; NULL: the command takes none */
+	int (*run_words)(int argc, char **argv); /* one that has commands of its own; NULL: run */
 };
 
 static const struct command commands[] = {
 	{ "serve", command_serve, "[--config FILE]", "serve POP3 clients until SIGTERM", true,
-	    false, NULL },
+	    false, NULL, NULL },
 	{ "check-config", command_check, "[--config FILE]",
-	    "say everything that is wrong with a configuration", true, false, NULL },
+	    "say everything that is wrong with a configuration", true, false, NULL, NULL },
 	{ "probe", command_probe, "[--config FILE] [--password-fd N] USER",
-	    "log in to the IMAP server as USER and say what is there", true, true, "USER" },
+	    "log in to the IMAP server as USER and say what is there", true, true, "USER", NULL },
 	{ "settings", command_settings, "", "list all settings with their defaults", false, false,
-	    NULL },
-	{ "worker", command_worker, "[--config FILE]", NULL, true, false, NULL },
+	    NULL, NULL },
+	{ "guard", NULL, "[list|show|approve] ...",
+	    "whose logins are stopped, as they would download everything again", false, false, NULL,
+	    command_guard },
+	{ "worker", command_worker, "[--config FILE]", NULL, true, false, NULL, NULL },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -178,6 +182,8 @@ main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return run_command(&commands[i], argc - 1, argv + 1);
+			return commands[i].run_words != NULL
+				   ? commands[i].run_words(argc - 1, argv + 1)
+				   : run_command(&commands[i], argc - 1, argv + 1);
 	return unknown_command(argv[1]);
 }

@@ -91,5 +91,8 @@ struct upstream {
 	char *client_certificate; /* NULL: none */
 	char *client_key;
 	struct tls_settings terms;
+	bool uidl_ledger;	/* UIDLs are remembered */
+	uint32_t guard_limit;	/* percent of what was seen last that may be missing */
+	uint32_t guard_minimum; /* of fewer messages all may */
 	char *uidl_text;   /* what uidl was made from */
 };

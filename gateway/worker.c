@@ -232,6 +232,19 @@ start_journal(struct worker *worker)
 	return 0;
 }
 
+/* A state store that cannot be used costs logins: what was shown before is not known without it. */
+static int
+start_ledger(struct worker *worker)
+{
+	struct error e = { 0 };
+
+	if (ledger_open(worker->config->state_directory, &worker->ledger) != 0)
+		return ERR_NO_MEMORY;
+	if (ledger_check(worker->ledger, &e) != 0)
+		log_failure(worker, "the state store cannot be used: logins will be refused", &e);
+	return 0;
+}
+
 /* What surrounds the loop: fibers, journal, timers, limits, listeners. Returns an exit status; E
  * says what failed. */
 static int
@@ -242,7 +255,7 @@ worker_start(struct worker *worker, const struct worker_task *task, struct error
 	if (fiber_runtime_new(&worker->loop, &worker->fibers) != 0 ||
 	    fiber_start_threads(worker->fibers) != 0 ||
 	    reuse_new(worker->fibers, on_reuse_emptied, worker, &worker->reuse) != 0 ||
-	    start_journal(worker) != 0 || start_handles(worker) != 0 ||
+	    start_journal(worker) != 0 || start_ledger(worker) != 0 || start_handles(worker) != 0 ||
 	    tls_upkeep_begin(worker) != 0) {
 		error_set(e, ERR_NO_MEMORY, "no memory to start");
 		return EX_OSERR;
@@ -264,6 +277,7 @@ worker_free(struct worker *worker)
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&worker->loop);
 	journal_close(worker->journal);
+	ledger_close(worker->ledger);
 	census_free(worker->census);
 	reuse_free(worker->reuse);
 	gatekeeper_free(worker->gatekeeper);

@@ -17,6 +17,7 @@
 #include "gateway/connection.h"
 #include "gateway/gatekeeper.h"
 #include "gateway/journal.h"
+#include "gateway/ledger.h"
 #include "gateway/listeners.h"
 #include "gateway/log.h"
 #include "gateway/retrieval.h"
@@ -30,6 +31,7 @@ struct worker {
 	struct census *census;
 	struct gatekeeper *gatekeeper;
 	struct journal *journal;
+	struct ledger *ledger;
 	struct retrieval_pool prefetch;
 	struct reuse *reuse;
 	struct config *config; /* for connections that come from now on */

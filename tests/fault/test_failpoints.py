@@ -36,9 +36,9 @@ SESSION, RECONNECT, REPLAY, UNDO = "session", "reconnect", "replay", "undo"
 Point = collections.namedtuple("Point", "name at scenario extra", defaults=(1, SESSION, ""))
 
 LOGIN = [Point(name) for name in ("maildrop.after_login", "lock.take", "maildrop.after_lock", "maildrop.after_select",
-                                  "maildrop.after_list")]
+                                  "maildrop.after_list", "ledger.write")]
 RETR = [Point("retr.begin"), Point("retr.chunk"), Point("retr.end")]
-START = [Point("journal.open")]
+START = [Point("journal.open"), Point("ledger.open")]
 QUIT = [Point("quit.before_intent"), Point("journal.write"), Point("quit.after_intent"), Point("verify.before"),
         Point("verify.after"), Point("quit.before_done"), Point("journal.write", 2), Point("quit.after_done")]
 STORE = [Point("store.before"), Point("store.after")]

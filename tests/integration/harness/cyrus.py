@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 from . import imap, ports, workspace
+from .pop3 import Pop3
 from .process import Process
 
 PASSWORD = "secret"
@@ -40,12 +41,16 @@ delete_mode: immediate
 failedloginpause: 0
 """
 
+# What uidl_format may be, and popgate's name for it.
+UIDL_FORMATS = {"cyrus": "cyrus", "uidonly": "cyrus-uid", "courier": "cyrus-courier", "dovecot": "cyrus-dovecot"}
+
 CYRUS_CONF = """
 START {{
   recover cmd="{bin}/ctl_cyrusdb -C {dir}/imapd.conf -r"
 }}
 SERVICES {{
   imap cmd="{bin}/imapd -C {dir}/imapd.conf -U 30" listen="127.0.0.1:{port}" prefork=1 maxchild=50
+{pop3}
 }}
 EVENTS {{
 }}
@@ -103,7 +108,12 @@ class Cyrus:
                      user=owner.pw_name, group=grp.getgrgid(owner.pw_gid).gr_name)
         for name in ("conf", "spool", "run"):
             os.mkdir(os.path.join(self.dir, name))
-        for name, text in (("imapd.conf", IMAPD_CONF), ("cyrus.conf", CYRUS_CONF)):
+        self._pop3_ports = {form: ports.free_port() for form in UIDL_FORMATS}
+        names["pop3"] = "\n".join(f'  pop3{form} cmd="{names["bin"]}/pop3d -C {self.dir}/uidl-{form}.conf" '
+                                  f'listen="{ports.HOST}:{port}" prefork=0' for form, port in self._pop3_ports.items())
+        texts = {"imapd.conf": IMAPD_CONF, "cyrus.conf": CYRUS_CONF}
+        texts.update({f"uidl-{form}.conf": f"{IMAPD_CONF}uidl_format: {form}\n" for form in UIDL_FORMATS})
+        for name, text in texts.items():
             with open(os.path.join(self.dir, name), "w") as out:
                 out.write(text.format(**names))
         self._owner = (owner.pw_uid, owner.pw_gid)
@@ -132,6 +142,16 @@ class Cyrus:
 
     def imap(self, user, password=PASSWORD):
         return imap.Mailbox(ports.HOST, self.imap_port, user, password)
+
+    def pop3_uidls(self, user):
+        """What Cyrus's own POP3 calls the messages, in each of its ways, by popgate's names for these."""
+        said = {}
+        for form, port in self._pop3_ports.items():
+            with Pop3((ports.HOST, port)) as session:
+                session.login(user)
+                said[UIDL_FORMATS[form]] = [line.split(b" ", 1)[1].decode() for line in session.lines("UIDL")]
+                session.quit()
+        return said
 
     def fill(self, user, messages):
         with self.imap(user) as mailbox:

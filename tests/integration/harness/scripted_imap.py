@@ -478,7 +478,7 @@ class Connection:
             parts.append(b"RFC822.SIZE %d" % message.size)
         if b"INTERNALDATE" in items:
             parts.append(b'INTERNALDATE "01-Jan-2024 00:00:00 +0000"')
-        body = re.search(rb"BODY(\.PEEK)?\[(HEADER|TEXT|)\](<(\d+)\.(\d+)>)?", items)
+        body = re.search(rb"BODY(\.PEEK)?\[(HEADER\.FIELDS \([A-Z -]+\)|HEADER|TEXT|)\](<(\d+)\.(\d+)>)?", items)
         if body:
             if not body[1]:
                 message.flags.add("\\Seen")
@@ -581,6 +581,10 @@ def section(body, name):
         return body
     end = body.find(b"\r\n\r\n")
     header = body if end < 0 else body[:end + 4]
+    if name.startswith(b"HEADER.FIELDS"):
+        wanted = re.search(rb"\((.*)\)", name)[1].split()
+        lines = [line for line in header.split(b"\r\n") if line.partition(b":")[0].upper() in wanted]
+        return b"".join(line + b"\r\n" for line in lines) + b"\r\n"
     return header if name == b"HEADER" else body[len(header):]
 
 

@@ -1,0 +1,278 @@
+/* command_guard.c - "popgate guard": whom the guard against new downloads has stopped, why, and that
+ * they may pass. */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "gateway/command.h"
+#include "gateway/config.h"
+#include "gateway/identity.h"
+#include "gateway/ledger_guard.h"
+
+enum { PATIENCE_MS = 30000, SHOWN_MAX = 20 /* UIDLs that are printed */ };
+
+struct guard_command {
+	struct ledger_file *file;
+	size_t count;
+};
+
+static uint64_t
+deadline(void)
+{
+	return database_clock() + PATIENCE_MS;
+}
+
+/* Names came from clients. */
+static const char *
+printable(const char *text, char *buf, size_t room)
+{
+	text_escape(text, strlen(text), buf, room);
+	return buf;
+}
+
+static void
+format_time(int64_t when, char *buf, size_t room)
+{
+	time_t seconds = (time_t) when;
+	struct tm parts;
+
+	if (gmtime_r(&seconds, &parts) == NULL ||
+	    strftime(buf, room, "%Y-%m-%d %H:%M:%SZ", &parts) == 0)
+		snprintf(buf, room, "?");
+}
+
+/* ---- list ---- */
+
+static int
+print_stop(void *ctx, const struct ledger_stop *stop)
+{
+	struct guard_command *g = ctx;
+	char account[120], upstream[60], last[40];
+
+	if (g->count++ == 0)
+		printf("%-32s %-20s %9s %9s %7s  %-20s %s\n", "account", "upstream", "seen",
+		    "missing", "logins", "last login", "state");
+	format_time(stop->last, last, sizeof(last));
+	printf("%-32s %-20s %9llu %9llu %7llu  %-20s %s\n",
+	    printable(stop->account, account, sizeof(account)),
+	    printable(stop->key.upstream, upstream, sizeof(upstream)),
+	    (unsigned long long) stop->seen, (unsigned long long) stop->missing,
+	    (unsigned long long) stop->logins, last,
+	    stop->approved != 0 ? "approved" : "stopped");
+	return 0;
+}
+
+static int
+list(struct guard_command *g, const char *subject, struct error *e)
+{
+	int rc = ledger_file_each_stop(g->file, deadline(), subject, print_stop, g, e);
+
+	if (rc == 0 && g->count == 0)
+		printf("nobody is stopped\n");
+	return rc;
+}
+
+/* ---- show ---- */
+
+/* What the account saw last; what it would see now only its server knows, see popgate uidl verify. */
+static int
+print_seen(struct guard_command *g, const char *account, struct error *e)
+{
+	struct ledger_seen_list seen = { 0 };
+	char uidl[4 * UIDL_MAX + 1];
+	int rc = ledger_file_last_seen(g->file, deadline(), account, &seen, e);
+
+	if (rc == 0)
+		printf("\nseen at its last login: %zu messages\n", seen.count);
+	for (size_t i = 0; i < seen.count && rc == 0; i++) {
+		if (seen.count > SHOWN_MAX && i == SHOWN_MAX / 2) {
+			printf("  ...\n");
+			i = seen.count - SHOWN_MAX / 2;
+		}
+		printf("  %s  %llu octets\n",
+		    printable(seen.items[i].uidl, uidl, sizeof(uidl)),
+		    (unsigned long long) seen.items[i].size);
+	}
+	ledger_seen_clear(&seen);
+	return rc;
+}
+
+static int
+print_details(void *ctx, const struct ledger_stop *stop)
+{
+	struct guard_command *g = ctx;
+	char text[400], first[40];
+
+	g->count++;
+	format_time(stop->first, first, sizeof(first));
+	printf("account   %s\n", printable(stop->account, text, sizeof(text)));
+	printf("upstream  %s\n", printable(stop->key.upstream, text, sizeof(text)));
+	printf("login     %s\n", printable(stop->key.user, text, sizeof(text)));
+	printf("mailbox   %s\n", printable(stop->key.mailbox, text, sizeof(text)));
+	printf("missing   %llu of %llu that it saw last\n", (unsigned long long) stop->missing,
+	    (unsigned long long) stop->seen);
+	printf("stopped   %llu logins since %s\n", (unsigned long long) stop->logins, first);
+	printf("state     %s\n", stop->approved != 0 ? "approved: the next login passes" : "stopped");
+	return 0;
+}
+
+static int
+show(struct guard_command *g, const char *account, struct error *e)
+{
+	int rc = ledger_file_each_stop(g->file, deadline(), account, print_details, g, e);
+
+	return rc == 0 && g->count == 1 ? print_seen(g, account, e) : rc;
+}
+
+/* ---- approve ---- */
+
+static int
+approve(struct guard_command *g, const char *subject, struct error *e)
+{
+	uint64_t count;
+	int rc = ledger_file_approve(g->file, deadline(), subject, &count, e);
+
+	g->count = (size_t) count;
+	if (rc == 0 && count > 0)
+		printf("approved: %llu\n", (unsigned long long) count);
+	return rc;
+}
+
+/* ---- the command ---- */
+
+static const char help[] =
+    "usage: popgate guard [--config FILE] [list [USER|@DOMAIN]]\n"
+    "       popgate guard [--config FILE] show USER\n"
+    "       popgate guard [--config FILE] approve USER|@DOMAIN|--all\n\n"
+    "  whose logins are stopped, as their clients would download everything again\n\n"
+    "  -a, --all             approve all that are stopped\n"
+    "  -c, --config FILE     the configuration; default " CONFIG_DEFAULT_FILE "\n"
+    "  -h, --help            this text\n";
+
+/* What the command was called with. */
+struct words {
+	const char *config;
+	const char *what;
+	const char *subject; /* NULL: none */
+	bool all;
+};
+
+static int
+usage_error(const char *message)
+{
+	fprintf(stderr, "popgate guard: %s\nTry \"popgate guard --help\".\n", message);
+	return EX_USAGE;
+}
+
+static int
+run(struct guard_command *g, const struct words *w, struct error *e)
+{
+	if (strcmp(w->what, "list") == 0)
+		return list(g, w->subject, e);
+	if (strcmp(w->what, "show") == 0)
+		return show(g, w->subject, e);
+	return approve(g, w->subject, e);
+}
+
+/* Whether the words go together. */
+static bool
+is_understood(const struct words *w)
+{
+	if (strcmp(w->what, "list") == 0)
+		return !w->all;
+	if (strcmp(w->what, "show") == 0)
+		return w->subject != NULL && !w->all && w->subject[0] != '@';
+	return strcmp(w->what, "approve") == 0 && (w->subject != NULL) != w->all;
+}
+
+/* The file must stay the user's who serves. */
+static int
+become_owner(const struct config *config, struct error *e)
+{
+	struct identity identity;
+	int rc;
+
+	if (geteuid() != 0 || config->user[0] == '\0')
+		return 0;
+	rc = identity_find(config->user, &identity, e);
+	return rc != 0 ? rc : identity_assume(&identity, e);
+}
+
+/* With the configuration at hand. */
+static int
+run_with(const struct config *config, const struct words *w)
+{
+	struct guard_command g = { 0 };
+	struct error e = { 0 };
+	int rc;
+
+	if ((rc = become_owner(config, &e)) == 0 &&
+	    (rc = ledger_file_new(config->state_directory, &g.file)) != 0)
+		error_set(&e, rc, "out of memory");
+	if (rc == 0)
+		rc = run(&g, w, &e);
+	ledger_file_free(g.file);
+	if (rc != 0) {
+		fprintf(stderr, "popgate guard: %s\n", e.text);
+		return rc == ERR_NO_MEMORY ? EX_OSERR : EX_TEMPFAIL;
+	}
+	if (g.count > 0 || (w->subject == NULL && !w->all))
+		return 0;
+	fprintf(stderr, "popgate guard: nobody is stopped by that name\n");
+	return 1;
+}
+
+static int
+run_words(const struct words *w)
+{
+	struct config_report report = { 0 };
+	struct config *config = NULL;
+	int rc, status;
+
+	if ((rc = config_load(w->config, &config, &report)) == 0) {
+		status = run_with(config, w);
+	} else {
+		config_report_print(&report, w->config, stderr);
+		status = rc == ERR_NO_MEMORY ? EX_OSERR : EX_CONFIG;
+	}
+	config_unref(config);
+	config_report_clear(&report);
+	return status;
+}
+
+int
+command_guard(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "all", no_argument, NULL, 'a' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct words w = { .config = CONFIG_DEFAULT_FILE, .what = "list" };
+	int option;
+
+	while ((option = getopt_long(argc, argv, "ac:h", options, NULL)) != -1) {
+		if (option == 'h')
+			return fputs(help, stdout) < 0 ? EX_IOERR : 0;
+		if (option == 'c')
+			w.config = optarg;
+		else if (option == 'a')
+			w.all = true;
+		else
+			return usage_error("unknown option");
+	}
+	if (optind < argc)
+		w.what = argv[optind++];
+	if (optind < argc)
+		w.subject = argv[optind++];
+	if (optind < argc)
+		return usage_error("too many arguments");
+	return is_understood(&w) ? run_words(&w) : usage_error("what is to be done?");
+}

@@ -1,0 +1,439 @@
+/* recall.c - see recall.h. */
+#include "gateway/recall.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+
+#include "mapping/match.h"
+#include "mapping/uidl_set.h"
+#include "mapping/uidl_settle.h"
+
+enum { COMMAND_OCTETS = 7000 }; /* of a set in one command */
+
+static const struct upstream *
+upstream_of(const struct recall *r)
+{
+	return r->link->upstream;
+}
+
+static int
+no_memory(struct error *e)
+{
+	return error_set(e, ERR_NO_MEMORY, "no memory for UIDLs");
+}
+
+/* ---- reading ---- */
+
+int
+recall_begin(struct recalled *m, struct error *e)
+{
+	if (m->book != NULL)
+		uidl_book_clear(m->book);
+	else if (uidl_book_new(&m->book) != 0)
+		return no_memory(e);
+	m->found = (struct ledger_maildrop){ 0 };
+	m->is_read = false;
+	return 0;
+}
+
+/* Messages that nobody has been shown have their UIDLs by the template that is set by now. */
+static int
+apply_template(struct recalled *m, struct error *e)
+{
+	uint32_t last, first = 1;
+	const struct uidl_template *rules = uidl_book_last(m->book, &last);
+
+	if (rules != NULL) {
+		if (strcmp(uidl_template_text(rules), uidl_template_text(m->template)) == 0 ||
+		    m->found.shown == UINT32_MAX)
+			return 0;
+		first = m->found.shown + 1 > last ? m->found.shown + 1 : last;
+	}
+	return uidl_book_add_template(m->book, first, m->template) == 0 ? 0 : no_memory(e);
+}
+
+int
+recall_read(const struct recall *r, struct recalled *m, struct error *e)
+{
+	uint32_t uidvalidity = r->link->mailbox.uidvalidity;
+	int rc = 0;
+
+	if (r->ledger != NULL)
+		rc = ledger_load(
+		    r->ledger, &m->key, uidvalidity, r->account, m->book, &m->found, e);
+	if (rc != 0)
+		return rc;
+	m->is_read = r->ledger != NULL;
+	return apply_template(m, e);
+}
+
+/* ---- attributes ---- */
+
+/* Messages of one template whose attribute is asked for. */
+struct asked {
+	struct uidl_book *book;
+	const struct uidl_template *template;
+	struct uidset uids;
+};
+
+static int
+take_attribute(void *ctx, uint32_t uid, const char *value, size_t len)
+{
+	struct asked *a = ctx;
+	char uidl[UIDL_MAX + 1];
+
+	if (!uidset_contains(&a->uids, uid) || uidl_book_find(a->book, uid) != NULL ||
+	    uidl_from_attribute(a->template, value, len, uidl) != 0)
+		return 0;
+	return uidl_book_assign(a->book, uid, uidl, strlen(uidl), LEDGER_FROM_ATTRIBUTE);
+}
+
+static enum imap_attribute
+imap_attribute_of(const struct uidl_template *t)
+{
+	switch (uidl_template_attribute(t)) {
+	case UIDL_OF_GMAIL_ID:
+		return IMAP_ATTRIBUTE_GMAIL_ID;
+	case UIDL_OF_EMAILID:
+		return IMAP_ATTRIBUTE_EMAILID;
+	case UIDL_OF_GUID:
+		return IMAP_ATTRIBUTE_GUID;
+	default:
+		return IMAP_ATTRIBUTE_MESSAGE_ID;
+	}
+}
+
+static int
+fetch_attributes(struct imap *imap, struct asked *a, struct error *e)
+{
+	size_t count;
+	int rc = 0;
+
+	for (size_t i = 0; i < a->uids.count && rc == 0; i += count) {
+		count = uidset_batch(&a->uids, i, COMMAND_OCTETS);
+		rc = imap_list_attribute(imap, a->uids.ranges + i, count,
+		    imap_attribute_of(a->template), take_attribute, a, e);
+	}
+	return rc;
+}
+
+/* Whether message UID has no UIDL yet. */
+static bool
+is_open(const struct uidl_book *book, uint32_t uid)
+{
+	return uidl_template_attribute(uidl_book_template(book, uid)) != UIDL_OF_NUMBERS &&
+	       uidl_book_find(book, uid) == NULL;
+}
+
+/* A message without the attribute, or one that went meanwhile, gets what else is stable; and is not asked
+ * about again. */
+static int
+assign_rest(struct asked *a, uint32_t uidvalidity, const struct snapshot *snapshot)
+{
+	char uidl[UIDL_MAX + 1];
+	int rc = 0;
+
+	for (size_t i = 1; i <= snapshot_count(snapshot) && rc == 0; i++) {
+		uint32_t uid = snapshot_at(snapshot, i)->uid;
+
+		if (!is_open(a->book, uid) ||
+		    uidl_book_template(a->book, uid) != a->template)
+			continue;
+		uidl_format(a->template, uidvalidity, uid, uidl);
+		rc = uidl_book_assign(
+		    a->book, uid, uidl, strlen(uidl), LEDGER_FROM_ATTRIBUTE);
+	}
+	return rc;
+}
+
+/* Messages from number FIRST on that are open and have its template. */
+static int
+ask_for_template(const struct recall *r, struct recalled *m, const struct snapshot *snapshot,
+    size_t first, struct error *e)
+{
+	struct asked a = { .book = m->book };
+	int rc = 0;
+
+	a.template = uidl_book_template(m->book, snapshot_at(snapshot, first)->uid);
+	for (size_t i = first; i <= snapshot_count(snapshot) && rc == 0; i++) {
+		uint32_t uid = snapshot_at(snapshot, i)->uid;
+
+		if (is_open(m->book, uid) && uidl_book_template(m->book, uid) == a.template)
+			rc = uidset_add(&a.uids, uid);
+	}
+	if (rc != 0)
+		rc = no_memory(e);
+	else if ((rc = fetch_attributes(r->link->imap, &a, e)) == 0 &&
+		 assign_rest(&a, m->found.uidvalidity, snapshot) != 0)
+		rc = no_memory(e);
+	uidset_clear(&a.uids);
+	return rc;
+}
+
+static int
+ask_for_attributes(const struct recall *r, struct recalled *m, const struct snapshot *snapshot,
+    struct error *e)
+{
+	int rc = 0;
+
+	for (size_t i = 1; i <= snapshot_count(snapshot) && rc == 0; i++)
+		if (is_open(m->book, snapshot_at(snapshot, i)->uid))
+			rc = ask_for_template(r, m, snapshot, i, e);
+	return rc;
+}
+
+/* ---- after a change of UIDVALIDITY ---- */
+
+/* A message with SIZE octets. Headers are not compared: those of messages that are gone cannot be had. */
+static struct match_message
+match_message(uint64_t size)
+{
+	return (struct match_message){ .size = size, .header = MATCH_HEADER_UNAVAILABLE };
+}
+
+static int
+run_match(const struct match_side *old, const struct match_side *new)
+{
+	struct match match;
+	bool done = false;
+	int rc;
+
+	rc = match_begin(&match, old, new, MATCH_USUAL);
+	while (rc == 0 && !done)
+		rc = match_step(&match, &done);
+	return rc;
+}
+
+/* Messages of SNAPSHOT that can only be some of SEEN have their UIDLs. */
+static int
+take_matches(const struct ledger_seen_list *seen, struct recalled *m,
+    const struct snapshot *snapshot, size_t *matched)
+{
+	size_t count = snapshot_count(snapshot);
+	struct match_message *messages = calloc(seen->count + count, sizeof(*messages));
+	struct match_side old = { messages, seen->count }, new = { NULL, count };
+	int rc;
+
+	if (messages == NULL)
+		return ERR_NO_MEMORY;
+	new.messages = messages + seen->count;
+	for (size_t i = 0; i < seen->count; i++)
+		old.messages[i] = match_message(seen->items[i].size);
+	for (size_t i = 0; i < count; i++)
+		new.messages[i] = match_message(snapshot_at(snapshot, i + 1)->size);
+	rc = run_match(&old, &new);
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		const char *uidl;
+
+		if (new.messages[i].partner == MATCH_NONE)
+			continue;
+		uidl = seen->items[new.messages[i].partner].uidl;
+		rc = uidl_book_assign(m->book, snapshot_at(snapshot, i + 1)->uid, uidl,
+		    strlen(uidl), LEDGER_FROM_MATCH);
+		*matched += rc == 0;
+	}
+	free(messages);
+	return rc;
+}
+
+/* The mailbox was shown before, under another UIDVALIDITY: by order and size its messages may be known.
+ * Where UIDLs are of an attribute they come out the same by themselves. */
+static int
+match_again(const struct recall *r, struct recalled *m, const struct snapshot *snapshot,
+    struct error *e)
+{
+	struct ledger_seen_list seen;
+	size_t matched = 0;
+	int rc;
+
+	if (m->found.id != 0 || m->found.before == 0 ||
+	    uidl_template_attribute(m->template) != UIDL_OF_NUMBERS)
+		return 0;
+	rc = ledger_seen_of(r->ledger, m->found.before, &seen, e);
+	if (rc == 0 && seen.count > 0 && take_matches(&seen, m, snapshot, &matched) != 0)
+		rc = no_memory(e);
+	if (rc == 0)
+		log_event(r->link->log, LOG_LEVEL_WARNING, r->link->session_id,
+		    "UIDVALIDITY has changed: messages were matched with those before",
+		    LOG_FIELDS(LOG_TEXT("user", r->account), LOG_TEXT("mailbox", m->key.mailbox),
+			LOG_NUMBER("before", seen.count),
+			LOG_NUMBER("now", snapshot_count(snapshot)),
+			LOG_NUMBER("matched", matched)));
+	ledger_seen_clear(&seen);
+	return rc;
+}
+
+int
+recall_complete(const struct recall *r, struct recalled *m, const struct snapshot *snapshot,
+    struct error *e)
+{
+	struct siphash_key key;
+	size_t count = snapshot_count(snapshot);
+	int rc;
+
+	if (count == 0 || !m->is_read)
+		return 0;
+	if ((rc = match_again(r, m, snapshot, e)) != 0 ||
+	    (rc = ask_for_attributes(r, m, snapshot, e)) != 0)
+		return error_prefix(e, "UIDLs");
+	if (uidl_book_is_plain(m->book))
+		return 0;
+	if (RAND_bytes((unsigned char *) &key, sizeof(key)) != 1)
+		return no_memory(e);
+	rc = uidl_settle(m->book, snapshot_uidvalidity(snapshot, 0), snapshot_at(snapshot, 1),
+	    count, m->found.shown, LEDGER_FROM_ATTRIBUTE, &key);
+	return rc == 0 ? 0 : no_memory(e);
+}
+
+/* ---- the guard ---- */
+
+/* What an account would see, and what it saw. */
+struct comparison {
+	struct uidl_set now;
+	struct ledger_seen_list seen;
+	uint64_t missing;
+};
+
+static int
+gather_now(struct comparison *c, const struct ledger_part *parts, size_t count)
+{
+	char uidl[UIDL_MAX + 1];
+	struct siphash_key key;
+	size_t messages = 0;
+
+	for (size_t i = 0; i < count; i++)
+		messages += parts[i].count;
+	if (RAND_bytes((unsigned char *) &key, sizeof(key)) != 1 ||
+	    uidl_set_init(&c->now, messages, &key) != 0)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < parts[i].count; j++) {
+			uidl_book_format(parts[i].book, parts[i].found.uidvalidity,
+			    parts[i].messages[j].uid, uidl);
+			uidl_set_add(&c->now, uidl);
+		}
+	return 0;
+}
+
+static int
+compare(const struct recall *r, const struct ledger_part *parts, size_t count,
+    struct comparison *c, struct error *e)
+{
+	int rc;
+
+	if ((rc = ledger_last_seen(r->ledger, r->account, &c->seen, e)) != 0)
+		return rc;
+	if (gather_now(c, parts, count) != 0)
+		return no_memory(e);
+	for (size_t i = 0; i < c->seen.count; i++)
+		c->missing += !uidl_set_contains(&c->now, c->seen.items[i].uidl);
+	return 0;
+}
+
+static bool
+is_over_limit(const struct recall *r, const struct comparison *c)
+{
+	const struct upstream *upstream = upstream_of(r);
+
+	return c->seen.count >= upstream->guard_minimum &&
+	       c->missing * 100 > (uint64_t) upstream->guard_limit * c->seen.count;
+}
+
+/* Loud, in the log and in the ledger: somebody has to look. */
+static int
+stop(const struct recall *r, const struct ledger_part *part, const struct comparison *c,
+    struct error *e)
+{
+	struct error unwritten = { 0 };
+
+	log_event(r->link->log, LOG_LEVEL_ERROR, r->link->session_id,
+	    "login stopped: the client would download its mail again; see popgate guard",
+	    LOG_FIELDS(LOG_TEXT("user", r->account), LOG_TEXT("client", r->client_address),
+		LOG_TEXT("upstream", part->key.upstream), LOG_NUMBER("seen", c->seen.count),
+		LOG_NUMBER("missing", c->missing)));
+	if (ledger_stopped(r->ledger, r->account, &part->key, c->seen.count, c->missing,
+		&unwritten) != 0)
+		log_error(r->link->log, LOG_LEVEL_WARNING, r->link->session_id,
+		    "popgate guard will not list that login", &unwritten, NULL);
+	return error_set(e, ERR_TEMPORARY,
+	    "the guard: %llu of the %zu messages that the client saw last would be missing",
+	    (unsigned long long) c->missing, c->seen.count);
+}
+
+/* Under the same UIDVALIDITY a UID that is gone was deleted, and UIDLs do not change. So only what comes
+ * from elsewhere is looked at: another server, user or mailbox, or a mailbox made anew. */
+static bool
+is_elsewhere(const struct ledger_part *parts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (parts[i].found.view != 0 &&
+		    (!parts[i].found.is_view || parts[i].found.view != count))
+			return true;
+	return false;
+}
+
+static int
+guard(const struct recall *r, const struct ledger_part *parts, size_t count, struct error *e)
+{
+	struct comparison c = { 0 };
+	int rc;
+
+	if (!is_elsewhere(parts, count) || parts[0].found.approved)
+		return 0;
+	rc = compare(r, parts, count, &c, e);
+	if (rc == 0 && is_over_limit(r, &c))
+		rc = stop(r, &parts[0], &c, e);
+	uidl_set_clear(&c.now);
+	ledger_seen_clear(&c.seen);
+	return rc;
+}
+
+/* ---- remembering ---- */
+
+struct ledger_part
+recall_part(const struct recalled *m, const struct snapshot *snapshot, size_t number)
+{
+	struct ledger_part part = { .key = m->key, .found = m->found, .book = m->book };
+	size_t count = snapshot_count(snapshot), first = 1;
+
+	while (first <= count && snapshot_at(snapshot, first)->part < number)
+		first++;
+	if (first <= count)
+		part.messages = snapshot_at(snapshot, first);
+	while (first + part.count <= count &&
+	       snapshot_at(snapshot, first + part.count)->part == number)
+		part.count++;
+	return part;
+}
+
+int
+recall_show(const struct recall *r, struct ledger_part *parts, size_t count, struct error *e)
+{
+	struct error unwritten = { 0 };
+	int rc;
+
+	if (count == 0)
+		return 0;
+	if ((rc = guard(r, parts, count, e)) != 0)
+		return rc;
+	rc = ledger_show(r->ledger, r->account, parts, count, &unwritten);
+	if (rc == ERR_TEMPORARY && !ledger_must_show(parts, count)) {
+		log_error(r->link->log, LOG_LEVEL_WARNING, r->link->session_id,
+		    "what was shown last is not up to date in the state store", &unwritten,
+		    LOG_FIELDS(LOG_TEXT("user", r->account)));
+		return 0;
+	}
+	if (rc != 0)
+		*e = unwritten;
+	return rc == ERR_IN_USE ? error_set(e, ERR_TEMPORARY, "%s", unwritten.text) : rc;
+}
+
+void
+recall_end(struct recalled *m)
+{
+	uidl_book_free(m->book);
+	m->book = NULL;
+	m->is_read = false;
+}
