@@ -306,13 +306,17 @@ void
 uidl_format(
     const struct uidl_template *t, uint32_t uidvalidity, uint32_t uid, char buf[UIDL_MAX + 1])
 {
-	size_t len = 0, mark = strlen(t->mark), room = UIDL_MAX - mark;
+	bool marked = t->mark[0] != '\0';
+	size_t len = 0, room = marked ? UIDL_MAX - MARK : UIDL_MAX;
 
 	for (size_t i = 0; i < t->length; i++) /* of none comes nothing, which is no UIDL */
 		format_piece(&t->pieces[i], uidvalidity, uid, buf, room, &len);
 	if (!is_valid(buf, len, room))
 		len = format_hash(uidvalidity, uid, buf);
-	memcpy(buf + len, t->mark, mark + 1);
+	if (marked)
+		memcpy(buf + len, t->mark, sizeof(t->mark));
+	else
+		buf[len] = '\0';
 }
 
 /* The name of the field, blanks around it and one pair of angle brackets are no part of a Message-ID; nor is
