@@ -26,15 +26,15 @@ struct stream;
 int pop3_client_open(
     const struct imap_options *options, struct pop3_client **out, struct error *e);
 
-/* Bits of enum pop3_capability as last announced; whether the connection is dead. These do not
- * suspend. */
+/* Bits of enum pop3_capability as announced before the login; whether the connection is dead. These
+ * do not suspend. */
 unsigned pop3_client_capabilities(const struct pop3_client *client);
 bool pop3_client_is_dead(const struct pop3_client *client);
 
 /* Logs in. A password: AUTH PLAIN where offered, with its master as the one who logs in for the user
  * where there is one; else USER and PASS, which cannot carry a master. A token: AUTH by its own
- * mechanism, or not at all. Capabilities are learned anew. ERR_AUTH and its kin only when the server
- * rejected the credentials; ERR_PERMANENT when there is no usable mechanism. */
+ * mechanism, or not at all. ERR_AUTH only when the server rejected the credentials, as far as it says
+ * so; ERR_PERMANENT when there is no usable mechanism. */
 int pop3_client_login(struct pop3_client *client, const struct credentials *c, struct error *e);
 
 /* STAT. */
@@ -60,7 +60,7 @@ int pop3_client_uidl(
 struct pop3_header_reader {
 	/* The next LEN octets (at least 1) of the header of message NUMBER, line ends included. */
 	int (*octets)(void *ctx, uint32_t number, const char *octets, size_t len);
-	/* That was all of NUMBER. CODE: 0, or ERR_GONE where the server refused it. */
+	/* That was all of NUMBER. CODE: 0, or ERR_GONE or ERR_TEMPORARY where the server refused it. */
 	int (*end)(void *ctx, uint32_t number, int code);
 };
 

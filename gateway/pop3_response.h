@@ -2,7 +2,8 @@
  * octet by octet. Pure: a buffer in, events out; memory is bounded whatever the server sends.
  *
  * An answer is a status line; behind +OK a multi-line answer follows where the command has one, with
- * its dots undone here. Lines end in CRLF, or in a bare LF as some old servers send it. */
+ * its dots undone here. Lines end in CRLF, or in a bare LF where the status line does: some old
+ * servers know nothing else, and with all others a bare LF is a matter of the message. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,7 +36,9 @@ enum pop3_response_event {
 /* An answer on its way. */
 struct pop3_response {
 	enum pop3_response_form form;
-	int state; /* enum in pop3_response.c */
+	int state;     /* enum in pop3_response.c */
+	bool bare;     /* lines end in a bare LF */
+	bool after_cr; /* the last octet of the message was CR */
 	size_t line_len;
 	const char *text; /* of the last event; valid until the next call */
 	size_t text_len;
@@ -67,9 +70,9 @@ enum pop3_capability { /* bits */
 /* The capabilities in a line of CAPA's answer; 0 for others than these. */
 unsigned pop3_capability_bits(const char *line, size_t len);
 
-/* Reads a line of LIST's answer: "number size". Returns 0 or ERR_PROTOCOL. What follows the size is
- * passed over (RFC 1939 section 5 allows it). */
-int pop3_list_line(const char *line, size_t len, uint32_t *number, uint64_t *size);
+/* Reads the two numbers of an answer to STAT, or of a line of LIST's: messages or the number of one,
+ * and octets. Returns 0 or ERR_PROTOCOL. What follows is passed over (RFC 1939 section 5 allows it). */
+int pop3_numbers(const char *line, size_t len, uint32_t *messages, uint64_t *octets);
 
 /* Reads a line of UIDL's answer: "number unique-id". Returns 0 or ERR_PROTOCOL; the unique-id (NUL-
  * terminated) has 1 to POP3_UIDL_MAX characters of 0x21 to 0x7E. */
@@ -77,9 +80,9 @@ int pop3_uidl_line(
     const char *line, size_t len, uint32_t *number, char uidl[POP3_UIDL_MAX + 1]);
 
 /* What -ERR with TEXT means. Never 0. To a login: ERR_AUTH only where the credentials were really
- * rejected, as far as can be told: a server that announces AUTH-RESP-CODE among CAPABILITIES says so
- * (RFC 3206 section 4), others say no more than -ERR. */
-int pop3_login_refusal(const char *text, size_t len, unsigned capabilities);
+ * rejected, as far as can be told: a server that has ANNOUNCED AUTH-RESP-CODE says so (RFC 3206 section
+ * 4); of others, some words are known. */
+int pop3_login_refusal(const char *text, size_t len, unsigned announced);
 
 /* The same to any other command. */
 int pop3_refusal(const char *text, size_t len);

@@ -1,20 +1,10 @@
 /* imap_dialogue.h - dialogues with an IMAP server that says what a table tells it to, over a real
  * connection. */
 #pragma once
-#include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
 
-#include "fibers.h"
 #include "imapback/imap.h"
-#include "sockets.h"
-
-/* What the server waits for and what it then says. Of a line that begins with a tag only the rest
- * is compared; "{tag}" in an answer becomes the tag. */
-struct exchange {
-	const char *line;
-	const char *answer;
-};
+#include "scripted_server.h"
 
 /* What the client does; it notes what it was told. */
 struct client {
@@ -36,94 +26,7 @@ struct dialogue {
 	const char *notes;
 };
 
-/* ---- the server ---- */
-
-/* In place of a line: waits until the client is gone. */
-#define END "(end)"
-
 #define USUAL "* OK [CAPABILITY IMAP4rev1 ID AUTH=PLAIN] hello\r\n"
-
-struct server {
-	const struct dialogue *dialogue;
-	int listener;
-	size_t left;	 /* octets that it may still send before it is cut off */
-	char tag[16];	 /* of the last command */
-	char fault[600]; /* what was not as the table says; "" for nothing */
-};
-
-static inline bool
-read_line(FILE *from, char *line, size_t room)
-{
-	if (fgets(line, (int) room, from) == NULL)
-		return false;
-	line[strcspn(line, "\r\n")] = '\0';
-	return true;
-}
-
-/* Sends ANSWER, as far as it may; false when that was not all. */
-static inline bool
-say(struct server *s, FILE *to, const char *answer)
-{
-	char text[4096];
-	size_t len = 0;
-
-	for (const char *mark; (mark = strstr(answer, "{tag}")) != NULL; answer = mark + 5)
-		len += (size_t) snprintf(text + len, sizeof(text) - len, "%.*s%s",
-		    (int) (mark - answer), answer, s->tag);
-	len += (size_t) snprintf(text + len, sizeof(text) - len, "%s", answer);
-	if (len > s->left) {
-		fwrite(text, 1, s->left, to);
-		s->left = 0;
-		return false;
-	}
-	fwrite(text, 1, len, to);
-	s->left -= len;
-	return true;
-}
-
-/* One line of the client, and the answer to it; false at the end. */
-static inline bool
-serve_line(struct server *s, FILE *peer, const struct exchange *x)
-{
-	static const char digits[] = "0123456789";
-	char line[1024];
-	size_t tag_len;
-	char *rest;
-
-	if (!read_line(peer, line, sizeof(line))) {
-		if (strcmp(x->line, END) == 0)
-			return false;
-		snprintf(s->fault, sizeof(s->fault), "no \"%s\"", x->line);
-		return false;
-	}
-	tag_len = strspn(line, digits);
-	rest = line;
-	if (tag_len > 0 && tag_len < sizeof(s->tag) && line[tag_len] == ' ') {
-		snprintf(s->tag, sizeof(s->tag), "%.*s", (int) tag_len, line);
-		rest = line + tag_len + 1;
-	}
-	if (strcmp(rest, x->line) != 0)
-		snprintf(
-		    s->fault, sizeof(s->fault), "\"%.200s\" instead of \"%.200s\"", rest, x->line);
-	return say(s, peer, x->answer);
-}
-
-static inline void *
-serve(void *arg)
-{
-	struct server *s = arg;
-	FILE *peer = fdopen(accept(s->listener, NULL, NULL), "r+");
-
-	if (peer == NULL)
-		abort();
-	setvbuf(peer, NULL, _IONBF, 0);
-	if (say(s, peer, s->dialogue->greeting == NULL ? USUAL : s->dialogue->greeting))
-		for (const struct exchange *x = s->dialogue->exchanges; x->line != NULL; x++)
-			if (!serve_line(s, peer, x))
-				break;
-	fclose(peer);
-	return NULL;
-}
 
 /* ---- the client ---- */
 
@@ -178,17 +81,9 @@ run_client(void *arg)
 static inline size_t
 converse(struct run *run, struct server *server, size_t octets)
 {
-	pthread_t thread;
-
-	server->dialogue = run->dialogue;
-	server->left = octets;
-	server->listener = listen_on("127.0.0.1", 1, &run->port);
-	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, serve, server), 0);
-	spawn(run_client, run);
-	run_all();
-	pthread_join(thread, NULL);
-	close(server->listener);
-	return server->left;
+	server->greeting = run->dialogue->greeting == NULL ? USUAL : run->dialogue->greeting;
+	server->exchanges = run->dialogue->exchanges;
+	return serve_while(server, octets, &run->port, run_client, run);
 }
 
 /* A server that ends early never looks like one that was through. */
