@@ -15,32 +15,63 @@
 #include "fiberio/fiber_internal.h"
 #include "fiberio/stream_internal.h"
 
+/* Lets W go on where EVENTS are what it waits for. Returns whether they were. */
+static bool
+resume(struct stream_waiter *w, int events, int result)
+{
+	if (w->fiber == NULL || (events & w->wanted) == 0)
+		return false;
+	fiber_resume(w->fiber, result);
+	return true;
+}
+
 static void
 on_ready(struct polled *polled, uint32_t events)
 {
-	struct stream *s =
-	    (struct stream *) (void *) ((char *) polled - offsetof(struct stream, polled));
+	enum { ANY = UV_READABLE | UV_WRITABLE };
+	struct stream *s = poll->data;
+	bool read, written;
+	int rc = 0;
 
-	s->readable = s->readable || (events & POLLER_READABLE) != 0;
-	s->hung_up = s->hung_up || (events & POLLER_HUNG_UP) != 0;
-	if (s->waiting != NULL && (events & s->wanted) != 0)
-		fiber_resume(s->waiting, 0);
+	if (status < 0) {
+		s->watching = 0; /* libuv has stopped the handle; the next system call tells why */
+		events = ANY;
+	}
+	read = resume(&s->reader, events, 0);
+	written = resume(&s->writer, events, 0);
+	if (read || written || status < 0 || (rc = watch(s, s->watching & ~events)) == 0)
+		return;
+	resume(&s->reader, ANY, rc);
+	resume(&s->writer, ANY, rc);
+}
+
+static int
+wanted(const struct stream_waiter *w)
+{
+	return w->fiber == NULL ? 0 : w->wanted;
+}
+
+static int
+wait_as(struct stream *s, struct stream_waiter *w, int events, uint64_t deadline)
+{
+	int others = wanted(&s->reader) | wanted(&s->writer), rc;
+
+	/* Who wants to write no more is not told that he could; reading will be wanted again. */
+	if ((rc = watch(s, (s->watching & UV_READABLE) | others | events)) != 0)
+		return rc;
+	w->fiber = fiber_self();
+	w->wanted = events;
+	rc = fiber_suspend(deadline);
+	w->fiber = NULL;
+	return rc;
 }
 
 int
 stream_wait(struct stream *s, uint32_t events, uint64_t deadline)
 {
-	int rc;
-
 	if (s->reading && s->interrupted)
 		return ERR_INTERRUPTED;
-	s->waiting = fiber_self();
-	s->wanted = events;
-	poller_begin_wait(fiber_poller(s->runtime));
-	rc = fiber_suspend(deadline);
-	poller_end_wait(fiber_poller(s->runtime));
-	s->waiting = NULL;
-	return rc;
+	return wait_as(s, &s->reader, events, deadline);
 }
 
 /* Less than there was room for is all that there was (epoll(7)), but for the end of the stream. */
@@ -82,7 +113,7 @@ stream_wait_to_write(struct stream *s, uint32_t events, const struct write_limit
 		uint64_t look = fiber_deadline(limit->timeout_ms / LOOKS + 1);
 		uint64_t end = until < limit->deadline ? until : limit->deadline;
 
-		rc = stream_wait(s, events, look < end ? look : end);
+		rc = wait_as(s, &s->writer, events, look < end ? look : end);
 		if (rc != ERR_TIMEOUT)
 			return rc;
 		if ((now = untaken(s)) < before) {
@@ -248,8 +279,8 @@ void
 stream_interrupt(struct stream *s)
 {
 	s->interrupted = true;
-	if (s->waiting != NULL && s->reading)
-		fiber_resume_later(s->waiting, ERR_INTERRUPTED);
+	if (s->reader.fiber != NULL && s->reading)
+		fiber_resume_later(s->reader.fiber, ERR_INTERRUPTED);
 }
 
 bool
@@ -280,6 +311,13 @@ stream_peer(const struct stream *s, struct sockaddr_storage *out)
 	memset(out, 0, sizeof(*out));
 	if (getpeername(s->fd, (struct sockaddr *) out, &size) != 0)
 		out->ss_family = AF_UNSPEC;
+}
+
+void
+stream_end_output(struct stream *s)
+{
+	stream_tls_say_goodbye(s);
+	shutdown(s->fd, SHUT_WR);
 }
 
 static void

@@ -1,9 +1,10 @@
 /* stream.h - byte streams for fibers: TCP, and TLS on top of the same object.
  *
- * A stream is one socket, whose readiness the loop is told of when it comes. It has no buffer of its
- * own at rest: reads go straight to the caller's memory and writes straight to the kernel (with TLS,
- * by way of OpenSSL and memory that is freed when it is through), so that a stream costs next to
- * nothing and back-pressure is TCP's. Reading and writing are the business of one fiber at a time. */
+ * A stream is one socket, watched by the loop only while somebody waits for it. It has no buffer of
+ * its own at rest: reads go straight to the caller's memory and writes straight to the kernel (with
+ * TLS, by way of OpenSSL and memory that is freed when it is through), so that a stream costs next
+ * to nothing and back-pressure is TCP's. Reading is the business of one fiber at a time, and so is
+ * writing; they may be two, as long as neither closes what the other still uses. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -92,6 +93,10 @@ int stream_tls_peer_name(
 
 /* The peer's address; ss_family is AF_UNSPEC where it has none. */
 void stream_peer(const struct stream *s, struct sockaddr_storage *out);
+
+/* Tells the peer that nothing more will be written; reading goes on. With TLS a close_notify is sent
+ * where it can be without waiting. Does not suspend. */
+void stream_end_output(struct stream *s);
 
 /* Closes in order: with TLS a close_notify is sent where it can be without waiting; then the socket
  * is closed. Frees S (NULL is allowed). Does not suspend. */

@@ -13,15 +13,19 @@ struct stream_buffer {
 	size_t at, len;
 };
 
+/* Who reads, or who writes, while that has to wait. */
+struct stream_waiter {
+	struct fiber *fiber; /* NULL: nobody */
+	int wanted;	     /* what it waits for: TLS may have to read in order to write */
+};
+
 struct stream {
 	struct fiber_runtime *runtime;
 	int fd;
-	struct polled polled;
-	bool readable;	       /* there may be octets that were not read */
-	bool hung_up;	       /* the end of the stream, or of the connection, was seen to come */
-	uint32_t wanted;       /* what the waiting fiber waits for */
-	struct fiber *waiting; /* NULL: nobody */
-	bool reading;	       /* somebody is in stream_read, which may be interrupted */
+	uv_poll_t poll;	       /* its closing ends the life of this object */
+	int watching;	       /* what the poll handle is started for */
+	struct stream_waiter reader, writer;
+	bool reading; /* somebody is in stream_read, which may be interrupted */
 	bool interrupted;
 	bool failed;		   /* TLS is past repair: not even a close_notify may be sent */
 	SSL *ssl;		   /* NULL: plain */
@@ -32,14 +36,10 @@ struct stream {
 	struct tls_client *client;
 };
 
-/* Suspends until the socket becomes ready for EVENTS (POLLER_READABLE, POLLER_WRITABLE) or DEADLINE.
- * To be called only after the kernel, or stream_receive, has said EAGAIN: what has been ready all the
- * while is not told again. Returns 0, ERR_TIMEOUT, ERR_CANCELLED, or ERR_INTERRUPTED where
+/* Suspends who reads, or shakes hands, until the socket is ready for EVENTS (UV_READABLE,
+ * UV_WRITABLE) or DEADLINE. Returns 0, ERR_TIMEOUT, ERR_CANCELLED, or ERR_INTERRUPTED where
  * stream_interrupt called off a read. */
-int stream_wait(struct stream *s, uint32_t events, uint64_t deadline);
-
-/* As recv(2), without the call where it could only say EAGAIN. */
-ssize_t stream_receive(struct stream *s, void *buf, size_t room);
+int stream_wait(struct stream *s, int events, uint64_t deadline);
 
 /* How long a write may take. */
 struct write_limit {
@@ -47,8 +47,8 @@ struct write_limit {
 	uint64_t deadline;   /* in all */
 };
 
-/* As stream_wait, for a peer that is to take what was written. */
-int stream_wait_to_write(struct stream *s, uint32_t events, const struct write_limit *limit);
+/* As stream_wait, for who writes: the peer is to take what was written. */
+int stream_wait_to_write(struct stream *s, int events, const struct write_limit *limit);
 
 /* Two pieces of memory to be written one behind the other; what is written is taken off. */
 struct stream_pieces {
@@ -60,6 +60,9 @@ int stream_tls_read(struct stream *s, void *buf, size_t room, size_t *got, uint6
 int stream_tls_write(
     struct stream *s, const struct stream_pieces *pieces, const struct write_limit *limit);
 bool stream_tls_has_input(struct stream *s);
+
+/* Sends a close_notify, in one try: what the socket does not take now, nobody waits for. */
+void stream_tls_say_goodbye(struct stream *s);
 void stream_tls_end(struct stream *s, bool in_order);
 
 /* ---- stream_bio.c: the socket as OpenSSL sees it ---- */

@@ -175,15 +175,21 @@ stream_tls_has_input(struct stream *s)
 }
 
 void
+stream_tls_say_goodbye(struct stream *s)
+{
+	if (s->ssl == NULL || s->failed || !SSL_is_init_finished(s->ssl))
+		return;
+	ERR_clear_error();
+	SSL_shutdown(s->ssl);
+}
+
+void
 stream_tls_end(struct stream *s, bool in_order)
 {
 	if (s->ssl == NULL)
 		return;
-	/* One try: what the socket does not take now, nobody waits for. */
-	if (in_order && !s->failed && SSL_is_init_finished(s->ssl)) {
-		ERR_clear_error();
-		SSL_shutdown(s->ssl);
-	}
+	if (in_order)
+		stream_tls_say_goodbye(s);
 	SSL_free(s->ssl);
 	s->ssl = NULL;
 	stream_bio_end(s);

@@ -121,12 +121,13 @@ struct tls_client_options {
 	const struct tls_pin *pins; /* the key must be one of them; none: any */
 	size_t pin_count;
 	const struct tls_pair *own; /* who we are, if the server asks; NULL: nobody */
+	const char *alpn;	    /* what will be spoken; NULL: "imap" */
 	struct tls_terms terms;
 };
 
 /* Reads what OPTIONS name; they need not stay. Where the chain is verified, so is the host name
  * (RFC 6125: names of the certificate's subjectAltName only, no partial wildcards). SNI is sent,
- * ALPN "imap" offered. Sessions are resumed: within an hour, the certificate of a name is not
+ * ALPN offered (RFC 7301). Sessions are resumed: within an hour, the certificate of a name is not
  * verified again where the server proves to know the session. Errors as above. */
 int tls_client_new(
     const struct tls_client_options *options, struct tls_client **out, struct error *e);

@@ -15,7 +15,6 @@
 #include "fiberio/tls.h"
 #include "fiberio/tls_internal.h"
 
-static const unsigned char alpn_imap[] = "\x04imap";
 static const char pin_prefix[] = "sha256/";
 
 enum { PREFIX_LEN = sizeof(pin_prefix) - 1, PIN_SYMBOLS = 43 };
@@ -185,6 +184,17 @@ copy_pins(struct tls_client *client, const struct tls_client_options *options)
 
 /* ---- beginning and end ---- */
 
+/* As ALPN writes a protocol: one octet of length, then the name (RFC 7301 section 3.1). */
+static void
+offer_protocol(SSL_CTX *context, const char *name)
+{
+	unsigned char protocol[16];
+	int len = snprintf((char *) protocol + 1, sizeof(protocol) - 1, "%s", name);
+
+	protocol[0] = (unsigned char) len;
+	SSL_CTX_set_alpn_protos(context, protocol, (unsigned) len + 1);
+}
+
 int
 tls_client_new(const struct tls_client_options *options, struct tls_client **out, struct error *e)
 {
@@ -205,7 +215,7 @@ tls_client_new(const struct tls_client_options *options, struct tls_client **out
 		goto fail;
 	SSL_CTX_set_verify(client->context, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_cert_verify_callback(client->context, on_verify, client);
-	SSL_CTX_set_alpn_protos(client->context, alpn_imap, sizeof(alpn_imap) - 1);
+	offer_protocol(client->context, options->alpn != NULL ? options->alpn : "imap");
 	tls_sessions_attach(&client->sessions, client->context);
 	if (options->trust == TLS_TRUST_CHAIN &&
 	    (rc = load_trust(client->context, options, e)) != 0)

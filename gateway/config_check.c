@@ -15,7 +15,7 @@
 #include "gateway/suggestion.h"
 #include "gateway/upstream_preset.h"
 
-enum { IMAP_PORT = 143, RFC1939_IDLE_MS = 10 * 60 * 1000 };
+enum { IMAP_PORT = 143, POP3_PORT = 110, POP3S_PORT = 995, RFC1939_IDLE_MS = 10 * 60 * 1000 };
 
 unsigned
 line_of(const struct setting_lines *lines, enum setting_block block, const char *name)
@@ -278,6 +278,37 @@ name_upstream(struct upstream *u)
 	return ERR_NO_MEMORY;
 }
 
+static uint16_t
+usual_port(const struct upstream *u)
+{
+	bool implicit = u->imap.security == IMAP_TLS_IMPLICIT;
+
+	if (u->protocol == UPSTREAM_POP3)
+		return implicit ? POP3S_PORT : POP3_PORT;
+	return implicit ? u->imap.port : IMAP_PORT;
+}
+
+/* Where sessions are passed on, the old server decides about mailboxes and messages. */
+static void
+check_protocol(
+    const struct upstream *u, const struct setting_lines *lines, struct config_report *report)
+{
+	static const char *const imap_only[] = { "preset", "keepalive_interval", "reconnect", "reuse",
+		"mailbox", "uidl", "mark_seen", "deleted", "delete", "mark_keyword", "without_uidplus",
+		"trash_mailbox", "max_messages", "index_cache", "size_mode", "send_id",
+		"forward_client" };
+
+	if (u->protocol != UPSTREAM_POP3)
+		return;
+	for (size_t i = 0; i < sizeof(imap_only) / sizeof(imap_only[0]); i++) {
+		unsigned line = line_of(lines, SETTING_UPSTREAM, imap_only[i]);
+
+		if (line != 0)
+			config_report_add(report, CONFIG_WARNING, line,
+			    "%s: means nothing with protocol = pop3", imap_only[i]);
+	}
+}
+
 static int
 check_upstream(struct upstream *u, const struct setting_lines *lines, struct config_report *report)
 {
@@ -298,8 +329,9 @@ check_upstream(struct upstream *u, const struct setting_lines *lines, struct con
 		    line_of(lines, SETTING_UPSTREAM, "size_mode"),
 		    "size_mode: sizes are learned into the index, so index_cache = no does not go "
 		    "with it");
-	if (u->imap.security != IMAP_TLS_IMPLICIT && line_of(lines, SETTING_UPSTREAM, "port") == 0)
-		u->imap.port = IMAP_PORT;
+	if (line_of(lines, SETTING_UPSTREAM, "port") == 0)
+		u->imap.port = usual_port(u);
+	check_protocol(u, lines, report);
 	if (u->host == NULL) {
 		if (line_of(lines, SETTING_UPSTREAM, "host") == 0)
 			config_report_add(

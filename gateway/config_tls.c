@@ -249,6 +249,7 @@ make_client(struct upstream *u, const struct setting_lines *lines, struct config
 {
 	const struct tls_pair own = { .certificate = u->client_certificate, .key = u->client_key };
 	const struct tls_client_options options = {
+		.alpn = u->protocol == UPSTREAM_POP3 ? "pop3" : "imap",
 		.ca_file = u->ca_file,
 		.ca_directory = u->ca_directory,
 		.trust = u->trust,

@@ -146,6 +146,7 @@ log_summary(struct connection *c, const struct pop3_report *r)
 		LOG_TEXT("legacy_cipher", is_legacy_use(c) ? c->tls_cipher : NULL),
 		LOG_NUMBER("commands", r->commands), LOG_NUMBER("messages", r->retrieved),
 		LOG_NUMBER("octets", r->octets),
+		LOG_TEXT("passed_on", r->passed_on ? "yes" : NULL),
 		LOG_NUMBER("deleted", deleted->marked - deleted->remaining),
 		LOG_NUMBER("marked", deleted->marked), LOG_TEXT("reason", pop3_end_name(r->end)),
 		LOG_NUMBER("duration_ms", uv_now(&c->worker->loop) - c->began),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/client_address.h"
+#include "gateway/relay.h"
 #include "pop3front/sasl.h"
 
 void
@@ -99,7 +100,8 @@ open_target(struct dispatch *d, const struct credentials *c, struct pop3_maildro
 
 	d->maildrop.upstream = d->target.upstream;
 	d->maildrop.mailboxes = &d->target.mailboxes;
-	d->backend = &maildrop_backend;
+	d->backend = d->target.upstream->protocol == UPSTREAM_POP3 ? &relay_backend
+								   : &maildrop_backend;
 	there.user = d->target.login;
 	if ((rc = check_way(d, c, e)) != 0) {
 		log_refusal(d, c, e);
@@ -213,6 +215,14 @@ dispatch_commit(void *handle, struct deletion_result *result, struct error *e)
 	return d->backend->commit(d->handle, result, e);
 }
 
+static enum pop3_end
+dispatch_pass_on(void *handle, struct pop3_passage *p, struct error *e)
+{
+	const struct dispatch *d = handle;
+
+	return d->backend->pass_on(d->handle, p, e);
+}
+
 static void
 dispatch_close(void *handle)
 {
@@ -230,5 +240,6 @@ const struct pop3_backend dispatch_backend = {
 	.patience = dispatch_patience,
 	.keepalive = dispatch_keepalive,
 	.commit = dispatch_commit,
+	.pass_on = dispatch_pass_on,
 	.close = dispatch_close,
 };

@@ -4,25 +4,19 @@
 #include <string.h>
 
 #include "base/failpoint.h"
+#include "gateway/admission.h"
 #include "gateway/introduction.h"
 
-/* Our own copy of C. A certificate means nothing to the server: for whom it names, the upstream's
- * master logs in. */
+/* Our own copy of what C comes to. */
 static int
 keep_credentials(struct mailbox_link *link, const struct credentials *c, struct error *e)
 {
-	const struct credentials *master = &link->upstream->master;
-	struct credentials whole = *c; /* owns nothing */
+	struct credentials shown; /* owns nothing */
 	int rc;
 
-	if (c->kind == CREDENTIALS_CERTIFICATE) {
-		if (master->password == NULL)
-			return error_set(e, ERR_PERMANENT, "there is no master_user");
-		whole = *master;
-		whole.user = c->user;
-		whole.master = master->user;
-	}
-	rc = credentials_copy(&link->credentials, &whole);
+	if ((rc = admission_credentials(link->upstream, c, &shown, e)) != 0)
+		return rc;
+	rc = credentials_copy(&link->credentials, &shown);
 	return rc == 0 ? 0 : error_set(e, rc, "the credentials cannot be kept");
 }
 
@@ -77,10 +71,7 @@ mailbox_link_open_anew(struct mailbox_link *link, const struct credentials *c, s
 			reuse_supersede(link->reuse, &link->key);
 		return 0;
 	}
-	/* Who came with a certificate has done nothing wrong. */
-	if (c->kind == CREDENTIALS_CERTIFICATE && (rc == ERR_AUTH || rc == ERR_AUTH_EXPIRED))
-		rc = e->code = ERR_PERMANENT;
-	return rc;
+	return admission_refused(c, rc, e);
 }
 
 int

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/failpoint.h"
+#include "gateway/admission.h"
 #include "gateway/box.h"
 #include "gateway/commit.h"
 #include "gateway/gatekeeper.h"
@@ -113,26 +114,6 @@ maildrop_close(void *handle)
 	maildrop_free(m);
 }
 
-/* Counts the session against its user's share. Only after the login: who cannot log in must not use
- * up anybody's. */
-static int
-enter_census(struct maildrop *m, const char *user, struct error *e)
-{
-	const struct maildrop_context *context = m->context;
-	int rc;
-
-	if (context->census == NULL)
-		return 0;
-	rc = census_enter_user(context->census, context->seat, context->upstream->name, user);
-	if (rc == 0) {
-		m->counted = true;
-		return 0;
-	}
-	if (rc == ERR_LIMIT)
-		return error_set(e, rc, "the user has max_sessions_per_user sessions already");
-	return error_set(e, ERR_NO_MEMORY, "out of memory");
-}
-
 /* Opens all mailboxes. The first comes last: it stays selected, and most is wanted of it. */
 static int
 open_boxes(struct maildrop *m, struct error *e)
@@ -237,29 +218,6 @@ maildrop_new(const struct maildrop_context *context, const char *user)
 	return m;
 }
 
-/* What the server calls the user of C, for the log: where it is not the account's name. */
-static const char *
-login_of(const struct maildrop_context *context, const struct credentials *c)
-{
-	return strcmp(context->account, c->user) != 0 ? c->user : NULL;
-}
-
-/* The user does not say who was at the mailbox. */
-static void
-log_master(const struct maildrop_context *context, const struct credentials *c)
-{
-	bool certificate = c->kind == CREDENTIALS_CERTIFICATE;
-
-	if (c->master == NULL && !certificate)
-		return;
-	log_event(context->log, LOG_LEVEL_INFO, context->session_id, "logged in for another user",
-	    LOG_FIELDS(LOG_TEXT("user", context->account), LOG_TEXT("login", login_of(context, c)),
-		LOG_TEXT("master", certificate ? context->upstream->master.user : c->master),
-		LOG_TEXT("by", certificate ? "client certificate" : "password"),
-		LOG_TEXT("client", context->client_address),
-		LOG_TEXT("upstream", context->upstream->name)));
-}
-
 static int
 maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out, struct error *e)
 {
@@ -276,11 +234,12 @@ maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 	if (context->visit != NULL && !m->link.was_kept)
 		gatekeeper_tell(context->visit, 0);
 	if ((rc = FAILPOINT_ERROR("maildrop.after_login", e)) != 0 ||
-	    (rc = enter_census(m, c->user, e)) != 0 || (rc = take_locks(m, e)) != 0 ||
-	    (rc = fill(m, c, e)) != 0 || (rc = join(m, e)) != 0 || (rc = remember(m, e)) != 0)
+	    (rc = admission_enter_census(context, c->user, &m->counted, e)) != 0 ||
+	    (rc = take_locks(m, e)) != 0 || (rc = fill(m, c, e)) != 0 || (rc = join(m, e)) != 0 ||
+	    (rc = remember(m, e)) != 0)
 		goto fail;
 	mailbox_link_opened(&m->link);
-	log_master(context, c);
+	admission_log_master(context, c);
 	m->retrieval.link = &m->link;
 	m->retrieval.snapshot = m->snapshot;
 	m->retrieval.mailboxes = context->mailboxes->items;
@@ -289,12 +248,7 @@ maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 	out->snapshot = m->snapshot;
 	return 0;
 fail:
-	log_error(context->log,
-	    rc == ERR_AUTH || rc == ERR_IN_USE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-	    context->session_id, "login failed", e,
-	    LOG_FIELDS(LOG_TEXT("user", context->account), LOG_TEXT("login", login_of(context, c)),
-		LOG_TEXT("master", c->master), LOG_TEXT("client", context->client_address),
-		LOG_TEXT("upstream", upstream->name)));
+	admission_log_failure(context, c, rc, e);
 	mailbox_link_close(&m->link);
 	maildrop_free(m);
 	return rc;

@@ -40,6 +40,11 @@ static const struct setting_choice securities[] = {
 	{ "none", IMAP_TLS_NONE },
 	{ NULL, 0 },
 };
+static const struct setting_choice protocols[] = {
+	{ "imap", UPSTREAM_IMAP },
+	{ "pop3", UPSTREAM_POP3 },
+	{ NULL, 0 },
+};
 static const struct setting_choice seen_ways[] = {
 	{ "never", MARK_SEEN_NEVER },
 	{ "retr", MARK_SEEN_RETR },
@@ -224,11 +229,14 @@ const struct setting settings[] = {
 
 	{ "preset", "none", "defaults that suit a provider; other settings override them", presets,
 	    0, 0, UPSTREAM(SETTING_CHOICE, preset) },
-	{ "host", NULL, "the IMAP server's name or address; needed", NULL, 1, 253,
+	{ "protocol", "imap", "what the server speaks; pop3: sessions are passed on to it", protocols,
+	    0, 0, UPSTREAM(SETTING_CHOICE, protocol) },
+	{ "host", NULL, "the mail server's name or address; needed", NULL, 1, 253,
 	    UPSTREAM(SETTING_HOST, host) },
-	{ "port", "993", "its port; 143 is the default where tls is not implicit", NULL, 1, 65535,
-	    UPSTREAM(SETTING_NUMBER, imap.port) },
-	{ "tls", "implicit", "TLS from the start, by STARTTLS, or none at all", securities, 0, 0,
+	{ "port", "993",
+	    "its port; 143 is the default where tls is not implicit, 995 and 110 with protocol = pop3",
+	    NULL, 1, 65535, UPSTREAM(SETTING_NUMBER, imap.port) },
+	{ "tls", "implicit", "TLS from the start, by STARTTLS or STLS, or none at all", securities, 0, 0,
 	    UPSTREAM(SETTING_CHOICE, imap.security) },
 	{ "ca_file", NULL, "PEM file: whom to trust; without it the system's certificates", NULL, 0,
 	    0, UPSTREAM(SETTING_PATH, ca_file) },

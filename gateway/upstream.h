@@ -13,6 +13,11 @@
 #include "mapping/deletion.h"
 #include "mapping/uidl.h"
 
+enum upstream_protocol {
+	UPSTREAM_IMAP,
+	UPSTREAM_POP3, /* an old server: sessions are passed on to it, see relay.h */
+};
+
 enum mark_seen {
 	MARK_SEEN_NEVER, /* \Seen is never set */
 	MARK_SEEN_RETR,	 /* at QUIT, on messages that RETR handed over completely */
@@ -52,6 +57,7 @@ enum { UPSTREAM_MAILBOXES_MAX = 16 }; /* in a maildrop; each costs a round trip 
 
 struct upstream {
 	enum upstream_preset preset;
+	enum upstream_protocol protocol;
 	char *label; /* of the block; "": none */
 	char *name;  /* the label, or "host:port": for logs, locks, state and counters */
 	struct imap_options imap;

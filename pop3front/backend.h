@@ -4,6 +4,7 @@
  * base/error.h; their texts go to the log and never to the client. */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/credentials.h"
@@ -12,10 +13,42 @@
 #include "mapping/deletion.h"
 #include "mapping/snapshot.h"
 
+struct stream;
+
 /* An open maildrop. */
 struct pop3_maildrop {
 	void *handle;		   /* the backend's own */
 	struct snapshot *snapshot; /* owned by the backend until close; the session sets its marks */
+	bool passed_on;		   /* another server speaks POP3 from here on: there is no snapshot, and of
+				      the functions below only pass_on and close are called */
+};
+
+enum pop3_end {	/* why a session ended */
+	POP3_END_QUIT,		/* QUIT was answered +OK */
+	POP3_END_QUIT_FAILED,	/* QUIT was answered -ERR */
+	POP3_END_CLIENT_CLOSED, /* without QUIT */
+	POP3_END_IDLE,		/* the client was silent for too long */
+	POP3_END_CLIENT_STUCK,	/* the client did not take its data */
+	POP3_END_BAD_COMMANDS,	/* too many, too long, NUL, or bytes behind STLS */
+	POP3_END_AUTH_FAILURES, /* too many rejected logins */
+	POP3_END_TLS_FAILED,
+	POP3_END_UPSTREAM,	/* the maildrop was lost */
+	POP3_END_CUT,		/* a message could not be finished after +OK: the connection was aborted */
+	POP3_END_SHUTDOWN,	/* popgate is stopping */
+	POP3_END_INTERNAL,	/* out of memory */
+};
+
+/* A session that is passed on. Times in milliseconds. */
+struct pop3_passage {
+	struct stream *client;
+	const char *ahead;	/* what the client has sent behind its login already */
+	size_t ahead_len;
+	uint64_t idle_ms;	/* without an octet from either side */
+	uint64_t write_ms;	/* without the client taking an octet */
+
+	uint64_t commands;	/* lines that the client has sent */
+	uint64_t octets;	/* that the client got */
+	bool must_abort;	/* the client must see that something was cut */
 };
 
 struct pop3_backend {
@@ -51,6 +84,10 @@ struct pop3_backend {
 	 * every marked message is gone; else ERR_INCOMPLETE with *RESULT filled, or another error where nothing is known (then
 	 * result->remaining counts all marked ones). */
 	int (*commit)(void *handle, struct deletion_result *result, struct error *e);
+
+	/* Passes on what the client of P and the server behind HANDLE say until the session is over, and tells why it is; P
+	 * is filled, and E where something failed. The client's stream stays open. NULL: no maildrop is ever passed on. */
+	enum pop3_end (*pass_on)(void *handle, struct pop3_passage *p, struct error *e);
 
 	/* Lets go of everything, lock included. Also after an error; called once for each open that returned 0. */
 	void (*close)(void *handle);

@@ -122,6 +122,12 @@ line_buffer_left(const struct line_buffer *b)
 	return b->end - b->begin - b->taken;
 }
 
+const char *
+line_buffer_rest(struct line_buffer *b)
+{
+	return octets(b) + b->begin + b->taken;
+}
+
 void
 line_buffer_clear(struct line_buffer *b)
 {

@@ -44,8 +44,9 @@ int line_buffer_space(struct line_buffer *b, char **at, size_t *room);
 /* LEN octets were put there. */
 void line_buffer_filled(struct line_buffer *b, size_t len);
 
-/* Octets behind the line given out last. */
+/* Octets behind the line given out last, and where they are until the next call on B. */
 size_t line_buffer_left(const struct line_buffer *b);
+const char *line_buffer_rest(struct line_buffer *b);
 
 /* Cleanses everything and goes back to rest. */
 void line_buffer_clear(struct line_buffer *b);

@@ -27,29 +27,15 @@ struct pop3_settings {
 	unsigned max_bad_commands_after;  /* and after it */
 };
 
-enum pop3_end {	/* why a session ended */
-	POP3_END_QUIT,		/* QUIT was answered +OK */
-	POP3_END_QUIT_FAILED,	/* QUIT was answered -ERR */
-	POP3_END_CLIENT_CLOSED, /* without QUIT */
-	POP3_END_IDLE,		/* the client was silent for too long */
-	POP3_END_CLIENT_STUCK,	/* the client did not take its data */
-	POP3_END_BAD_COMMANDS,	/* too many, too long, NUL, or bytes behind STLS */
-	POP3_END_AUTH_FAILURES, /* too many rejected logins */
-	POP3_END_TLS_FAILED,
-	POP3_END_UPSTREAM,	/* the maildrop was lost */
-	POP3_END_CUT,		/* a message could not be finished after +OK: the connection was aborted */
-	POP3_END_SHUTDOWN,	/* popgate is stopping */
-	POP3_END_INTERNAL,	/* out of memory */
-};
-
 /* What happened, for the log. */
 struct pop3_report {
 	enum pop3_end end;
 	char user[USER_NAME_MAX + 1];	/* "" before a USER or AUTH */
 	bool logged_in;
+	bool passed_on;			/* to another POP3 server: what it did is not known in detail */
 	uint64_t commands;		/* command lines read */
 	uint64_t retrieved;		/* messages handed over completely by RETR */
-	uint64_t octets;		/* of message data written to the client (RETR and TOP) */
+	uint64_t octets;		/* of message data written to the client (RETR and TOP); all, where passed_on */
 	struct deletion_result deleted;
 	struct error error;		/* details of the last failure; code ERR_OK: none */
 };

@@ -181,6 +181,8 @@ log_in(struct session *s, const char *challenge)
 	s->bad_commands = 0;
 	s->report->logged_in = true;
 	s->report->error = (struct error) { 0 }; /* of an earlier try */
+	if (s->maildrop.passed_on)
+		return session_pass_on(s);
 	session_backend_used(s);
 	return session_reply(s, "+OK maildrop has %zu messages", snapshot_left(s->maildrop.snapshot));
 }

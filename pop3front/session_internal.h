@@ -115,5 +115,8 @@ int session_message_number(
 /* session_retrieve.c */
 session_handler session_retr, session_top;
 
+/* session_pass_on.c: lets the client speak with the server behind the maildrop until the end. Suspends. */
+enum session_next session_pass_on(struct session *s);
+
 /* session_quit.c */
 session_handler session_quit;

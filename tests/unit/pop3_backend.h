@@ -81,7 +81,7 @@ memory_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out, s
 	snapshot_seal(b->snapshot);
 	if (b->read_only)
 		snapshot_forbid_marks(b->snapshot);
-	*out = (struct pop3_maildrop){ b, b->snapshot };
+	*out = (struct pop3_maildrop){ b, b->snapshot, false };
 	b->opened++;
 	return 0;
 }

@@ -68,7 +68,7 @@ source_main(void *arg)
 			break;
 		r->octets += len;
 	}
-	stream_close(r->to);
+	stream_end_output(r->to);
 	r->done = true;
 }
 
@@ -104,7 +104,6 @@ drain_main(void *arg)
 			CU_ASSERT_EQUAL(fiber_sleep(1), 0);
 	}
 	CU_ASSERT_EQUAL(wrong, 0);
-	stream_close(r->from);
 	r->done = true;
 }
 
@@ -133,6 +132,8 @@ check_relay(void (*pair)(int fds[2]), bool small)
 	CU_ASSERT_EQUAL(source.octets, RELAYED);
 	CU_ASSERT_EQUAL(middle.octets, RELAYED);
 	CU_ASSERT_EQUAL(drain.octets, RELAYED);
+	stream_close(source.to);
+	stream_close(drain.from);
 	end();
 }
 
@@ -142,6 +143,32 @@ megabytes_pass_in_odd_pieces(void)
 	check_relay(unix_pair, false);
 	check_relay(tcp_pair, false);
 	check_relay(unix_pair, true);
+}
+
+/* Each side writes all it has without waiting for the other to do so: with one fiber a side, both
+ * would wait for ever. */
+static void
+one_fiber_reads_while_another_writes(void)
+{
+	struct relay sources[2] = { { .seed = 1 }, { .seed = 2 } };
+	struct relay drains[2] = { { .seed = 3 }, { .seed = 4 } };
+	int fds[2];
+
+	begin();
+	unix_pair(fds);
+	for (int i = 0; i < 2; i++) {
+		shrink_buffers(fds[i]);
+		sources[i].to = drains[i].from = adopt(runtime, fds[i]);
+		spawn(source_main, &sources[i]);
+		spawn(drain_main, &drains[i]);
+	}
+	run_all();
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(sources[i].octets, RELAYED);
+		CU_ASSERT_EQUAL(drains[i].octets, RELAYED);
+		stream_close(sources[i].to);
+	}
+	end();
 }
 
 /* ---- reading ---- */
@@ -501,6 +528,7 @@ main(void)
 {
 	static const struct unit_test tests[] = {
 		{ "megabytes_pass_in_odd_pieces", megabytes_pass_in_odd_pieces },
+		{ "one_fiber_reads_while_another_writes", one_fiber_reads_while_another_writes },
 		{ "read_gives_what_there_is", read_gives_what_there_is },
 		{ "read_notices_a_reset", read_notices_a_reset },
 		{ "read_ends_at_its_deadline", read_ends_at_its_deadline },
