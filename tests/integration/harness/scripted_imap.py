@@ -209,7 +209,7 @@ class Server:
             except OSError:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(self, sock)
+            connection = self.connection(self, sock)
             with self.changed:
                 self.accepted += 1
                 self.connections.append(connection)
@@ -218,6 +218,8 @@ class Server:
 
 
 class Connection:
+    greeting = b"* OK scripted server ready\r\n"
+
     def __init__(self, server, sock):
         self.server, self.sock = server, sock
         self.secure = False
@@ -289,7 +291,7 @@ class Connection:
             if self.server.tls == "implicit":
                 self.start_tls()
             if not self.act(self.server.action("greeting"), None):
-                self.send(b"* OK scripted server ready\r\n")
+                self.send(self.greeting)
             while True:
                 command = self.read_command()
                 with self.server.changed:
@@ -611,3 +613,6 @@ def arguments(octets):
             raise AssertionError(f"no space before {octets!r}")
         octets = octets[1:]
     return words
+
+
+Server.connection = Connection
