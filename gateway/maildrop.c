@@ -222,7 +222,6 @@ static int
 maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out, struct error *e)
 {
 	const struct maildrop_context *context = ctx;
-	const struct upstream *upstream = context->upstream;
 	struct maildrop *m;
 	int rc;
 

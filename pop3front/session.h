@@ -35,7 +35,7 @@ struct pop3_report {
 	bool passed_on;			/* to another POP3 server: what it did is not known in detail */
 	uint64_t commands;		/* command lines read */
 	uint64_t retrieved;		/* messages handed over completely by RETR */
-	uint64_t octets;		/* of message data written to the client (RETR and TOP); all, where passed_on */
+	uint64_t octets;		/* of messages written to the client (RETR and TOP); passed_on: all */
 	struct deletion_result deleted;
 	struct error error;		/* details of the last failure; code ERR_OK: none */
 };

@@ -325,7 +325,7 @@ open_maildrop(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 	check(snapshot_seal(backend.snapshot) == 0);
 	if (!plan.may_delete)
 		snapshot_forbid_marks(backend.snapshot);
-	*out = (struct pop3_maildrop){ &backend, backend.snapshot };
+	*out = (struct pop3_maildrop){ &backend, backend.snapshot, false };
 	return 0;
 }
 

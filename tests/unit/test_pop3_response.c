@@ -53,8 +53,8 @@ note(char *notes, const char *before, const struct pop3_response *r, const char 
 {
 	size_t used = strlen(notes);
 
-	snprintf(notes + used, NOTES - used, "%s%.*s%s", before, (int) r->text_len,
-	    r->text == NULL ? "" : r->text, behind);
+	snprintf(notes + used, NOTES - used, "%s%.*s%s", before,
+	    r->text == NULL ? 0 : (int) r->text_len, r->text == NULL ? "" : r->text, behind);
 }
 
 /* Notes the events of a part of an answer. Returns false when nothing more makes sense. */
@@ -86,7 +86,8 @@ feed(struct pop3_response *r, const char *data, size_t len, char *notes)
 			note(notes, ".", r, "");
 			break;
 		case POP3_EVENT_BAD:
-			strcat(notes, "!");
+			r->text = NULL;
+			note(notes, "!", r, "");
 			return 0;
 		}
 		if (taken == len)
