@@ -365,6 +365,26 @@ check_label(const struct config *config, const struct config_lines *lines, size_
 	}
 }
 
+/* Finds the old server of U. */
+static void
+find_old(struct config *config, struct upstream *u, const struct setting_lines *lines,
+    struct config_report *report)
+{
+	unsigned line = line_of(lines, SETTING_UPSTREAM, "old");
+
+	if (u->old_label[0] == '\0')
+		return;
+	for (size_t i = 0; i < config->upstream_count; i++)
+		if (strcmp(config->upstreams[i].label, u->old_label) == 0)
+			u->old = &config->upstreams[i];
+	if (u->old == NULL)
+		config_report_add(
+		    report, CONFIG_FAULT, line, "old: there is no upstream %s", u->old_label);
+	else if (u->old->protocol != UPSTREAM_POP3 || u->protocol == UPSTREAM_POP3)
+		config_report_add(report, CONFIG_FAULT, line,
+		    "old: names an upstream with protocol = pop3, in one with protocol = imap");
+}
+
 /* A name is split before it is known which upstream it is of. */
 static void
 check_separators(
@@ -398,6 +418,7 @@ check_upstreams(
 		check_label(config, lines, i, report);
 		if ((rc = check_upstream(&config->upstreams[i], &lines->upstreams[i], report)) != 0)
 			return rc;
+		find_old(config, &config->upstreams[i], &lines->upstreams[i], report);
 	}
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "gateway/client_address.h"
 #include "gateway/relay.h"
+#include "gateway/state_table.h"
 #include "pop3front/sasl.h"
 
 void
@@ -130,6 +131,30 @@ admit(struct dispatch *d, const struct credentials *c, struct error *e)
 	return rc;
 }
 
+/* While mailboxes move, the account's state says whether UPSTREAM or its old server is asked. */
+static int
+follow_state(struct dispatch *d, const struct upstream **upstream, const struct credentials *c,
+    struct error *e)
+{
+	const struct maildrop_context *m = &d->maildrop;
+	enum state_scope source;
+	enum user_state state;
+	int rc;
+
+	if ((*upstream)->old == NULL)
+		return 0;
+	if ((rc = state_find(m->ledger, d->account, &state, &source, e)) != 0) {
+		log_refusal(d, c, e);
+		return rc;
+	}
+	log_event(m->log, LOG_LEVEL_DEBUG, m->session_id, "state looked up",
+	    LOG_FIELDS(LOG_TEXT("user", d->account), LOG_TEXT("state", user_state_name(state)),
+		LOG_TEXT("by", state_scope_name(source))));
+	if (state == USER_STATE_OLD)
+		*upstream = (*upstream)->old;
+	return 0;
+}
+
 static int
 dispatch_open(
     void *ctx, const struct credentials *c, struct pop3_maildrop *out, struct error *e)
@@ -140,6 +165,9 @@ dispatch_open(
 
 	memset(&d->visit, 0, sizeof(d->visit));
 	snprintf(d->account, sizeof(d->account), "%s", c->user);
+	d->maildrop.upstream = upstream;
+	if ((rc = follow_state(d, &upstream, c, e)) != 0)
+		return rc;
 	if ((rc = target_set(&d->target, upstream, c->user, &upstream->mailboxes)) != 0)
 		return error_set(e, rc, "out of memory");
 	d->maildrop.upstream = d->target.upstream;

@@ -60,6 +60,8 @@ struct upstream {
 	enum upstream_protocol protocol;
 	char *label; /* of the block; "": none */
 	char *name;  /* the label, or "host:port": for logs, locks, state and counters */
+	char *old_label;	     /* of the server that still has mailboxes; "": none */
+	const struct upstream *old; /* that one; NULL: none */
 	struct imap_options imap;
 	bool tls_resumption; /* without a certificate that is verified anew */
 	uint64_t keepalive_ms;

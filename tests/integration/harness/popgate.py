@@ -70,14 +70,18 @@ def run(*arguments, input=None, pass_fds=(), timeout=60):
     return subprocess.CompletedProcess(argv, child.returncode, out, err)
 
 
-def config_text(settings, listeners, upstream):
-    """SETTINGS and UPSTREAM map names to values (None leaves the setting out); LISTENERS are (kind, settings)."""
+def config_text(settings, listeners, upstream, blocks=()):
+    """SETTINGS and UPSTREAM map names to values (None leaves the setting out; "label" is that of the block); LISTENERS
+    are (kind, settings); BLOCKS are ("upstream old" or "route all", settings)."""
     def lines(values, indent=""):
         return "".join(f"{indent}{name} = {_value(value)}\n" for name, value in values.items() if value is not None)
     text = lines(settings)
     for kind, values in listeners:
         text += f"listener {kind} {{\n{lines(values, '    ')}}}\n"
-    return text + f"upstream {{\n{lines(upstream, '    ')}}}\n"
+    label = upstream.get("label", "")
+    for head, values in [(f"upstream {label}", {**upstream, "label": None}), *blocks]:
+        text += f"{head} {{\n{lines(values, '    ')}}}\n"
+    return text
 
 
 def _value(value):
@@ -86,15 +90,18 @@ def _value(value):
 
 
 class Popgate:
-    """Two listeners on free ports: pop3 with STLS, and pop3s. UPSTREAM needs at least the port."""
+    """Two listeners on free ports: pop3 with STLS, and pop3s. UPSTREAM needs at least the port; so do other upstreams
+    among BLOCKS, which are as in config_text."""
 
-    def __init__(self, upstream, certificate=None, plain_certificate=True, **settings):
+    def __init__(self, upstream, certificate=None, plain_certificate=True, blocks=(), **settings):
         self.dir = workspace.folder("popgate")
         self.config = os.path.join(self.dir, "popgate.conf")
         self.certificate = certificate or certificates.good()
         self.plain_certificate = plain_certificate
         self.settings = {"state_directory": os.path.join(self.dir, "state"), **SETTINGS, **settings}
         self.upstream = {**UPSTREAM, **upstream}
+        self.blocks = [(head, {**UPSTREAM, **values} if head.startswith("upstream") else values)
+                       for head, values in blocks]
         if "POPGATE_VALGRIND_REPORTS" in os.environ:
             self.upstream["tls_timeout"] = "15s"  # a handshake takes valgrind a second by itself
             self.settings["workers"] = 0  # who executes /proc/self/exe under valgrind executes valgrind
@@ -127,7 +134,7 @@ class Popgate:
         listeners = [
             ("pop3", {"address": "%s:%d" % self.pop3, **(tls if self.plain_certificate else {})}),
             ("pop3s", {"address": "%s:%d" % self.pop3s, **tls})]
-        self.write(config_text(self.settings, listeners + list(self.more_listeners), self.upstream))
+        self.write(config_text(self.settings, listeners + list(self.more_listeners), self.upstream, self.blocks))
 
     def write(self, text):
         with open(self.config, "w", encoding="utf-8") as out:
