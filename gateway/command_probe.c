@@ -306,6 +306,17 @@ probe_upstream(const struct upstream *u, const struct credentials *c)
 	return status;
 }
 
+/* Probes the first upstream that speaks IMAP. */
+static int
+probe_config(const struct config *config, const struct credentials *c)
+{
+	for (size_t i = 0; i < config->upstream_count; i++)
+		if (config->upstreams[i].protocol == UPSTREAM_IMAP)
+			return probe_upstream(&config->upstreams[i], c);
+	fprintf(stderr, "popgate probe: there is no upstream with protocol = imap\n");
+	return EX_CONFIG;
+}
+
 int
 command_probe(const struct command_line *line)
 {
@@ -323,7 +334,7 @@ command_probe(const struct command_line *line)
 	config_report_print(&report, line->config, stderr);
 	config_report_clear(&report);
 	if (rc == 0 && (status = get_password(line, &c)) == 0)
-		status = probe_upstream(&config->upstreams[0], &c);
+		status = probe_config(config, &c);
 	credentials_clear(&c);
 	config_unref(config);
 	return status;

@@ -34,7 +34,7 @@ struct relay {
 	bool client_ended;	 /* it sends no more */
 	uint64_t moved_at;	 /* when octets were passed on, either way */
 	uint64_t heard_at;	 /* the same from the server */
-	bool called_off;	 /* by the fiber beside */
+	bool called_off;	 /* by us, and not by the server */
 	enum pop3_end end;	 /* why */
 };
 
@@ -156,15 +156,15 @@ upward_main(void *arg)
 		see_to_the_end(r);
 	else if (rc == ERR_INTERRUPTED)
 		drain(r);
-	else if (rc == ERR_TIMEOUT && !r->called_off)
+	else if (rc != ERR_CANCELLED && rc != ERR_CLOSED && !r->called_off)
 		call_off(r, POP3_END_UPSTREAM);
-	/* A server that takes no more is told of by who reads from it. */
+	/* That the server has closed is for who reads from it: there may be last words. */
 	r->upward = NULL;
 }
 
 /* ---- what the server says ---- */
 
-/* Passes on what there is; calls off where the client does not take it. */
+/* Passes on what there is. Where the client does not take it, the session is called off. */
 static int
 pass_down(struct relay *r)
 {
@@ -181,10 +181,12 @@ pass_down(struct relay *r)
 	rc = stream_write(p->client, octets, len, p->write_ms);
 	r->delivering = false;
 	r->moved_at = r->heard_at = fiber_now();
-	if (rc == 0)
+	if (rc == 0) {
 		p->octets += len;
-	else
-		call_off(r, rc == ERR_TIMEOUT ? POP3_END_CLIENT_STUCK : POP3_END_CLIENT_CLOSED);
+		return 0;
+	}
+	r->called_off = true;
+	r->end = rc == ERR_TIMEOUT ? POP3_END_CLIENT_STUCK : POP3_END_CLIENT_CLOSED;
 	return rc;
 }
 
@@ -201,23 +203,29 @@ let_quit_happen(struct relay *r)
 		;
 }
 
+/* Whether the last that the server said is a whole line that begins with WORD. */
+static bool
+server_said(const struct relay *r, const char *word)
+{
+	return last_line_is_complete(&r->server_said) && last_line_begins(&r->server_said, word);
+}
+
 /* The server has closed the connection. Only behind an answer to QUIT, or last words that begin with
- * -ERR, is that not a cut. */
+ * -ERR, or where the client has ended and every answer may have come, is that not a cut. */
 static enum pop3_end
 judge_close(const struct relay *r, struct error *e)
 {
 	bool quit = last_line_begins(&r->client_said, "QUIT") && !r->awaiting;
-	bool complete = last_line_is_complete(&r->server_said);
+	bool positive = server_said(r, "+OK"), negative = server_said(r, "-ERR");
 
-	if (quit && complete && last_line_begins(&r->server_said, "+OK"))
-		return POP3_END_QUIT;
-	if (r->client_ended)
+	if (quit && (positive || negative))
+		return positive ? POP3_END_QUIT : POP3_END_QUIT_FAILED;
+	if (r->client_ended && !r->awaiting &&
+	    (r->passage->octets == 0 || positive || negative || server_said(r, ".")))
 		return POP3_END_CLIENT_CLOSED;
-	r->passage->must_abort = !complete || !last_line_begins(&r->server_said, "-ERR");
-	if (quit && !r->passage->must_abort)
-		return POP3_END_QUIT_FAILED;
+	r->passage->must_abort = !negative;
 	error_set(e, ERR_CLOSED, "the server has closed the connection");
-	return POP3_END_UPSTREAM;
+	return r->client_ended ? POP3_END_CLIENT_CLOSED : POP3_END_UPSTREAM;
 }
 
 static enum pop3_end

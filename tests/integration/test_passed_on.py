@@ -250,6 +250,23 @@ class ScriptedServer(Case):
         self.assertEqual(session.rest(), b"".join(
             b"+OK here it is\r\n" + scripted_pop3.stuffed(THREE[i]) for i in (0, 2)))
 
+    def test_rule_32_a_half_closed_client_sees_a_cut_too(self):
+        whole = b"+OK here it is\r\n" + scripted_pop3.stuffed(THREE[0])
+        self.server.on("RETR", scripted_imap.send_then(whole[:whole.index(b"\r\n.") + 2]))
+        session = self.gate.login("joe")
+        session.send(b"RETR 1\r\n")
+        session.half_close()
+        self.reset_comes(session)
+
+    def test_rule_15_quit_and_gone_in_the_midst_of_a_message(self):
+        body = corpus.message("large", (b"y" * 76 + b"\r\n") * 100000)
+        self.server.messages.append(scripted_imap.Message(4, body))
+        session = self.gate.login("joe")
+        session.send(b"DELE 1\r\nRETR 4\r\nQUIT\r\n")
+        session.status()
+        session.reset()
+        self.server.wait_for(lambda server: len(server.messages) == 3)
+
     def test_rule_15_quit_and_gone(self):
         session = self.gate.login("joe")
         session.send(b"DELE 1\r\nQUIT\r\n")
