@@ -191,19 +191,6 @@ is_understood(const struct words *w)
 	return strcmp(w->what, "approve") == 0 && (w->subject != NULL) != w->all;
 }
 
-/* The file must stay the user's who serves. */
-static int
-become_owner(const struct config *config, struct error *e)
-{
-	struct identity identity;
-	int rc;
-
-	if (geteuid() != 0 || config->user[0] == '\0')
-		return 0;
-	rc = identity_find(config->user, &identity, e);
-	return rc != 0 ? rc : identity_assume(&identity, e);
-}
-
 /* With the configuration at hand. */
 static int
 run_with(const struct config *config, const struct words *w)
@@ -212,7 +199,7 @@ run_with(const struct config *config, const struct words *w)
 	struct error e = { 0 };
 	int rc;
 
-	if ((rc = become_owner(config, &e)) == 0 &&
+	if ((rc = identity_assume_owner(config->user, &e)) == 0 &&
 	    (rc = ledger_file_new(config->state_directory, &g.file)) != 0)
 		error_set(&e, rc, "out of memory");
 	if (rc == 0)

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <sqlite3.h>
 
@@ -224,19 +223,6 @@ check_words(char **words, int count)
 	return 0;
 }
 
-/* Files that root would make here, popgate could not use. */
-static int
-become_owner(const struct config *config, struct error *e)
-{
-	struct identity identity;
-
-	if (geteuid() != 0 || config->user[0] == '\0')
-		return 0;
-	if (identity_find(config->user, &identity, e) != 0)
-		return e->code;
-	return identity_assume(&identity, e);
-}
-
 static int
 run_with(const struct config *config, char **words, int count)
 {
@@ -245,7 +231,7 @@ run_with(const struct config *config, char **words, int count)
 	sqlite3 *db;
 	int status;
 
-	if (become_owner(config, &e) != 0)
+	if (identity_assume_owner(config->user, &e) != 0)
 		return failed(&e);
 	if (ledger_file_new(config->state_directory, &file) != 0)
 		return EX_OSERR;

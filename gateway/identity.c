@@ -74,3 +74,15 @@ identity_assume(const struct identity *identity, struct error *e)
 		    identity->name);
 	return 0;
 }
+
+int
+identity_assume_owner(const char *name, struct error *e)
+{
+	struct identity identity;
+	int rc;
+
+	if (geteuid() != 0 || name[0] == '\0')
+		return 0;
+	rc = identity_find(name, &identity, e);
+	return rc != 0 ? rc : identity_assume(&identity, e);
+}

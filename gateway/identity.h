@@ -23,3 +23,7 @@ int identity_check_owner(const struct identity *identity, const char *path, stru
  * capability is left. Sees that nothing leads back. Other processes may look into it then, until
  * privacy_begin. Returns 0, or ERR_PERMANENT, after which the process must end. */
 int identity_assume(const struct identity *identity, struct error *e);
+
+/* For commands that touch files of the user NAME: where they are root's, and NAME is not "", they become
+ * that user first, who could not use the files else. As above. */
+int identity_assume_owner(const char *name, struct error *e);
