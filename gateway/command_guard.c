@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "gateway/command.h"
