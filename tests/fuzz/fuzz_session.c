@@ -300,7 +300,6 @@ __wrap_fiber_sleep(uint64_t ms)
 static int
 open_maildrop(void *ctx, const struct credentials *c, struct pop3_maildrop *out, struct error *e)
 {
-	size_t at;
 
 	(void) ctx;
 	check(plan.plaintext || client.tls);
