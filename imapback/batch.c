@@ -143,26 +143,41 @@ find_next(struct imap *imap)
 	return 0;
 }
 
+/* Sends UID FETCH of RANGES with AFTER behind it; a body has MOST octets. */
+static int
+open_batch(struct imap *imap, const struct uid_range *ranges, size_t count, const char *after,
+    enum guard_expectation expectation, uint64_t most, struct error *e)
+{
+	char *text;
+
+	if (imap->dead)
+		return imap_dead_error(imap, e);
+	if ((text = imap_set_command("UID FETCH ", ranges, count, after)) == NULL)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	if (imap_send_line(imap, text, expectation) == 0)
+		imap->batch = (struct imap_batch){ .open = true, .most = most };
+	free(text);
+	return imap->dead ? imap_dead_error(imap, e) : 0;
+}
+
 int
 imap_batch_open(
     struct imap *imap, const struct uid_range *ranges, size_t count, uint32_t part, struct error *e)
 {
 	char after[64] = " (UID BODY.PEEK[])";
-	char *text;
 
-	if (imap->dead)
-		return imap_dead_error(imap, e);
 	if (part > 0)
 		snprintf(after, sizeof(after), " (UID BODY.PEEK[]<0.%" PRIu32 ">)", part);
-	if ((text = imap_set_command("UID FETCH ", ranges, count, after)) == NULL)
-		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	if (imap_send_line(imap, text, part > 0 ? GUARD_EXPECT_PARTS : GUARD_EXPECT_BODIES) == 0)
-		imap->batch = (struct imap_batch){
-			.open = true,
-			.most = part > 0 ? part : UINT64_MAX,
-		};
-	free(text);
-	return imap->dead ? imap_dead_error(imap, e) : 0;
+	return open_batch(imap, ranges, count, after, part > 0 ? GUARD_EXPECT_PARTS : GUARD_EXPECT_BODIES,
+	    part > 0 ? part : UINT64_MAX, e);
+}
+
+int
+imap_batch_open_headers(
+    struct imap *imap, const struct uid_range *ranges, size_t count, struct error *e)
+{
+	return open_batch(imap, ranges, count, " (UID BODY.PEEK[HEADER])", GUARD_EXPECT_HEADERS,
+	    UINT64_MAX, e);
 }
 
 int

@@ -38,6 +38,7 @@ enum guard_expectation {
 	GUARD_EXPECT_BODIES,   /* and BODY[] in any number of FETCH responses: those that come as
 				  literals are diverted, and the parser gets none */
 	GUARD_EXPECT_PARTS,    /* the same for BODY[]<origin> */
+	GUARD_EXPECT_HEADERS,  /* the same for BODY[HEADER] */
 	GUARD_EXPECT_SEARCH,   /* and SEARCH responses, diverted */
 	GUARD_EXPECT_VANISHED, /* and VANISHED (EARLIER) responses (RFC 7162), diverted */
 	GUARD_EXPECT_ATTRIBUTE, /* and FETCH responses with the item that guard_collect names, told as

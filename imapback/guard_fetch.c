@@ -21,7 +21,8 @@ guard_begin_fetch(struct guard *g)
 static bool
 is_batch(const struct guard *g)
 {
-	return g->expectation == GUARD_EXPECT_BODIES || g->expectation == GUARD_EXPECT_PARTS;
+	return g->expectation == GUARD_EXPECT_BODIES || g->expectation == GUARD_EXPECT_PARTS ||
+	       g->expectation == GUARD_EXPECT_HEADERS;
 }
 
 static bool
@@ -38,12 +39,18 @@ skip_value(struct guard *g)
 	return go(g, FETCH_SKIP, DROP);
 }
 
-/* The name of the item is BODY[] or BODY[]<origin>: sets the origin, and whether there is one. */
+/* The name of the item is BODY[] or BODY[]<origin>: sets the origin, and whether there is one. Where
+ * headers are expected, it is BODY[HEADER]. */
 static bool
 is_body_name(struct guard *g, bool *part)
 {
 	uint64_t origin = 0;
 
+	if (g->expectation == GUARD_EXPECT_HEADERS) {
+		*part = false;
+		g->origin = 0;
+		return is_word(g, "BODY[HEADER]");
+	}
 	*part = g->word_len > 6;
 	if (g->word_len < 6 || !text_is_word(g->word, 6, "BODY[]"))
 		return false;

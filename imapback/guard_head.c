@@ -54,7 +54,8 @@ static enum guard_action
 begin_numbered(struct guard *g, char c, size_t keyword)
 {
 	bool bodies = g->expectation == GUARD_EXPECT_BODY || g->expectation == GUARD_EXPECT_PART ||
-		      g->expectation == GUARD_EXPECT_BODIES || g->expectation == GUARD_EXPECT_PARTS;
+		      g->expectation == GUARD_EXPECT_BODIES || g->expectation == GUARD_EXPECT_PARTS ||
+		      g->expectation == GUARD_EXPECT_HEADERS;
 	uint64_t number;
 
 	if (text_to_number(g->word + 2, keyword - 3, UINT32_MAX, &number) != 0)

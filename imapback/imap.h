@@ -173,6 +173,11 @@ int imap_fetch_part(struct imap *imap, uint32_t uid, uint64_t offset, uint32_t o
 int imap_batch_open(struct imap *imap, const struct uid_range *ranges, size_t count, uint32_t part,
     struct error *e);
 
+/* As imap_batch_open for headers: BODY.PEEK[HEADER]. What is told and poured of each message is its
+ * header, up to the empty line. */
+int imap_batch_open_headers(
+    struct imap *imap, const struct uid_range *ranges, size_t count, struct error *e);
+
 /* The next message: *UID and its *OCTETS; passes over one that was not taken. *UID becomes 0 when
  * the answer is complete, which ends the batch: messages that did not come are to be fetched alone,
  * be they gone, or sent in another form than this takes. */

@@ -153,6 +153,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	expectation = expectations[data[0] & 7];
 	if ((data[0] & 0x87) == 0x87) /* of two sizes of pieces, one is for this */
 		expectation = GUARD_EXPECT_ATTRIBUTE;
+	if ((data[0] & 0x87) == 0x86)
+		expectation = GUARD_EXPECT_HEADERS;
 	feed(expectation, (const char *) data + 1, size - 1, size, 64, &whole);
 	feed(expectation, (const char *) data + 1, size - 1, 1 + (data[0] >> 2), 1 + (data[0] >> 3),
 	    &cut);

@@ -63,6 +63,14 @@ do_parts(struct client *c)
 	return rc == 0 ? take_odd(c) : rc;
 }
 
+static int
+do_headers(struct client *c)
+{
+	int rc = imap_batch_open_headers(c->imap, five_to_eight, 2, &c->e);
+
+	return rc == 0 ? take_odd(c) : rc;
+}
+
 /* Another command in the middle: what was not taken is thrown away. */
 static int
 do_half(struct client *c)
@@ -83,6 +91,7 @@ do_half(struct client *c)
 }
 
 #define BATCH "UID FETCH 5:6,8 (UID BODY.PEEK[])"
+#define HEADERS "UID FETCH 5:6,8 (UID BODY.PEEK[HEADER])"
 #define PARTS "UID FETCH 5:6,8 (UID BODY.PEEK[]<0.4>)"
 
 static const struct dialogue batches[] = {
@@ -114,6 +123,10 @@ static const struct dialogue batches[] = {
 	    { { PARTS, "* 1 FETCH (UID 5 BODY[]<0> {4}\r\nabcd)\r\n* 2 FETCH (UID 7 BODY[]<0> "
 		       "{1}\r\ne)\r\n{tag} OK x\r\n" } },
 	    do_parts, 0, ALIVE, "[5 4]4:abcd[7 1]1:e." },
+	{ "headers", NULL,
+	    { { HEADERS, "* 1 FETCH (UID 5 BODY[HEADER] {6}\r\na: b\r\n)\r\n* 2 FETCH (UID 6 body[header] "
+			 "{0}\r\n)\r\n* 3 FETCH (UID 8 BODY[HEADER] NIL)\r\n{tag} OK x\r\n" } },
+	    do_headers, 0, ALIVE, "[5 6]6:a: b\r\n[6 0]." },
 	{ "another command in between", NULL,
 	    { { BATCH,
 		  "* 1 FETCH (UID 5 BODY[] {1}\r\na)\r\n* 2 FETCH (UID 6 BODY[] {5}\r\nbbbbb)\r\n"
@@ -137,6 +150,12 @@ static const struct dialogue lies[] = {
 	    ERR_PROTOCOL, DEAD, "" },
 	{ "a part too large", NULL,
 	    { { PARTS, "* 1 FETCH (UID 5 BODY[]<0> {5}\r\nabcde)\r\n" }, { END, "" } }, do_parts,
+	    ERR_PROTOCOL, DEAD, "" },
+	{ "a body instead of headers", NULL,
+	    { { HEADERS, "* 1 FETCH (UID 5 BODY[] {1}\r\na)\r\n" }, { END, "" } }, do_headers,
+	    ERR_PROTOCOL, DEAD, "" },
+	{ "headers instead of a body", NULL,
+	    { { BATCH, "* 1 FETCH (UID 5 BODY[HEADER] {1}\r\na)\r\n" }, { END, "" } }, do_batch,
 	    ERR_PROTOCOL, DEAD, "" },
 	{ "a cut body", NULL, { { BATCH, "* 1 FETCH (UID 5 BODY[] {9}\r\nabc" } }, do_batch,
 	    ERR_CLOSED, DEAD, "[5 9]9:abc" },
