@@ -441,7 +441,8 @@ step_prefix(struct match *m)
 		pair_prefix(m);
 	else
 		pair_prefix_unseen(m);
-	want_rest(m);
+	if (has_headers(&m->old)) /* or there is nothing to compare them with */
+		want_rest(m);
 	m->round = ROUND_REST;
 	return 0;
 }

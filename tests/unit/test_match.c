@@ -413,9 +413,29 @@ static void
 large_mailboxes(void)
 {
 	CU_ASSERT_TRUE(match_large(100000, 0, 0, "in order") < 2 * 100000 / 20);
-	match_large(100000, 0, 1, "shifted");
+	CU_ASSERT_EQUAL(match_large(100000, 0, 1, "shifted"), 2 * 100000);
 	match_large(100000, 77, 0, "of one size");
 	match_large(100000, 77, 1, "of one size, shifted");
+}
+
+/* Headers of one side alone are of no use. */
+static void
+no_headers_in_vain(void)
+{
+	struct match_message *old_truth, *new_truth;
+	struct match_side old = make_large(2000, 0, 1, &old_truth);
+	struct match_side new = make_large(1999, 0, 2, &new_truth);
+	struct match m;
+
+	for (size_t i = 0; i < old.count; i++)
+		old.messages[i].header = MATCH_HEADER_UNAVAILABLE;
+	old.messages[0].size = new.messages[0].size; /* a prefix of one */
+	CU_ASSERT_TRUE(run(&m, &old, old_truth, &new, new_truth, MATCH_USUAL) <= 2);
+	CU_ASSERT_TRUE(m.paired <= 1);
+	free(old.messages);
+	free(new.messages);
+	free(old_truth);
+	free(new_truth);
 }
 
 static void
@@ -436,6 +456,7 @@ main(void)
 		{ "never a wrong pair", never_a_wrong_pair },
 		{ "never a wrong pair, headers unread", never_a_wrong_pair_unread },
 		{ "large mailboxes", large_mailboxes },
+		{ "no headers in vain", no_headers_in_vain },
 		{ "limits", limits },
 	};
 
