@@ -1,0 +1,429 @@
+/* pairing.c - see pairing.h. */
+#include "gateway/pairing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/uidset.h"
+#include "gateway/pop3_client.h"
+
+enum {
+	OLD_BATCH = 1000,	 /* headers asked of a POP3 server at once */
+	COMMAND_SET_MAX = 7800, /* octets of a set in an IMAP command */
+	ROOM_FIRST = 256,
+};
+
+void
+pairing_clear(struct pairing *p)
+{
+	free(p->old.messages);
+	free(p->new.messages);
+	free(p->numbers);
+	free(p->uidl_at);
+	free(p->uids);
+	free(p->texts);
+	*p = (struct pairing){ .max_messages = p->max_messages };
+}
+
+/* ---- growing ---- */
+
+/* Makes *ARRAY as large as ROOM items of SIZE. */
+static int
+grow(void *array, size_t room, size_t size)
+{
+	void **place = array, *more;
+
+	if (room > SIZE_MAX / size || (more = realloc(*place, room * size)) == NULL)
+		return ERR_NO_MEMORY;
+	*place = more;
+	return 0;
+}
+
+static size_t
+more_room(size_t room)
+{
+	return room == 0 ? ROOM_FIRST : 2 * room;
+}
+
+static bool
+is_full(const struct pairing *p, const struct match_side *side)
+{
+	return side->count == MATCH_MESSAGES_MAX ||
+	       (p->max_messages != 0 && side->count == p->max_messages);
+}
+
+static int
+keep_text(struct pairing *p, const char *text, size_t *at)
+{
+	size_t len = strlen(text) + 1, room = p->texts_room;
+
+	while (p->texts_len + len > room)
+		room = more_room(room);
+	if (room != p->texts_room && grow(&p->texts, room, 1) != 0)
+		return ERR_NO_MEMORY;
+	p->texts_room = room;
+	*at = p->texts_len;
+	memcpy(p->texts + p->texts_len, text, len);
+	p->texts_len += len;
+	return 0;
+}
+
+int
+pairing_add_old(struct pairing *p, uint32_t number, const char *uidl, uint64_t size,
+    const struct fingerprint *print)
+{
+	struct match_message *m;
+
+	if (is_full(p, &p->old))
+		return ERR_LIMIT;
+	if (p->old.count > 0 && number <= p->numbers[p->old.count - 1])
+		return ERR_INVALID;
+	if (p->old.count == p->old_room) {
+		size_t room = more_room(p->old_room);
+
+		if (grow(&p->old.messages, room, sizeof(*p->old.messages)) != 0 ||
+		    grow(&p->numbers, room, sizeof(*p->numbers)) != 0 ||
+		    grow(&p->uidl_at, room, sizeof(*p->uidl_at)) != 0)
+			return ERR_NO_MEMORY;
+		p->old_room = room;
+	}
+	if (keep_text(p, uidl, &p->uidl_at[p->old.count]) != 0)
+		return ERR_NO_MEMORY;
+	p->numbers[p->old.count] = number;
+	m = &p->old.messages[p->old.count++];
+	*m = (struct match_message){ .size = size, .name = fingerprint_key(uidl, strlen(uidl)) };
+	if (print != NULL) {
+		m->print = *print;
+		m->header = MATCH_HEADER_READ;
+	}
+	return 0;
+}
+
+int
+pairing_add_new(struct pairing *p, uint32_t uid, uint64_t size)
+{
+	if (is_full(p, &p->new))
+		return ERR_LIMIT;
+	if (p->new.count == p->new_room) {
+		size_t room = more_room(p->new_room);
+
+		if (grow(&p->new.messages, room, sizeof(*p->new.messages)) != 0 ||
+		    grow(&p->uids, room, sizeof(*p->uids)) != 0)
+			return ERR_NO_MEMORY;
+		p->new_room = room;
+	}
+	p->uids[p->new.count] = uid;
+	p->new.messages[p->new.count++] = (struct match_message){ .size = size };
+	return 0;
+}
+
+/* ---- listing ---- */
+
+static int
+on_uidl(void *ctx, uint32_t number, const char *uidl)
+{
+	return pairing_add_old(ctx, number, uidl, MATCH_NO_SIZE, NULL);
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	uint32_t left = *(const uint32_t *) a, right = *(const uint32_t *) b;
+
+	return (left > right) - (left < right);
+}
+
+/* The index of NUMBER among COUNT NUMBERS, ascending; COUNT where it is not there. */
+static size_t
+find(const uint32_t *numbers, size_t count, uint32_t number)
+{
+	const uint32_t *found;
+
+	if (count == 0)
+		return count;
+	found = bsearch(&number, numbers, count, sizeof(*numbers), compare_numbers);
+	return found == NULL ? count : (size_t) (found - numbers);
+}
+
+static int
+on_size(void *ctx, uint32_t number, uint64_t size)
+{
+	struct pairing *p = ctx;
+	size_t i = find(p->numbers, p->old.count, number);
+
+	if (i < p->old.count)
+		p->old.messages[i].size = size;
+	return 0;
+}
+
+int
+pairing_list_old(struct pairing *p, struct pop3_client *old, struct error *e)
+{
+	int rc;
+
+	if ((rc = pop3_client_uidl(old, on_uidl, p, e)) != 0 ||
+	    (rc = pop3_client_list(old, on_size, p, e)) != 0)
+		return error_prefix(e, "listing of the old maildrop");
+	return 0;
+}
+
+static int
+on_listed(void *ctx, uint32_t uid, uint64_t size, bool deleted)
+{
+	(void) deleted;
+	return pairing_add_new(ctx, uid, size);
+}
+
+/* A message with its UID, for sorting. */
+struct listed {
+	uint32_t uid;
+	uint64_t size;
+};
+
+static int
+compare_listed(const void *a, const void *b)
+{
+	return compare_numbers(&((const struct listed *) a)->uid, &((const struct listed *) b)->uid);
+}
+
+/* A server may list in any order. */
+static int
+sort_new(struct pairing *p)
+{
+	size_t count = p->new.count, i = 1;
+	struct listed *listed;
+
+	while (i < count && p->uids[i - 1] < p->uids[i])
+		i++;
+	if (i >= count)
+		return 0;
+	if ((listed = calloc(count, sizeof(*listed))) == NULL)
+		return ERR_NO_MEMORY;
+	for (i = 0; i < count; i++)
+		listed[i] = (struct listed){ p->uids[i], p->new.messages[i].size };
+	qsort(listed, count, sizeof(*listed), compare_listed);
+	for (i = 0; i < count; i++) {
+		p->uids[i] = listed[i].uid;
+		p->new.messages[i].size = listed[i].size;
+	}
+	free(listed);
+	for (i = 1; i < count; i++)
+		if (p->uids[i - 1] == p->uids[i])
+			return ERR_PROTOCOL;
+	return 0;
+}
+
+int
+pairing_list_new(struct pairing *p, struct imap *new, struct error *e)
+{
+	int rc;
+
+	if ((rc = imap_list(new, on_listed, p, e)) != 0)
+		return error_prefix(e, "listing of the mailbox");
+	rc = sort_new(p);
+	return rc == 0 ? 0 : error_set(e, rc, "listing of the mailbox: %s", error_name(rc));
+}
+
+/* ---- headers of the old side ---- */
+
+struct old_headers {
+	struct pairing *pairing;
+	struct fingerprint_reader reader;
+	uint32_t number; /* whose header is read; 0: none */
+};
+
+static int
+on_octets(void *ctx, uint32_t number, const char *octets, size_t len)
+{
+	struct old_headers *h = ctx;
+
+	if (h->number != number)
+		fingerprint_begin(&h->reader);
+	h->number = number;
+	fingerprint_feed(&h->reader, octets, len);
+	return 0;
+}
+
+static int
+on_end(void *ctx, uint32_t number, int code)
+{
+	struct old_headers *h = ctx;
+	struct pairing *p = h->pairing;
+	size_t i = find(p->numbers, p->old.count, number);
+
+	if (i == p->old.count)
+		return ERR_PROTOCOL;
+	p->old.messages[i].header = code == 0 ? MATCH_HEADER_READ : MATCH_HEADER_UNAVAILABLE;
+	if (code != 0)
+		return 0;
+	if (h->number != number) /* it has none */
+		fingerprint_begin(&h->reader);
+	fingerprint_end(&h->reader, &p->old.messages[i].print);
+	h->number = 0;
+	p->headers++;
+	return 0;
+}
+
+/* A server without TOP is no failure: what can be said without headers will be. */
+static int
+ask_old(struct pairing *p, struct pop3_client *old, const uint32_t *numbers, size_t count,
+    struct error *e)
+{
+	static const struct pop3_header_reader reader = { on_octets, on_end };
+	struct old_headers h = { .pairing = p };
+	int rc;
+
+	if ((rc = pop3_client_headers(old, numbers, count, &reader, &h, e)) == 0)
+		return 0;
+	if (pop3_client_is_dead(old))
+		return error_prefix(e, "headers of the old maildrop");
+	for (size_t i = 0; i < p->old.count; i++)
+		if (p->old.messages[i].header == MATCH_HEADER_UNREAD)
+			p->old.messages[i].header = MATCH_HEADER_UNAVAILABLE;
+	return 0;
+}
+
+static int
+read_old(struct pairing *p, struct pop3_client *old, struct error *e)
+{
+	uint32_t numbers[OLD_BATCH];
+	size_t count = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < p->old.count && rc == 0; i++) {
+		if (match_wants(&p->old, i))
+			numbers[count++] = p->numbers[i];
+		if (count == OLD_BATCH || (i + 1 == p->old.count && count > 0)) {
+			rc = ask_old(p, old, numbers, count, e);
+			count = 0;
+		}
+	}
+	return rc;
+}
+
+/* ---- headers of the new side ---- */
+
+struct header_sink {
+	struct octet_sink sink;
+	struct fingerprint_reader reader;
+};
+
+static int
+header_begin(struct octet_sink *sink, uint64_t octets)
+{
+	struct header_sink *h = (struct header_sink *) sink;
+
+	(void) octets;
+	fingerprint_begin(&h->reader);
+	return 0;
+}
+
+static int
+header_chunk(struct octet_sink *sink, const char *octets, size_t len)
+{
+	struct header_sink *h = (struct header_sink *) sink;
+
+	fingerprint_feed(&h->reader, octets, len);
+	return 0;
+}
+
+/* What comes of the batch that is open. */
+static int
+take_batch(struct pairing *p, struct imap *new, struct error *e)
+{
+	struct header_sink h = { .sink = { header_begin, header_chunk } };
+	uint64_t octets;
+	uint32_t uid;
+	int rc;
+
+	while ((rc = imap_batch_next(new, &uid, &octets, e)) == 0 && uid != 0) {
+		size_t i = find(p->uids, p->new.count, uid);
+
+		if (i == p->new.count || !match_wants(&p->new, i))
+			continue;
+		if ((rc = imap_batch_take(new, &h.sink, e)) != 0)
+			break;
+		fingerprint_end(&h.reader, &p->new.messages[i].print);
+		p->new.messages[i].header = MATCH_HEADER_READ;
+		p->headers++;
+	}
+	return rc;
+}
+
+static int
+read_new(struct pairing *p, struct imap *new, struct error *e)
+{
+	struct uidset set = { 0 };
+	size_t n;
+	int rc = 0;
+
+	for (size_t i = 0; i < p->new.count && rc == 0; i++)
+		if (match_wants(&p->new, i) && uidset_add(&set, p->uids[i]) != 0)
+			rc = error_set(e, ERR_NO_MEMORY, "no memory for a set of messages");
+	for (size_t at = 0; at < set.count && rc == 0; at += n) {
+		n = uidset_batch(&set, at, COMMAND_SET_MAX);
+		if ((rc = imap_batch_open_headers(new, set.ranges + at, n, e)) == 0)
+			rc = take_batch(p, new, e);
+		if (rc != 0)
+			error_prefix(e, "headers of the mailbox");
+	}
+	uidset_clear(&set);
+	return rc;
+}
+
+/* ---- the whole ---- */
+
+int
+pairing_run(struct pairing *p, struct pop3_client *old, struct imap *new, enum match_depth depth,
+    struct error *e)
+{
+	bool done = false;
+	int rc;
+
+	for (size_t i = 0; i < p->old.count && old == NULL; i++)
+		if (p->old.messages[i].header == MATCH_HEADER_UNREAD)
+			p->old.messages[i].header = MATCH_HEADER_UNAVAILABLE;
+	rc = match_begin(&p->match, &p->old, &p->new, depth);
+	while (rc == 0 && !done) {
+		if ((old != NULL && (rc = read_old(p, old, e)) != 0) ||
+		    (rc = read_new(p, new, e)) != 0)
+			return rc;
+		rc = match_step(&p->match, &done);
+	}
+	return rc == 0 ? 0 : error_set(e, rc, "matching: %s", error_name(rc));
+}
+
+const char *
+pairing_uidl(const struct pairing *p, size_t i)
+{
+	return p->texts + p->uidl_at[i];
+}
+
+int
+pairing_rows(const struct pairing *p, struct ledger_row **rows, size_t *count)
+{
+	*count = 0;
+	if ((*rows = calloc(p->match.paired + 1, sizeof(**rows))) == NULL)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < p->new.count; i++) {
+		uint32_t partner = p->new.messages[i].partner;
+
+		if (partner != MATCH_NONE)
+			(*rows)[(*count)++] = (struct ledger_row){ p->uids[i], pairing_uidl(p, partner) };
+	}
+	return 0;
+}
+
+int
+pairing_seen(const struct pairing *p, struct ledger_seen **items)
+{
+	if ((*items = calloc(p->old.count + 1, sizeof(**items))) == NULL)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < p->old.count; i++) {
+		uint64_t size = p->old.messages[i].size;
+
+		(*items)[i] = (struct ledger_seen){ p->numbers[i], size == MATCH_NO_SIZE ? 0 : size,
+			p->texts + p->uidl_at[i] };
+	}
+	return 0;
+}
