@@ -1,0 +1,157 @@
+/* user_list.c - see user_list.h. */
+#include "gateway/user_list.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "base/credentials.h"
+
+enum { READ_FIRST = 65536 };
+
+void
+user_list_clear(struct user_list *list)
+{
+	if (list->text != NULL)
+		OPENSSL_cleanse(list->text, list->len);
+	free(list->text);
+	free(list->users);
+	*list = (struct user_list){ 0 };
+}
+
+static struct listed_user *
+add_user(struct user_list *list, size_t *room)
+{
+	if (list->count == *room) {
+		size_t more = *room == 0 ? 64 : 2 * *room;
+		struct listed_user *users = realloc(list->users, more * sizeof(*users));
+
+		if (users == NULL)
+			return NULL;
+		list->users = users;
+		*room = more;
+	}
+	return &list->users[list->count++];
+}
+
+/* Cuts LINE, NUL-terminated, into what it says. */
+static void
+split(char *line, struct listed_user *user)
+{
+	char *tab = strchr(line, '\t'), *at = tab != NULL ? tab : strchr(line, ' ');
+
+	*user = (struct listed_user){ .name = line };
+	if (at == NULL)
+		return;
+	*at++ = '\0';
+	user->old_password = user->new_password = at;
+	if (tab != NULL && (tab = strchr(at, '\t')) != NULL) {
+		*tab = '\0';
+		user->new_password = tab + 1;
+	}
+	if (*user->old_password == '\0')
+		user->old_password = NULL;
+	if (*user->new_password == '\0')
+		user->new_password = NULL;
+}
+
+static int
+check(const struct listed_user *user)
+{
+	struct credentials c = { 0 };
+	int rc = credentials_set_user(&c, user->name, strlen(user->name));
+
+	if (rc == 0 && user->old_password != NULL)
+		rc = credentials_set_password(&c, user->old_password, strlen(user->old_password));
+	if (rc == 0 && user->new_password != NULL)
+		rc = credentials_set_password(&c, user->new_password, strlen(user->new_password));
+	credentials_clear(&c);
+	return rc;
+}
+
+int
+user_list_parse(struct user_list *list, char *text, size_t len, struct error *e)
+{
+	char *line = text, *end = text + len;
+	unsigned number = 0;
+	size_t room = 0;
+
+	*list = (struct user_list){ .text = text, .len = len };
+	while (line < end) {
+		char *lf = memchr(line, '\n', (size_t) (end - line));
+		char *last = lf != NULL ? lf : end - 1, *next = last + 1;
+		struct listed_user *user;
+
+		number++;
+		if (memchr(line, '\0', (size_t) (next - line)) != NULL || lf == NULL)
+			return error_set(e, ERR_INVALID, "line %u: %s", number,
+			    lf == NULL ? "the last line has no end" : "a NUL");
+		if (last > line && last[-1] == '\r')
+			last--;
+		*last = '\0';
+		if (*line != '\0' && *line != '#') {
+			if ((user = add_user(list, &room)) == NULL)
+				return error_set(e, ERR_NO_MEMORY, "out of memory");
+			split(line, user);
+			if (check(user) != 0)
+				return error_set(e, ERR_INVALID,
+				    "line %u: no user name, or no password", number);
+		}
+		line = next;
+	}
+	return 0;
+}
+
+/* All of FILE to *TEXT, behind which there is room for a line's end. */
+static int
+read_all(FILE *file, char **text, size_t *len)
+{
+	size_t room = READ_FIRST;
+	char *more;
+
+	*len = 0;
+	if ((*text = malloc(room)) == NULL)
+		return ERR_NO_MEMORY;
+	while (!feof(file) && !ferror(file)) {
+		*len += fread(*text + *len, 1, room - 1 - *len, file);
+		if (*len + 1 < room)
+			continue;
+		/* Not realloc: what it leaves behind holds passwords. */
+		if (room > SIZE_MAX / 2 || (more = malloc(2 * room)) == NULL)
+			return ERR_NO_MEMORY;
+		memcpy(more, *text, *len);
+		OPENSSL_cleanse(*text, *len);
+		free(*text);
+		*text = more;
+		room *= 2;
+	}
+	return ferror(file) ? ERR_PERMANENT : 0;
+}
+
+int
+user_list_read(struct user_list *list, const char *path, struct error *e)
+{
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	char *text = NULL;
+	size_t len = 0;
+	int rc;
+
+	*list = (struct user_list){ 0 };
+	if (file == NULL)
+		return error_set(e, ERR_PERMANENT, "%s", strerror(errno));
+	setvbuf(file, NULL, _IONBF, 0); /* a buffer that nobody would cleanse */
+	rc = read_all(file, &text, &len);
+	if (file != stdin)
+		fclose(file);
+	if (rc != 0) {
+		*list = (struct user_list){ .text = text, .len = len };
+		return error_set(e, rc, "%s", rc == ERR_NO_MEMORY ? "out of memory" : "cannot be read");
+	}
+	if (len > 0 && text[len - 1] != '\n')
+		text[len++] = '\n';
+	return user_list_parse(list, text, len, e);
+}

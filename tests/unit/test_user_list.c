@@ -1,0 +1,71 @@
+/* Unit tests of gateway/user_list.c. */
+#include "gateway/user_list.h"
+
+#include <stdlib.h>
+
+#include "unit.h"
+
+/* What TEXT yields, as "name/old/new " for each user, or NULL for an error. */
+static const struct {
+	const char *name, *text, *wanted;
+} rows[] = {
+	{ "nothing", "", "" },
+	{ "a name alone", "jane\n", "jane/-/- " },
+	{ "a password", "jane secret\n", "jane/secret/secret " },
+	{ "a password with blanks", "jane  a b \n", "jane/ a b / a b  " },
+	{ "two passwords", "jane\told one\tnew one\n", "jane/old one/new one " },
+	{ "one password by a tab", "jane\tsecret\n", "jane/secret/secret " },
+	{ "only the new one", "jane\t\tnew\n", "jane/-/new " },
+	{ "only the old one", "jane\told\t\n", "jane/old/- " },
+	{ "CRLF, comments, empty lines", "# x\r\n\r\njane a\r\n#\njoe b\n", "jane/a/a joe/b/b " },
+	{ "a control character in a name", "ja\001ne x\n", NULL },
+	{ "a blank first", " x\n", NULL },
+	{ "no end", "jane", NULL },
+};
+
+static void
+lines(void)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct user_list list;
+		char found[256] = "";
+		size_t at = 0;
+		int rc = user_list_parse(&list, strdup(rows[i].text), strlen(rows[i].text), NULL);
+
+		for (size_t j = 0; j < list.count && rc == 0; j++) {
+			const struct listed_user *u = &list.users[j];
+
+			at += (size_t) snprintf(found + at, sizeof(found) - at, "%s/%s/%s ", u->name,
+			    u->old_password != NULL ? u->old_password : "-",
+			    u->new_password != NULL ? u->new_password : "-");
+		}
+		UNIT_CHECK((rc == 0) == (rows[i].wanted != NULL), rows[i].name);
+		UNIT_CHECK(rc != 0 || strcmp(found, rows[i].wanted) == 0, rows[i].name);
+		user_list_clear(&list);
+	}
+}
+
+static void
+faults_name_their_line(void)
+{
+	static const char text[] = "jane a\n\njoe\001 b\n";
+	struct error e = { 0 };
+	struct user_list list;
+
+	CU_ASSERT_NOT_EQUAL(user_list_parse(&list, strdup(text), sizeof(text) - 1, &e), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "line 3:"));
+	user_list_clear(&list);
+	CU_ASSERT_NOT_EQUAL(user_list_read(&list, "/nowhere/at/all", &e), 0);
+	user_list_clear(&list);
+}
+
+int
+main(void)
+{
+	static const struct unit_test tests[] = {
+		{ "lines", lines },
+		{ "faults name their line", faults_name_their_line },
+	};
+
+	return unit_run("user_list", tests, sizeof(tests) / sizeof(tests[0]));
+}
