@@ -34,8 +34,8 @@ static const struct command commands[] = {
 	{ "guard", NULL, "[list|show|approve] ...",
 	    "whose logins are stopped, as they would download everything again", false, false, NULL,
 	    command_guard },
-	{ "state", NULL, "[show|set|unset] ...", "who is served by the old server, and who by the new",
-	    false, false, NULL, command_state },
+	{ "uidl", NULL, "import|verify ...", "take over UIDLs of an old server, and check them", false,
+	    false, NULL, command_uidl },
 	{ "worker", command_worker, "[--config FILE]", NULL, true, false, NULL, NULL },
 };
 

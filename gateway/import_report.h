@@ -1,0 +1,42 @@
+/* import_report.h - what became of each user of an import: a table as it goes on, JSON for programs,
+ * and how far it is. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "gateway/importer.h"
+#include "gateway/progress.h"
+
+struct import_totals {
+	size_t imported, skipped, failed; /* users */
+	size_t matched, ambiguous, unmatched, new_left; /* messages of those imported */
+	struct ledger_imported stored;
+};
+
+/* The streams are the caller's. */
+struct import_report {
+	FILE *table;	/* a line for each user as it is done */
+	FILE *progress; /* the bar, or a line now and then; NULL: neither */
+	bool is_terminal; /* progress is one */
+	FILE *json;	/* NULL: not wanted */
+
+	struct progress so_far;
+	struct import_totals totals;
+	uint64_t told_at; /* when the last line of progress was written, in elapsed milliseconds */
+	size_t rows;	  /* in the JSON so far */
+};
+
+/* TOTAL users will come. */
+void import_report_begin(struct import_report *r, size_t total);
+
+/* USER is done. */
+void import_report_add(
+    struct import_report *r, const char *user, const struct import_result *result);
+
+/* Shows how far it is, ELAPSED_MS after the beginning. */
+void import_report_tick(struct import_report *r, uint64_t elapsed_ms);
+
+/* Ends both forms with the sum of all. */
+void import_report_end(struct import_report *r);

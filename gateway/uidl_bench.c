@@ -1,0 +1,141 @@
+/* uidl_bench.c - see uidl_options.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "gateway/identity.h"
+#include "gateway/state_directory.h"
+#include "gateway/uidl_options.h"
+
+int
+uidl_complain(const struct uidl_options *o, int status, const char *what, const char *why)
+{
+	fprintf(stderr, "%s: %s%s%s\n", o->command, what, why[0] != '\0' ? ": " : "", why);
+	return status;
+}
+
+static int
+load_config(struct uidl_bench *b, const struct uidl_options *o)
+{
+	struct config_report report = { 0 };
+	int rc = config_load(o->config, &b->config, &report);
+
+	config_report_print(&report, o->config, stderr);
+	config_report_clear(&report);
+	if (rc != 0)
+		return rc == ERR_NO_MEMORY ? EX_OSERR : EX_CONFIG;
+	return 0;
+}
+
+/* The upstream NAME, or where that is NULL the first one that speaks PROTOCOL. */
+static const struct upstream *
+find_upstream(const struct config *config, const char *name, enum upstream_protocol protocol)
+{
+	const struct upstream *u = config->upstreams;
+
+	for (; u < config->upstreams + config->upstream_count; u++)
+		if (name != NULL ? strcmp(u->name, name) == 0 : u->protocol == protocol)
+			return u;
+	return NULL;
+}
+
+static int
+find_servers(struct uidl_bench *b, const struct uidl_options *o)
+{
+	b->new = find_upstream(b->config, o->new, UPSTREAM_IMAP);
+	b->old = find_upstream(b->config, o->old, UPSTREAM_POP3);
+	if (b->new == NULL)
+		return uidl_complain(o, EX_USAGE, "--new: no such upstream", o->new != NULL ? o->new : "");
+	if (b->new->protocol != UPSTREAM_IMAP)
+		return uidl_complain(o, EX_USAGE, "--new: this upstream does not speak IMAP", b->new->name);
+	if (b->old == NULL && o->old != NULL)
+		return uidl_complain(o, EX_USAGE, "--old: no such upstream", o->old);
+	if (b->old != NULL && b->old->protocol != UPSTREAM_POP3)
+		return uidl_complain(o, EX_USAGE, "--old: this upstream does not speak POP3", b->old->name);
+	return 0;
+}
+
+/* Those of the command line stand behind those of the file. */
+static int
+load_users(struct uidl_bench *b, const struct uidl_options *o)
+{
+	struct error e = { 0 };
+	size_t count = o->operand_count;
+	struct listed_user *users;
+
+	if (o->users != NULL && user_list_read(&b->users, o->users, &e) != 0)
+		return uidl_complain(o, EX_DATAERR, o->users, e.text);
+	if (count == 0)
+		return 0;
+	users = realloc(b->users.users, (b->users.count + count) * sizeof(*users));
+	if (users == NULL)
+		return uidl_complain(o, EX_OSERR, "out of memory", "");
+	b->users.users = users;
+	for (size_t i = 0; i < count; i++)
+		users[b->users.count++] = (struct listed_user){ .name = o->operands[i] };
+	return 0;
+}
+
+/* Files that root makes would be root's, and the workers could not use them. */
+static int
+become_owner(const struct uidl_bench *b, const struct uidl_options *o)
+{
+	struct identity identity;
+	struct error e = { 0 };
+
+	if (geteuid() != 0 || b->config->user[0] == '\0')
+		return 0;
+	if (identity_find(b->config->user, &identity, &e) != 0)
+		return uidl_complain(o, EX_NOUSER, "user", e.text);
+	if (identity_assume(&identity, &e) != 0)
+		return uidl_complain(o, EX_NOPERM, "user", e.text);
+	return 0;
+}
+
+static int
+open_ledger(struct uidl_bench *b, const struct uidl_options *o)
+{
+	struct error e = { 0 };
+
+	if (state_directory_prepare(b->config->state_directory, &e) != 0)
+		return uidl_complain(o, EX_CANTCREAT, "state_directory", e.text);
+	if (ledger_open(b->config->state_directory, &b->ledger) != 0)
+		return uidl_complain(o, EX_OSERR, "out of memory", "");
+	if (ledger_check(b->ledger, &e) != 0)
+		return uidl_complain(o, EX_CANTCREAT, "the state store", e.text);
+	return 0;
+}
+
+int
+uidl_bench_prepare(struct uidl_bench *b, const struct uidl_options *o)
+{
+	int status;
+
+	*b = (struct uidl_bench){ 0 };
+	if ((status = load_config(b, o)) != 0 || (status = find_servers(b, o)) != 0 ||
+	    (status = load_users(b, o)) != 0 || (status = become_owner(b, o)) != 0)
+		return status;
+	return open_ledger(b, o);
+}
+
+void
+uidl_bench_clear(struct uidl_bench *b)
+{
+	ledger_close(b->ledger);
+	user_list_clear(&b->users);
+	config_unref(b->config);
+	*b = (struct uidl_bench){ 0 };
+}
+
+FILE *
+uidl_open_output(const struct uidl_options *o, const char *path)
+{
+	FILE *file = fopen(path, "we");
+
+	if (file == NULL)
+		uidl_complain(o, EX_CANTCREAT, path, strerror(errno));
+	return file;
+}

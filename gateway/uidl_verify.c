@@ -1,0 +1,120 @@
+/* uidl_verify.c - "popgate uidl verify": whether a move is safe (docs/migration.md). */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/text.h"
+#include "gateway/crew.h"
+#include "gateway/readiness.h"
+#include "gateway/uidl_options.h"
+#include "gateway/verifier.h"
+
+enum { EXIT_UNSAFE = 1 };
+
+struct verification {
+	const struct uidl_options *options;
+	struct uidl_bench bench;
+	struct verifier verifier;
+	struct readiness readiness;
+};
+
+static void
+print_uidl(const char *uidl)
+{
+	char shown[UIDL_MAX * 4 + 4];
+
+	text_escape(uidl, strlen(uidl), shown, sizeof(shown));
+	printf("%s", shown);
+}
+
+/* Some of the messages that are not as they were. */
+static void
+print_details(const struct verify_result *r)
+{
+	for (size_t i = 0; i < r->changed && i < VERIFY_DETAILS; i++) {
+		printf("  UID %u changed: ", (unsigned) r->changes[i].uid);
+		print_uidl(r->changes[i].before);
+		printf(" is now ");
+		print_uidl(r->changes[i].now);
+		printf("\n");
+	}
+	for (size_t i = 0; i < r->missing && i < VERIFY_DETAILS; i++) {
+		printf("  missing: ");
+		print_uidl(r->losses[i].before);
+		printf("\n");
+	}
+}
+
+static void
+work(void *ctx, size_t at)
+{
+	struct verification *v = ctx;
+	const struct listed_user *user = &v->bench.users.users[at];
+	struct verify_result result;
+
+	verifier_run(&v->verifier, user, &result);
+	readiness_add(&v->readiness, user->name, &result);
+	if (!v->options->readiness)
+		print_details(&result);
+}
+
+static int
+run(struct verification *v)
+{
+	const struct crew crew = { .jobs = v->bench.users.count,
+		.hands = v->options->jobs,
+		.per_minute = v->options->per_minute,
+		.work = work,
+		.ctx = v };
+	int rc;
+
+	v->verifier = (struct verifier){ v->bench.old, v->bench.new, v->bench.ledger };
+	v->readiness.table = stdout;
+	if (readiness_begin(&v->readiness) != 0)
+		return uidl_complain(v->options, EX_CANTCREAT, "--html", strerror(errno));
+	rc = crew_run(&crew);
+	readiness_end(&v->readiness);
+	if (rc != 0)
+		return uidl_complain(v->options, EX_OSERR, "verify", error_name(rc));
+	if (v->readiness.unsafe > 0)
+		return EXIT_UNSAFE;
+	return v->readiness.failed > 0 ? EX_TEMPFAIL : 0;
+}
+
+static int
+prepare(struct verification *v)
+{
+	const struct uidl_options *o = v->options;
+
+	if (o->users == NULL && o->operand_count == 0)
+		return uidl_complain(o, EX_USAGE, "users", "give --users, or names");
+	if (o->csv != NULL && (v->readiness.csv = uidl_open_output(o, o->csv)) == NULL)
+		return EX_CANTCREAT;
+	if (o->html != NULL && (v->readiness.html = uidl_open_output(o, o->html)) == NULL)
+		return EX_CANTCREAT;
+	return uidl_bench_prepare(&v->bench, o);
+}
+
+/* What was written is on its way to the disk, or that is said. */
+static int
+close_output(const struct uidl_options *o, FILE *file, const char *path, int status)
+{
+	if (file == NULL || fclose(file) == 0)
+		return status;
+	return uidl_complain(o, EX_IOERR, path, strerror(errno));
+}
+
+int
+uidl_verify(const struct uidl_options *o)
+{
+	struct verification v = { .options = o };
+	int status;
+
+	if ((status = prepare(&v)) == 0)
+		status = run(&v);
+	status = close_output(o, v.readiness.csv, o->csv, status);
+	status = close_output(o, v.readiness.html, o->html, status);
+	uidl_bench_clear(&v.bench);
+	return status;
+}

@@ -1,0 +1,272 @@
+/* verifier.c - see verifier.h. */
+#include "gateway/verifier.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fiberio/fiber.h"
+#include "gateway/migration.h"
+#include "gateway/pop3_client.h"
+
+struct run {
+	const struct verifier *verifier;
+	const struct listed_user *user;
+	struct verify_result *result;
+	struct pop3_client *old;
+	struct imap *new;
+	struct imap_mailbox mailbox;
+	struct pairing pairing;
+	struct uidl_book *book;
+	struct named *before, *now; /* by name */
+};
+
+/* A UIDL as a number, and whose it is. */
+struct named {
+	uint64_t name;
+	size_t at; /* in its side of the pairing */
+	bool same; /* is on the other side too */
+};
+
+/* ---- what there is ---- */
+
+static int
+take_last_login(struct run *r, struct error *e)
+{
+	struct ledger_seen_list seen = { 0 };
+	int rc = ledger_last_seen(r->verifier->ledger, r->user->name, &seen, e);
+
+	/* Numbers ascend here as UIDs do not, over several mailboxes. */
+	for (size_t i = 0; i < seen.count && rc == 0; i++)
+		if ((rc = pairing_add_old(&r->pairing, (uint32_t) i + 1, seen.items[i].uidl,
+			 seen.items[i].size, NULL)) != 0)
+			error_set(e, rc, "what was seen last: %s", error_name(rc));
+	ledger_seen_clear(&seen);
+	return rc;
+}
+
+static int
+step_before(struct run *r, struct error *e)
+{
+	const struct verifier *v = r->verifier;
+	int rc;
+
+	if (v->old == NULL)
+		return take_last_login(r, e);
+	rc = migration_open_old(v->old, r->user->name, r->user->old_password, &r->old, e);
+	return rc != 0 ? rc : pairing_list_old(&r->pairing, r->old, e);
+}
+
+static int
+step_new_login(struct run *r, struct error *e)
+{
+	const struct upstream *u = r->verifier->new;
+
+	return migration_open_new(
+	    u, r->user->name, r->user->new_password, u->mailboxes.items[0], &r->new, &r->mailbox, e);
+}
+
+static int
+step_new_list(struct run *r, struct error *e)
+{
+	return pairing_list_new(&r->pairing, r->new, e);
+}
+
+/* The UIDLs as the next login would have them. */
+static int
+step_ledger(struct run *r, struct error *e)
+{
+	const struct upstream *u = r->verifier->new;
+	const struct ledger_key key = { u->name, r->user->name, u->mailboxes.items[0] };
+	struct ledger_maildrop found;
+	const struct uidl_template *last;
+	uint32_t first;
+	int rc;
+
+	if (uidl_book_new(&r->book) != 0)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	if ((rc = ledger_load(r->verifier->ledger, &key, r->mailbox.uidvalidity, r->user->name,
+		 r->book, &found, e)) != 0)
+		return rc;
+	last = uidl_book_last(r->book, &first);
+	if (last == NULL)
+		rc = uidl_book_add_template(r->book, 1, u->uidl);
+	else if (strcmp(uidl_template_text(last), uidl_template_text(u->uidl)) != 0 &&
+		 found.shown < UINT32_MAX)
+		rc = uidl_book_add_template(
+		    r->book, found.shown + 1 > first ? found.shown + 1 : first, u->uidl);
+	return rc == 0 ? 0 : error_set(e, rc, "template: %s", error_name(rc));
+}
+
+/* ---- the comparison ---- */
+
+static int
+compare_named(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+
+	if (x->name != y->name)
+		return x->name < y->name ? -1 : 1;
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+static void
+uidl_now(const struct run *r, size_t at, char buf[UIDL_MAX + 1])
+{
+	uidl_book_format(r->book, r->mailbox.uidvalidity, r->pairing.uids[at], buf);
+}
+
+static int
+name_all(struct run *r)
+{
+	const struct pairing *p = &r->pairing;
+	char uidl[UIDL_MAX + 1];
+
+	r->before = calloc(p->old.count + 1, sizeof(*r->before));
+	r->now = calloc(p->new.count + 1, sizeof(*r->now));
+	if (r->before == NULL || r->now == NULL)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < p->old.count; i++)
+		r->before[i] = (struct named){ p->old.messages[i].name, i, false };
+	for (size_t i = 0; i < p->new.count; i++) {
+		uidl_now(r, i, uidl);
+		r->now[i] = (struct named){ fingerprint_key(uidl, strlen(uidl)), i, false };
+	}
+	qsort(r->before, p->old.count, sizeof(*r->before), compare_named);
+	qsort(r->now, p->new.count, sizeof(*r->now), compare_named);
+	return 0;
+}
+
+/* Which are on both sides; how many. */
+static size_t
+meet(struct run *r)
+{
+	const struct pairing *p = &r->pairing;
+	size_t same = 0;
+
+	for (size_t i = 0, j = 0; i < p->old.count && j < p->new.count;) {
+		if (r->before[i].name == r->now[j].name) {
+			r->before[i++].same = r->now[j++].same = true;
+			same++;
+		} else if (r->before[i].name < r->now[j].name) {
+			i++;
+		} else {
+			j++;
+		}
+	}
+	return same;
+}
+
+static void
+note(const struct run *r, struct verify_detail *details, size_t count, size_t old, size_t new)
+{
+	struct verify_detail *d;
+
+	if (count >= VERIFY_DETAILS)
+		return;
+	d = &details[count];
+	snprintf(d->before, sizeof(d->before), "%s", pairing_uidl(&r->pairing, old));
+	if (new == MATCH_NONE)
+		return;
+	d->uid = r->pairing.uids[new];
+	uidl_now(r, new, d->now);
+}
+
+/* Of those that are not the same: which are there under another UIDL. Matched again from the beginning,
+ * as both listings are needed for order and sizes to mean something. */
+static int
+tell_apart(struct run *r, struct error *e)
+{
+	struct verify_result *result = r->result;
+	struct pairing *p = &r->pairing;
+	int rc = 0;
+
+	if (result->same < p->old.count && result->same < p->new.count)
+		rc = pairing_run(p, r->old, r->new, MATCH_USUAL, e);
+	else
+		for (size_t i = 0; i < p->old.count; i++)
+			p->old.messages[i].partner = MATCH_NONE;
+	for (size_t i = 0; i < p->old.count && rc == 0; i++) {
+		size_t at = r->before[i].at;
+		uint32_t partner = p->old.messages[at].partner;
+
+		if (r->before[i].same)
+			continue;
+		if (partner != MATCH_NONE)
+			note(r, result->changes, result->changed++, at, partner);
+		else
+			note(r, result->losses, result->missing++, at, MATCH_NONE);
+	}
+	return rc;
+}
+
+static int
+step_compare(struct run *r, struct error *e)
+{
+	struct verify_result *result = r->result;
+	int rc;
+
+	if (name_all(r) != 0)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	result->before = r->pairing.old.count;
+	result->now = r->pairing.new.count;
+	result->same = meet(r);
+	if ((rc = tell_apart(r, e)) != 0)
+		return rc;
+	result->fresh = result->now - result->same - result->changed;
+	return 0;
+}
+
+/* ---- the whole ---- */
+
+static int (*const steps[])(struct run *, struct error *) = {
+	[VERIFY_BEFORE] = step_before,
+	[VERIFY_NEW_LOGIN] = step_new_login,
+	[VERIFY_NEW_LIST] = step_new_list,
+	[VERIFY_LEDGER] = step_ledger,
+	[VERIFY_COMPARE] = step_compare,
+};
+
+void
+verifier_run(
+    const struct verifier *v, const struct listed_user *user, struct verify_result *result)
+{
+	struct run r = { .verifier = v, .user = user, .result = result };
+	uint64_t began = fiber_now();
+	int rc = 0;
+
+	memset(result, 0, sizeof(*result));
+	r.pairing.max_messages = (size_t) v->new->max_messages;
+	while (rc == 0 && result->reached < VERIFY_DONE)
+		if ((rc = steps[result->reached](&r, &result->error)) == 0)
+			result->reached++;
+	result->error.code = rc;
+	pop3_client_quit(r.old);
+	imap_logout(r.new);
+	pairing_clear(&r.pairing);
+	uidl_book_free(r.book);
+	free(r.before);
+	free(r.now);
+	result->took_ms = fiber_now() - began;
+}
+
+bool
+verify_is_safe(const struct verify_result *r)
+{
+	return r->reached == VERIFY_DONE && r->changed == 0 && r->missing == 0;
+}
+
+const char *
+verify_step_name(enum verify_step step)
+{
+	static const char *const names[] = {
+		[VERIFY_BEFORE] = "what was seen before",
+		[VERIFY_NEW_LOGIN] = "the login at the new server",
+		[VERIFY_NEW_LIST] = "the new listing",
+		[VERIFY_LEDGER] = "the ledger",
+		[VERIFY_COMPARE] = "comparing headers",
+		[VERIFY_DONE] = "done",
+	};
+
+	return names[step];
+}
