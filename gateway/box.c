@@ -2,6 +2,7 @@
 #include "gateway/box.h"
 
 #include "base/failpoint.h"
+#include "gateway/learner.h"
 #include "gateway/removal.h"
 #include "gateway/replay.h"
 
@@ -78,6 +79,52 @@ leave_out(struct box *box, struct error *e)
 	return 0;
 }
 
+/* Whether the account has seen nothing yet by popgate, nor has anybody imported anything for it. */
+static bool
+is_new_account(const struct recalled *m)
+{
+	return m->is_read && m->found.id == 0 && m->found.before == 0 && m->found.view == 0;
+}
+
+/* At a user's first login, UIDLs of the old server; what is then in the ledger is read anew. */
+static int
+learn(struct box *box, struct error *e)
+{
+	const struct recall *recall = &box->owner->recall;
+	struct mailbox_link *link = box->owner->link;
+	const struct upstream *upstream = link->upstream;
+	struct error unlearned = { 0 };
+	const struct learner learner = { .ledger = recall->ledger,
+		.old = upstream->learn_from,
+		.account = recall->account,
+		.credentials = &link->credentials,
+		.key = box->recalled.key,
+		.uidvalidity = link->mailbox.uidvalidity,
+		.snapshot = box->snapshot,
+		.imap = link->imap,
+		.timeout_ms = upstream->learn_ms,
+		.log = link->log,
+		.session_id = link->session_id };
+	int rc;
+
+	if (upstream->learn_from == NULL || box->part > 0 || !is_new_account(&box->recalled))
+		return 0;
+	rc = learner_run(&learner, &unlearned);
+	if (rc == ERR_CANCELLED || (rc != 0 && upstream->learn_failure == LEARN_FAILURE_REFUSE)) {
+		*e = unlearned;
+		error_prefix(e, "learning UIDLs of %s", upstream->learn_from->name);
+		return rc == ERR_CANCELLED ? rc : (e->code = ERR_TEMPORARY);
+	}
+	if (rc != 0)
+		log_error(link->log, LOG_LEVEL_WARNING, link->session_id,
+		    "UIDLs of the old server could not be learned, and are lost", &unlearned,
+		    LOG_FIELDS(LOG_TEXT("user", recall->account)));
+	/* What ended the learner may have ended the connection. */
+	if ((rc = mailbox_link_restore(link, e)) != 0 || (rc = recall_begin(&box->recalled, e)) != 0)
+		return rc;
+	return recall_read(recall, &box->recalled, e);
+}
+
 /* The mailbox is selected. */
 static int
 put_right_and_list(struct box *box, struct error *e)
@@ -95,6 +142,7 @@ put_right_and_list(struct box *box, struct error *e)
 	/* The server's answer is on its way meanwhile. */
 	if ((rc = recall_read(&box->owner->recall, &box->recalled, e)) != 0 ||
 	    (rc = listing_run(&box->listing, &box->snapshot, &box->flagged_before, e)) != 0 ||
+	    (rc = learn(box, e)) != 0 ||
 	    (rc = recall_complete(&box->owner->recall, &box->recalled, box->snapshot, e)) != 0)
 		return rc;
 	if (!removal_possible(link->upstream, &link->mailbox))

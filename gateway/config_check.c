@@ -296,7 +296,7 @@ check_protocol(
 	static const char *const imap_only[] = { "preset", "keepalive_interval", "reconnect", "reuse",
 		"mailbox", "uidl", "mark_seen", "deleted", "delete", "mark_keyword", "without_uidplus",
 		"trash_mailbox", "max_messages", "index_cache", "size_mode", "send_id",
-		"forward_client" };
+		"forward_client", "learn", "learn_timeout", "learn_failure" };
 
 	if (u->protocol != UPSTREAM_POP3)
 		return;
@@ -405,6 +405,27 @@ check_separators(
 	}
 }
 
+/* Finds the old server that the users of U were at. */
+static void
+check_learning(const struct config *config, struct upstream *u, const struct setting_lines *lines,
+    struct config_report *report)
+{
+	const struct upstream *old = config->upstreams;
+
+	if (u->learn[0] == '\0')
+		return;
+	while (old < config->upstreams + config->upstream_count && strcmp(old->label, u->learn) != 0)
+		old++;
+	if (old == config->upstreams + config->upstream_count)
+		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_UPSTREAM, "learn"),
+		    "learn: there is no upstream \"%s\"", u->learn);
+	else if (old->protocol != UPSTREAM_POP3)
+		config_report_add(report, CONFIG_FAULT, line_of(lines, SETTING_UPSTREAM, "learn"),
+		    "learn: upstream \"%s\" needs protocol = pop3", u->learn);
+	else
+		u->learn_from = old;
+}
+
 static int
 check_upstreams(
     struct config *config, const struct config_lines *lines, struct config_report *report)
@@ -420,6 +441,8 @@ check_upstreams(
 			return rc;
 		find_old(config, &config->upstreams[i], &lines->upstreams[i], report);
 	}
+	for (size_t i = 0; i < config->upstream_count; i++)
+		check_learning(config, &config->upstreams[i], &lines->upstreams[i], report);
 	return 0;
 }
 

@@ -45,6 +45,11 @@ static const struct setting_choice protocols[] = {
 	{ "pop3", UPSTREAM_POP3 },
 	{ NULL, 0 },
 };
+static const struct setting_choice learn_failures[] = {
+	{ "refuse", LEARN_FAILURE_REFUSE },
+	{ "go-on", LEARN_FAILURE_GO_ON },
+	{ NULL, 0 },
+};
 static const struct setting_choice seen_ways[] = {
 	{ "never", MARK_SEEN_NEVER },
 	{ "retr", MARK_SEEN_RETR },
@@ -307,6 +312,14 @@ const struct setting settings[] = {
 	    0, 100, UPSTREAM(SETTING_NUMBER, guard_limit) },
 	{ "guard_minimum", "20", "messages seen last, of fewer than which all may be missing",
 	    NULL, 1, 100000000, UPSTREAM(SETTING_NUMBER, guard_minimum) },
+	{ "learn", "",
+	    "the label of the old server whose UIDLs are learned at a user's first login", NULL, 0,
+	    64, UPSTREAM(SETTING_TEXT, learn) },
+	{ "learn_timeout", "30s", "for that, within the login", NULL, 100 * MS, HOUR,
+	    UPSTREAM(SETTING_DURATION, learn_ms) },
+	{ "learn_failure", "refuse",
+	    "a first login whose UIDLs could not be learned: refused for now, or goes on without",
+	    learn_failures, 0, 0, UPSTREAM(SETTING_CHOICE, learn_failure) },
 	{ "mark_seen", "never", "which messages QUIT marks as read", seen_ways, 0, 0,
 	    UPSTREAM(SETTING_CHOICE, mark_seen) },
 	{ "deleted", "hide", "messages that another client has flagged as deleted", deleted_ways, 0,

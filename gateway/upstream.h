@@ -23,6 +23,11 @@ enum mark_seen {
 	MARK_SEEN_RETR,	 /* at QUIT, on messages that RETR handed over completely */
 };
 
+enum learn_failure {	     /* a first login at which nothing could be learned */
+	LEARN_FAILURE_REFUSE, /* is refused for now: a UIDL that was shown cannot be taken back */
+	LEARN_FAILURE_GO_ON,  /* goes on without the old UIDLs */
+};
+
 enum deleted_messages { /* those that somebody else flagged \Deleted before the session */
 	DELETED_HIDE,
 	DELETED_SHOW,
@@ -72,6 +77,10 @@ struct upstream {
 	uint64_t reuse_ms;  /* how long a connection is kept for the user's next session; 0: not */
 	bool reconnect;	    /* a lost connection is made anew; the password is kept for that */
 	struct uidl_template *uidl;
+	char *learn; /* label of the old server whose UIDLs are learned; "": none */
+	const struct upstream *learn_from; /* the same; NULL: none */
+	uint64_t learn_ms;
+	enum learn_failure learn_failure;
 	enum mark_seen mark_seen;
 	enum deleted_messages deleted;
 	enum deletion_foreign without_uidplus;
