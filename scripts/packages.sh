@@ -10,6 +10,7 @@ packages_for() {
 	tests)
 		echo libcunit1-dev python3 dovecot-imapd dovecot-pop3d curl fetchmail mpop openssl ca-certificates
 		echo haproxy systemd # programs; nothing is started
+		echo chromium # looks at the pages that popgate writes
 		# Libraries of Cyrus, whose own packages cannot be installed beside Dovecot's.
 		echo libpcre3 libpq5 libsasl2-modules
 		;;

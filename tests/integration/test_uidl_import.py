@@ -1,0 +1,418 @@
+"""Moving users from an old POP3 server: what "popgate uidl import" and "verify" make of two real servers."""
+import contextlib
+import csv
+import os
+import pty
+import shutil
+import subprocess
+
+from harness import moving, popgate, ports, scripted_imap, scripted_pop3, workspace
+from harness.cases import Case
+from harness.dovecot import Dovecot
+from harness.moving import Commands, message
+
+SAFE, UNSAFE, LATER = 0, 1, 75  # exit statuses: EX_TEMPFAIL is the last
+
+
+class Moving(Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.old, cls.new = moving.old_server(), Dovecot()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.old.stop()
+        cls.new.stop()
+
+    def commands(self, **options):
+        return Commands(self.old.pop3_port, self.new.imap_port, **options)
+
+    def moved(self, messages, **options):
+        """A user with MESSAGES on the old server, copied to the new one; a message that is only there comes first."""
+        user = self.old.user("mover")
+        self.old.fill(user, messages)
+        moving.copy(self.old, self.new, user, first=[message(9000)], **options)
+        return user
+
+
+class Commanded(Moving):
+    """The commands."""
+
+    # import
+
+    def test_import_gives_messages_the_uidls_of_the_old_server(self):
+        commands, user = self.commands(), self.moved([message(number) for number in range(20)])
+        before = commands.uidl("verify", "--users", commands.users([user]))
+        self.assertEqual(before.returncode, UNSAFE, before.stdout)  # the control: all would be downloaded again
+        self.assertIn("20 changed", before.stdout)
+        done, rows, total = commands.imported("--users", commands.users([user]))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual((rows[user]["old"], rows[user]["new"], rows[user]["matched"]), (20, 21, 20))
+        self.assertEqual((rows[user]["ambiguous"], rows[user]["unmatched"], rows[user]["without_partner"]), (0, 0, 1))
+        self.assertEqual(rows[user]["stored"]["written"], 20)
+        self.assertEqual(total["imported"], 1)
+        after = commands.uidl("verify", "--users", commands.users([user]))
+        self.assertEqual(after.returncode, SAFE, after.stdout + after.stderr)
+        self.assertIn("20 messages same, 0 changed, 0 missing, 1 new", after.stdout)
+
+    def test_a_message_that_was_not_copied_is_reported(self):
+        commands = self.commands()
+        user = self.moved([message(number) for number in range(10)], skip={3})
+        _, rows, _ = commands.imported("--users", commands.users([user]))
+        self.assertEqual((rows[user]["matched"], rows[user]["unmatched"]), (9, 1))
+        verified = commands.uidl("verify", "--users", commands.users([user]))
+        self.assertEqual(verified.returncode, UNSAFE)
+        self.assertIn("9 messages same, 0 changed, 1 missing", verified.stdout)
+        self.assertIn(f"missing: {moving.old_uidls(self.old, user)[3]}", verified.stdout)
+
+    def test_identical_messages(self):
+        same, other = message(1), message(2)
+        commands, user = self.commands(), self.moved([same, same, other, same])
+        _, rows, _ = commands.imported("--users", commands.users([user]))
+        self.assertEqual((rows[user]["matched"], rows[user]["ambiguous"]), (4, 0))
+        torn = self.moved([other, same, same, message(3)], skip={0, 2})
+        _, rows, _ = commands.imported("--users", commands.users([torn]))
+        self.assertEqual((rows[torn]["matched"], rows[torn]["ambiguous"], rows[torn]["unmatched"]), (1, 2, 1))
+
+    def test_shifted_messages_of_one_size(self):
+        same = [message(number, subject=b"%03d" % number) for number in range(100, 1000, 90)]
+        body = max(len(octets) for octets in same)
+        same = [octets[:-2] + b"y" * (body - len(octets)) + b"\r\n" for octets in same]
+        self.assertEqual(len({len(octets) for octets in same}), 1)
+        commands, user = self.commands(), self.old.user("mover")
+        self.old.fill(user, same)
+        self.new.fill(user, same[:3] + same[4:] + [same[3]])
+        _, rows, _ = commands.imported("--users", commands.users([user]))
+        self.assertEqual((rows[user]["matched"], rows[user]["ambiguous"]), (10, 0))
+        self.assertEqual(commands.uidl("verify", "--users", commands.users([user])).returncode, SAFE)
+
+    def test_thorough_reads_all_headers(self):
+        commands, user = self.commands(), self.moved([message(number) for number in range(30)])
+        _, rows, _ = commands.imported("--thorough", "--users", commands.users([user]))
+        self.assertEqual((rows[user]["matched"], rows[user]["headers"]), (30, 61))
+
+    def test_wrong_passwords_are_reported_and_others_go_on(self):
+        commands, good, bad = self.commands(), self.moved([message(1)]), self.moved([message(1)])
+        users = commands.users({bad: "guessed", good: "secret", "nobody\N{SNOWMAN}": "secret"})
+        done, rows, total = commands.imported("--users", users)
+        self.assertEqual(done.returncode, LATER)
+        self.assertEqual(rows[bad]["result"], "failed")
+        self.assertEqual(rows[bad]["reason"], "credentials rejected")
+        self.assertEqual(rows[good]["matched"], 1)
+        self.assertEqual((total["imported"], total["failed"]), (2, 1))
+        self.assertIn("failed, the login at the old server: credentials rejected", done.stdout)
+
+    def test_old_server_is_down(self):
+        commands = Commands(ports.free_port(), self.new.imap_port)
+        done, rows, _ = commands.imported("--users", commands.users(["somebody"]))
+        self.assertEqual(done.returncode, LATER)
+        self.assertEqual(rows["somebody"]["step"], "the login at the old server")
+
+    def test_killed_and_resumed(self):
+        commands = self.commands()
+        users = [self.moved([message(number) for number in range(5)]) for _ in range(8)]
+        first = commands.start_import("--jobs", "1", "--users", commands.users(users))
+        lines = []
+        while sum(line.endswith("imported\n") for line in lines) < 3:
+            lines.append(first.stdout.readline())
+            self.assertTrue(lines[-1], lines)
+        first.kill()
+        first.communicate()
+        done, rows, total = commands.imported("--users", commands.users(users))
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(total["failed"], 0)
+        self.assertGreaterEqual(total["skipped"], 3)
+        self.assertEqual(total["skipped"] + total["imported"], 8)
+        verified = commands.uidl("verify", "--users", commands.users(users))
+        self.assertEqual(verified.returncode, SAFE, verified.stdout)
+        again, _, total = commands.imported("--again", "--users", commands.users(users))
+        self.assertEqual((again.returncode, total["imported"], total["written"], total["same"]), (0, 8, 0, 40))
+
+    def test_a_master_user_does_it_for_all(self):
+        masters = {"extra": "plugin {{\n  acl_user = %u\n}}\npassdb {{\n  driver = passwd-file\n"
+                            "  args = scheme=PLAIN {dir}/masters\n  master = yes\n}}\n",
+                   "files": {"masters": "admin:secret\n"}}
+        old, new = Dovecot(**masters), Dovecot(**masters)
+        for server in (old, new):
+            self.addCleanup(server.stop)
+        old.fill("jane", [message(1), message(2)])
+        moving.copy(old, new, "jane", first=[message(3)])
+        master = {"master_user": "admin", "master_password_file": self.secret()}
+        commands = Commands(old.pop3_port, new.imap_port, old=master, new=master)
+        done, rows, _ = commands.imported("jane")
+        self.assertEqual((done.returncode, rows["jane"]["matched"]), (0, 2), done.stdout + done.stderr)
+        self.assertEqual(commands.uidl("verify", "jane").returncode, SAFE)
+
+    def test_progress_on_a_terminal(self):
+        commands = self.commands()
+        users = [self.moved([message(1)]) for _ in range(4)]
+        main, side = pty.openpty()
+        self.addCleanup(os.close, main)
+        try:
+            done = subprocess.run([popgate.binary(), "uidl", "import", "--config", commands.config, "--jobs", "1", "--rate",
+                                   "120", "--users", commands.users(users)], stdout=subprocess.PIPE, stderr=side,
+                                  env=popgate.environment(), timeout=60)
+        finally:
+            os.close(side)
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: nobody has the other side any more
+            while True:
+                shown += os.read(main, 65536)
+        self.assertEqual(done.returncode, 0, shown)
+        self.assertRegex(shown, rb"\r\x1b\[K\[#+\.+\] \d+% \d/4, \d+/min, \d:\d\d left")
+
+    def test_damaged_state_store(self):
+        commands, user = self.commands(), self.moved([message(1)])
+        os.makedirs(commands.state, mode=0o700)
+        with open(os.path.join(commands.state, "state.db"), "wb") as out:
+            out.write(b"no database at all" * 1000)
+        done = commands.uidl("import", "--users", commands.users([user]))
+        self.assertEqual(done.returncode, 73, done.stdout)
+        self.assertIn("state.db", done.stderr)
+
+    def test_rate(self):
+        commands = self.commands()
+        users = [self.moved([message(1)]) for _ in range(3)]
+        done, rows, _ = commands.imported("--rate", "60", "--users", commands.users(users))
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("3 users imported", done.stdout)
+
+    def test_50000_messages(self):
+        commands, user = self.commands(), self.old.user("large")
+        for server in (self.new, self.old):
+            server.drop(user, message(0))
+        octets = [message(number) for number in range(1, 50000)]
+        for server in (self.old, self.new):
+            folder = os.path.join(server.dir, "mail", user, "Maildir", "cur")
+            for number, text in enumerate(octets):
+                path = os.path.join(folder, f"{1000000000 + number}.M{number}P1.test:2,S")
+                with open(path, "wb") as out:
+                    out.write(text)
+                os.chown(path, *server._owner)
+        done, rows, _ = commands.imported("--users", commands.users([user]), timeout=900)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual((rows[user]["matched"], rows[user]["unmatched"], rows[user]["ambiguous"]), (50000, 0, 0))
+        self.assertLess(rows[user]["headers"], 10000)
+        print(f"      50,000 messages in {rows[user]['ms']} ms, {rows[user]['headers']} headers")
+
+    # by a file
+
+    def test_csv_file(self):
+        commands = self.commands(new={"master_user": "admin", "master_password_file": self.secret()})
+        user = self.moved([message(number) for number in range(12)])
+        uidls = moving.old_uidls(self.old, user)
+        lines = ["uidl,user,message-id,position"]
+        lines += [f"{uidl},{user},<{number}@example.org>,{number + 1}" for number, uidl in enumerate(uidls)]
+        path = commands.file("uidls.csv", "\r\n".join(lines) + "\r\n")
+        done, rows, _ = commands.imported("--file", path, "--users", commands.users([user]))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual((rows[user]["matched"], rows[user]["by"]["message-id"]), (12, 12))
+        self.assertEqual(commands.uidl("verify", "--users", commands.users([user])).returncode, SAFE)
+
+    def secret(self):
+        path = os.path.join(workspace.folder("secret"), "password")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write("secret\n")
+        os.chmod(path, 0o600)
+        return path
+
+    def test_csv_that_is_wrong_changes_nothing(self):
+        commands = self.commands()
+        for text, why in (("user,size\nx,1\n", "line 1: the first line must name"),
+                          ("user,uidl\njane,1\njane\n", "line 3: user or uidl is missing"),
+                          ("user,uidl\njane,1\njoe,1\njane,2\n", "jane: the lines of this user do not stand together")):
+            done = commands.uidl("import", "--file", commands.file("bad.csv", text))
+            self.assertEqual(done.returncode, 65, done.stderr)
+            self.assertIn(why, done.stderr)
+            self.assertEqual(done.stdout, "")
+
+    # the command line
+
+    def test_command_line(self):
+        commands = self.commands()
+        for arguments, why in ((["import"], "users: give --users"), (["import", "--jobs", "0", "x"], "--jobs: expected"),
+                               (["import", "--html", "x", "y"], "no such option here"),
+                               (["verify"], "users: give --users"), (["import", "--old", "lost", "x"], "no such upstream"),
+                               (["import", "--old", "new", "x"], "does not speak POP3"),
+                               (["import", "--new", "old", "x"], "does not speak IMAP")):
+            done = commands.uidl(*arguments)
+            self.assertEqual(done.returncode, 64, done.stderr)
+            self.assertIn(why, done.stderr)
+        self.assertIn("usage: popgate uidl verify", commands.uidl("verify", "--help").stdout)
+        no_master = commands.uidl("import", "jane")
+        self.assertEqual(no_master.returncode, LATER)
+        self.assertIn("there is no password, and old has no master_user", no_master.stdout)
+
+    # readiness
+
+    def test_readiness_report(self):
+        commands = self.commands()
+        good = self.moved([message(number) for number in range(10)])
+        bad = self.moved([message(number) for number in range(10)], skip={1, 2})
+        odd = '<b>&"x"'
+        commands.imported("--users", commands.users([good, bad]))
+        sheet, page = os.path.join(commands.dir, "ready.csv"), os.path.join(commands.dir, "ready.html")
+        users = commands.file("users", f"{good} secret\n{bad} secret\n{odd}\n")
+        done = commands.uidl("verify", "--readiness", "--users", users, "--csv", sheet, "--html", page)
+        self.assertEqual(done.returncode, UNSAFE, done.stdout)
+        self.assertIn("1 users safe, 1 not safe, 1 failed", done.stdout)
+        with open(sheet, encoding="utf-8", newline="") as text:
+            rows = {row["user"]: row for row in csv.DictReader(text)}
+        self.assertEqual(rows[good]["verdict"], "safe")
+        self.assertEqual((rows[bad]["verdict"], rows[bad]["missing"]), ("not safe", "2"))
+        self.assertEqual(rows[odd]["verdict"], "failed")
+        self.look_at(page, good, bad)
+
+    def look_at(self, page, good, bad):
+        """The page as a browser has it."""
+        self.assertTrue(shutil.which("chromium"), "chromium is not installed")
+        base = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                f"--user-data-dir={os.path.join(os.path.dirname(page), 'browser')}", "--window-size=1000,900"]
+        picture = os.path.join(os.path.dirname(page), "ready.png")
+        environment = {**os.environ, "HOME": os.path.dirname(page)}
+        dom = subprocess.run([*base, "--dump-dom", f"file://{page}"], capture_output=True, text=True, timeout=120,
+                             env=environment, check=True).stdout
+        self.assertIn('aria-label="1 users are safe to move, 1 are not, 1 could not be looked at"', dom)
+        self.assertIn('<rect class="part-safe"', dom)
+        self.assertEqual(dom.count('<rect class="column"'), 10)
+        self.assertIn("&lt;b&gt;&amp;", dom)
+        self.assertNotIn("<b>&", dom)
+        self.assertEqual(dom.count("<tr class="), 3)
+        subprocess.run([*base, f"--screenshot={picture}", f"file://{page}"], capture_output=True, timeout=120,
+                       env=environment, check=True)
+        with open(picture, "rb") as image:
+            self.assertTrue(image.read(8).startswith(b"\x89PNG"))
+
+
+class Login(Moving):
+    """What clients see by popgate."""
+
+    def gate(self, old_port=None, **options):
+        gate = moving.LearningGate(old_port or self.old.pop3_port, self.new.imap_port, **options)
+        self.addCleanup(self._stop, gate)
+        return gate
+
+    def test_first_login_learns(self):
+        user = self.moved([message(number) for number in range(12)])
+        before, gate = moving.old_uidls(self.old, user), self.gate()
+        first = gate.uidls(user)
+        self.assertEqual(first[1:], before)
+        self.assertNotIn(first[0], before)
+        self.new.fill(user, [message(100)])
+        second = gate.uidls(user)
+        self.assertEqual(second[:13], first)
+        self.assertEqual(len(set(second)), 14)
+        self.assertEqual(gate.log().count("learned UIDLs of the old server"), 1)
+        gate.old_port = ports.free_port()  # switched off
+        gate.reload()
+        self.assertEqual(gate.uidls(user), second)
+
+    def test_control_without_learning_all_is_new(self):
+        user = self.moved([message(number) for number in range(12)])
+        gate = self.gate(new={"learn": None})
+        self.assertEqual(set(gate.uidls(user)) & set(moving.old_uidls(self.old, user)), set())
+
+    def refused(self, gate, user):
+        session = gate.connect()
+        session.ok(f"USER {user}")
+        self.assert_code(session.command("PASS secret"), "SYS/TEMP")
+        session.quit()
+
+    def failing(self, step, action):
+        server = scripted_pop3.Server([message(number) for number in range(12)])
+        if action:
+            server.on(step, action)
+        self.addCleanup(server.stop)
+        return server
+
+    def test_old_server_fails_in_mid_learning(self):
+        user = self.moved([message(number) for number in range(12)])
+        for step, action in (("greeting", scripted_imap.close), ("UIDL", scripted_imap.send_then(b"+OK\r\n1 a\r\n2 b")),
+                             ("LIST", scripted_imap.reset), ("TOP", scripted_imap.send_then(b"+OK\r\nSubject: x\r\n"))):
+            with self.subTest(step=step):
+                gate = self.gate(self.failing(step, action).port)
+                self.refused(gate, user)
+                gate.old_port = self.old.pop3_port
+                gate.reload()
+                self.assertEqual(gate.uidls(user)[1:], moving.old_uidls(self.old, user))
+
+    def test_old_server_is_silent(self):
+        user = self.moved([message(number) for number in range(3)])
+        silent = self.failing("UIDL", scripted_imap.stall)
+        gate = self.gate(silent.port, new={"learn_timeout": "1s"})
+        self.refused(gate, user)
+        gate.wait_log("learn_timeout is over")
+        easy = self.gate(silent.port, new={"learn_timeout": "1s", "learn_failure": "go-on"})
+        seen = easy.uidls(user)
+        self.assertEqual(len(seen), 4)
+        easy.wait_log("UIDLs of the old server could not be learned")
+        easy.old_port = self.old.pop3_port
+        easy.reload()
+        self.assertEqual(easy.uidls(user), seen)  # too late: what was shown stays
+
+    def test_old_server_rejects_the_password(self):
+        user = self.moved([message(1)])
+        strict = self.failing("greeting", None)
+        strict.users = {user: "another"}
+        self.refused(self.gate(strict.port), user)  # not [AUTH]: the password is right
+
+    def test_import_is_seen_at_the_login(self):
+        user = self.moved([message(number) for number in range(12)])
+        gate = self.gate(new={"learn": None})
+        done = self.imported(gate, user)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(gate.uidls(user)[1:], moving.old_uidls(self.old, user))
+
+    def imported(self, gate, user, *more):
+        return popgate.run("uidl", "import", "--config", gate.config, "--users", "-", *more, input=f"{user} secret\n")
+
+    def test_what_was_shown_stays_after_an_import(self):
+        user = self.moved([message(number) for number in range(12)])
+        gate = self.gate(new={"learn": None})
+        seen = gate.uidls(user)
+        done = self.imported(gate, user)
+        self.assertIn("12 were shown with another UIDL and keep it", done.stdout)
+        self.assertEqual(gate.uidls(user), seen)
+
+    def test_uidvalidity_that_changes_behind_an_import(self):
+        user = self.moved([message(number) for number in range(25)])
+        gate = self.gate(new={"learn": None})
+        self.imported(gate, user)
+        with self.new.imap(user) as mailbox:
+            before = mailbox.uidvalidity()
+        folder = os.path.join(self.new.dir, "mail", user, "Maildir")
+        for name in os.listdir(folder):
+            if name.startswith("dovecot"):
+                os.unlink(os.path.join(folder, name))
+        with self.new.imap(user) as mailbox:
+            self.assertNotEqual(mailbox.uidvalidity(), before)
+        self.refused(gate, user)  # rather than all anew
+        self.assertIn("imported before", self.imported(gate, user).stdout)
+        self.assertEqual(self.imported(gate, user, "--again").returncode, 0)
+        self.assertEqual(set(moving.old_uidls(self.old, user)) - set(gate.uidls(user)), set())
+
+    def test_verify_against_the_last_login(self):
+        user = self.moved([message(number) for number in range(5)])
+        gate = self.gate()
+        seen = gate.uidls(user)
+        with open(gate.config, encoding="utf-8") as text:
+            alone = text.read().partition("upstream old {")[0].replace("learn = old\n", "")
+        path = os.path.join(gate.dir, "new-alone.conf")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(alone)
+        verify = ("uidl", "verify", "--config", path, "--users", "-")
+        done = popgate.run(*verify, input=f"{user} secret\n")
+        self.assertEqual(done.returncode, SAFE, done.stdout + done.stderr)
+        self.assertIn("6 messages same, 0 changed, 0 missing, 0 new", done.stdout)
+        with self.new.imap(user) as mailbox:
+            mailbox.expunge(mailbox.uids()[2:3])
+        done = popgate.run(*verify, input=f"{user} secret\n")
+        self.assertEqual(done.returncode, UNSAFE)
+        self.assertIn(f"missing: {seen[2]}", done.stdout)
+
+    def test_guard_stops_a_login_to_a_mailbox_that_was_not_copied(self):
+        user = self.moved([message(number) for number in range(30)], skip=set(range(10, 30)))
+        gate = self.gate(new={"learn": None})
+        self.imported(gate, user)
+        self.refused(gate, user)
+        gate.wait_log("login stopped")
