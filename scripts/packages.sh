@@ -9,6 +9,7 @@ packages_for() {
 	demo-server) echo dovecot-imapd ;;
 	tests)
 		echo libcunit1-dev python3 dovecot-imapd dovecot-pop3d curl fetchmail mpop openssl ca-certificates
+		echo getmail6 isync
 		echo haproxy systemd # programs; nothing is started
 		echo chromium # looks at the pages that popgate writes
 		# Libraries of Cyrus, whose own packages cannot be installed beside Dovecot's.

@@ -60,11 +60,17 @@ def curl_token(address, user, token, mechanism, ca):
     return (_files(home, ["1"])[0] if done.returncode == 0 else None), done.returncode
 
 
-def _files(home, names):
+def _read(home, names):
     messages = []
     for name in names:
         with open(os.path.join(home, name), "rb") as message:
             messages.append(message.read())
+    return messages
+
+
+def _files(home, names):
+    """The messages in the files NAMES of HOME, which is not needed any more."""
+    messages = _read(home, names)
     shutil.rmtree(home)
     return messages
 
@@ -79,16 +85,24 @@ def _delivery(home):
     return path
 
 
+def _names(home):
+    """The files of what was delivered, oldest first."""
+    return [os.path.join("in", name) for name in sorted(os.listdir(os.path.join(home, "in")), key=int)]
+
+
 def _delivered(home):
-    names = sorted(os.listdir(os.path.join(home, "in")), key=int)
-    return _files(home, [os.path.join("in", name) for name in names])
+    return _files(home, _names(home))
 
 
 def mpop(address, user, password, security="none", ca=None, delete=False):
     """All messages by mpop, delivered to a program; it hands them over with LF line ends."""
-    _need("mpop")
     home = workspace.folder("mpop")
-    deliver = _delivery(home)
+    _run_mpop(home, _delivery(home), address, user, password, security, ca, delete)
+    return _delivered(home)
+
+
+def _run_mpop(home, deliver, address, user, password, security="none", ca=None, delete=False):
+    _need("mpop")
     lines = ["defaults", "account test", "host localhost", f"port {address[1]}", f"user {user}",
              f"password {password}", "auth user", f"keep {'off' if delete else 'on'}",
              f"uidls_file {home}/uidls", f"delivery mda {deliver}", "received_header off", "timeout 120",
@@ -100,14 +114,18 @@ def mpop(address, user, password, security="none", ca=None, delete=False):
         out.write("\n".join(lines) + "\n")
     os.chmod(config, 0o600)
     _run(["mpop", "-q", "-C", config, "test"], home)
-    return _delivered(home)
 
 
 def fetchmail(address, user, password, security="none", ca=None, delete=False):
     """All messages by fetchmail, delivered to a program with its own rewriting off."""
-    _need("fetchmail")
     home = workspace.folder("fetchmail")
-    deliver = _delivery(home)
+    _run_fetchmail(home, _delivery(home), address, user, password, security, ca, delete, which="fetchall")
+    return _delivered(home)
+
+
+def _run_fetchmail(home, deliver, address, user, password, security="none", ca=None, delete=False, which="no fetchall"):
+    """WHICH: all messages, or those alone whose UIDL it does not know."""
+    _need("fetchmail")
     tls = {"none": "sslproto ''", "stls": f"sslproto 'TLS1.2+' sslcertck sslcertfile '{ca}'",
            "tls": f"ssl sslcertck sslcertfile '{ca}'"}[security]
     config = os.path.join(home, "config")
@@ -118,13 +136,55 @@ set no softbounce
 set invisible
 poll localhost protocol POP3 service {address[1]} timeout 120 uidl
   user '{user}' password '{password}' is root here
-  {'no keep' if delete else 'keep'} fetchall no rewrite no mimedecode pass8bits no dropstatus
+  {'no keep' if delete else 'keep'} {which} no rewrite no mimedecode pass8bits no dropstatus
   no stripcr no forcecr {tls} mda '{deliver}'
 """)
     os.chmod(config, 0o600)
     _run(["fetchmail", "-f", config, "--pidfile", f"{home}/pid", "--idfile", f"{home}/ids", "--nodetach",
           "--nosyslog", "-s"], home, statuses=(0, 1))
-    return _delivered(home)
+
+
+def _run_getmail(home, deliver, address, user, password):
+    _need("getmail")
+    config = os.path.join(home, "config")
+    with open(config, "w") as out:
+        out.write(f"""
+[retriever]
+type = SimplePOP3Retriever
+server = localhost
+port = {address[1]}
+username = {user}
+password = {password}
+timeout = {TIMEOUT}
+[destination]
+type = MDA_external
+path = {deliver}
+allow_root_commands = true
+[options]
+delete = false
+read_all = false
+delivered_to = false
+received = false
+""")
+    os.chmod(config, 0o600)
+    _run(["getmail", "-q", "-g", home, "-r", config], home)
+
+
+class KeepingClient:
+    """A client that leaves its mail on the server, and keeps on disk which UIDLs it has had."""
+
+    NAMES = {"fetchmail": _run_fetchmail, "getmail": _run_getmail, "mpop": _run_mpop}
+
+    def __init__(self, name):
+        self._fetch = self.NAMES[name]
+        self._home = workspace.folder(name)
+        self._deliver = _delivery(self._home)
+
+    def fetch(self, address, user, password="secret"):
+        """The messages that were new to it. It may keep apart what it had from servers at different ports."""
+        seen = len(_names(self._home))
+        self._fetch(self._home, self._deliver, address, user, password)
+        return _read(self._home, _names(self._home)[seen:])
 
 
 def expected_from_curl(octets):

@@ -1,19 +1,14 @@
-"""A private Cyrus imapd. Its packages conflict with Dovecot's, so they are fetched and unpacked, not installed."""
-import fcntl
-import glob
+"""A private Cyrus: imapd, and its own pop3d for comparisons. Its packages conflict with Dovecot's."""
 import grp
 import os
 import pwd
-import shutil
-import subprocess
 
-from . import imap, ports, workspace
-from .pop3 import Pop3
+from . import imap, ports, unpacked, workspace
 from .process import Process
 
 PASSWORD = "secret"
-CONFLICTING = ("cyrus-imapd", "cyrus-common")
-# What the two need beside the base system; only those that are not installed are unpacked.
+CONFLICTING = ("cyrus-imapd", "cyrus-pop3d", "cyrus-common")
+# What they need beside the base system; only those that are not installed are unpacked.
 OTHERS = ("sasl2-bin", "libxapian30", "libical3")
 
 IMAPD_CONF = """
@@ -39,6 +34,8 @@ duplicatesuppression: no
 expunge_mode: immediate
 delete_mode: immediate
 failedloginpause: 0
+uidl_format: {uidl_format}
+popminpoll: 0
 """
 
 # What uidl_format may be, and popgate's name for it.
@@ -50,62 +47,27 @@ START {{
 }}
 SERVICES {{
   imap cmd="{bin}/imapd -C {dir}/imapd.conf -U 30" listen="127.0.0.1:{port}" prefork=1 maxchild=50
-{pop3}
+  pop3 cmd="{bin}/pop3d -C {dir}/imapd.conf -U 30" listen="127.0.0.1:{pop3_port}" prefork=0 maxchild=50
 }}
 EVENTS {{
 }}
 """
 
 
-def _installed(package):
-    done = subprocess.run(["dpkg-query", "-W", "-f", "${Status}", package], capture_output=True, text=True)
-    return done.stdout.endswith(" installed")
-
-
-def _run(argv, **options):
-    done = subprocess.run(argv, capture_output=True, text=True, **options)
-    if done.returncode != 0:
-        raise AssertionError(f"{' '.join(argv)}: {done.stdout}{done.stderr}")
-
-
-def install():
-    """The folder with the unpacked packages; fetched from the Debian mirror once and kept in the cache."""
-    above = os.path.join(os.environ.get("XDG_CACHE_HOME") or "/var/cache", "popgate-test")
-    os.makedirs(above, exist_ok=True)
-    with open(os.path.join(above, "lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # other runs may want it just now
-        return _unpacked(os.path.join(above, "cyrus"))
-
-
-def _unpacked(cache):
-    root = os.path.join(cache, "root")
-    if not os.path.exists(os.path.join(cache, "complete")):
-        shutil.rmtree(cache, ignore_errors=True)
-        packages = os.path.join(cache, "packages")
-        os.makedirs(packages)
-        wanted = [*CONFLICTING, *(package for package in OTHERS if not _installed(package))]
-        _run(["apt-get", "download", "-o", "APT::Sandbox::User=root", *wanted], cwd=packages)
-        for name in os.listdir(packages):
-            _run(["dpkg", "-x", os.path.join(packages, name), root])
-        open(os.path.join(cache, "complete"), "w").close()
-    return root
-
-
 class Cyrus:
-    """PASSWORD fits every user that user() has made."""
+    """PASSWORD fits every user that user() has made. UIDL_FORMAT: cyrus, uidonly, courier or dovecot."""
 
-    def __init__(self):
-        root = install()
+    def __init__(self, uidl_format="cyrus"):
+        root = unpacked.install("cyrus", CONFLICTING, OTHERS)
         self.dir = workspace.folder("cyrus")
         self.password = PASSWORD
         self._users = 0
         self._root = root
         owner = pwd.getpwnam(workspace.MAIL_USER)
-        libraries = ":".join(glob.glob(f"{root}/usr/lib/*-linux-gnu*"))
-        self._env = dict(os.environ, LD_LIBRARY_PATH=libraries)
-        self.imap_port = ports.free_port()
-        names = dict(dir=self.dir, bin=f"{root}/usr/lib/cyrus/bin", port=self.imap_port,
-                     user=owner.pw_name, group=grp.getgrgid(owner.pw_gid).gr_name)
+        self._env = dict(os.environ, LD_LIBRARY_PATH=unpacked.libraries(root))
+        self.imap_port, self.pop3_port = ports.free_port(), ports.free_port()
+        names = dict(dir=self.dir, bin=f"{root}/usr/lib/cyrus/bin", port=self.imap_port, pop3_port=self.pop3_port,
+                     uidl_format=uidl_format, user=owner.pw_name, group=grp.getgrgid(owner.pw_gid).gr_name)
         for name in ("conf", "spool", "run"):
             os.mkdir(os.path.join(self.dir, name))
         self._pop3_ports = {form: ports.free_port() for form in UIDL_FORMATS}
@@ -125,11 +87,12 @@ class Cyrus:
             ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups",
              f"{names['bin']}/master", "-C", f"{self.dir}/imapd.conf", "-M", f"{self.dir}/cyrus.conf",
              "-p", f"{self.dir}/run/master.pid"], env=self._env)
-        self.process.wait_connect((ports.HOST, self.imap_port)).close()
+        for port in (self.imap_port, self.pop3_port):
+            self.process.wait_connect((ports.HOST, port)).close()
 
     def _add_password(self, user):
-        _run([f"{self._root}/usr/sbin/saslpasswd2", "-c", "-p", "-u", "localhost", "-f",
-              f"{self.dir}/sasldb2", user], input=PASSWORD, env=self._env)
+        unpacked.run([f"{self._root}/usr/sbin/saslpasswd2", "-c", "-p", "-u", "localhost", "-f",
+                      f"{self.dir}/sasldb2", user], input=PASSWORD, env=self._env)
 
     def user(self, stem="user"):
         self._users += 1

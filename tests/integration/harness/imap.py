@@ -55,6 +55,21 @@ class Mailbox:
             self._did(self.connection._simple_command("APPEND", name))
         self._did(self.connection.noop())
 
+    def append_with(self, octets, flags, date, name="INBOX"):
+        """FLAGS: a set; DATE: as INTERNALDATE has it, with its quotes."""
+        self.connection.literal = bytes(octets)
+        self._did(self.connection._simple_command("APPEND", name, f"({' '.join(sorted(flags))})", date))
+
+    def messages(self):
+        """Each message in the order of UIDs: its octets, its flags without \\Recent, its date with quotes."""
+        for uid in self.uids():
+            data = self._did(self.connection.uid("FETCH", str(uid), "(FLAGS INTERNALDATE BODY.PEEK[])"))
+            head, octets = next(part for part in data if isinstance(part, tuple))
+            rest = b"".join(part for part in data if isinstance(part, bytes))
+            flags = re.search(rb"FLAGS \(([^)]*)\)", head + rest)[1].decode()
+            date = re.search(rb'INTERNALDATE ("[^"]*")', head + rest)[1].decode()
+            yield octets, set(flags.split()) - {"\\Recent"}, date
+
     def uids(self, criterion="ALL"):
         self._did(self.connection.noop())
         data = self._did(self.connection.uid("SEARCH", criterion))

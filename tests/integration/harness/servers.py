@@ -2,7 +2,7 @@
 import atexit
 import functools
 
-from . import certificates
+from .courier import Courier
 from .cyrus import Cyrus
 from .dovecot import WITHOUT_UIDPLUS, Dovecot
 from .oauth import OAuthDovecot
@@ -52,6 +52,21 @@ def dovecot_with_move_only():
 @functools.cache
 def cyrus():
     return _keep(Cyrus())
+
+
+@functools.cache
+def cyrus_with_uidls(uidl_format):
+    return cyrus() if uidl_format == "cyrus" else _keep(Cyrus(uidl_format))
+
+
+@functools.cache
+def dovecot_with_uidls(uidl_format):
+    return _keep(Dovecot(extra=f"pop3_uidl_format = {uidl_format}\n"))
+
+
+@functools.cache
+def courier():
+    return _keep(Courier())
 
 
 def stop_all():
