@@ -90,13 +90,17 @@ class Courier:
 
     def user(self, stem="user"):
         name = f"{stem}{len(self._users) + 1}"
+        self.add_user(name)
+        return name
+
+    def add_user(self, name):
+        """A user with an empty mailbox."""
         home = os.path.join(self.dir, "mail", name)
         for path in ("", "Maildir", "Maildir/tmp", "Maildir/new", "Maildir/cur"):
             os.mkdir(os.path.join(home, path))
             os.chown(os.path.join(home, path), *self._owner)
         self._users[name] = home
         self._write_users()
-        return name
 
     def imap(self, user, password=PASSWORD):
         return imap.Mailbox(ports.HOST, self.imap_port, user, password)

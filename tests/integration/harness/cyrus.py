@@ -97,11 +97,15 @@ class Cyrus:
     def user(self, stem="user"):
         self._users += 1
         name = f"{stem}{self._users}"
+        self.add_user(name)
+        return name
+
+    def add_user(self, name):
+        """A user with an empty mailbox."""
         self._add_password(name)
         admin = imap.Mailbox.administrator(ports.HOST, self.imap_port, "admin", PASSWORD)
         admin.create(f"user/{name}")
         admin.close()
-        return name
 
     def imap(self, user, password=PASSWORD):
         return imap.Mailbox(ports.HOST, self.imap_port, user, password)

@@ -140,6 +140,9 @@ class Dovecot:
         self._users += 1
         return f"{stem}{self._users}"
 
+    def add_user(self, name):
+        """Nothing to do: every name is a user."""
+
     def imap(self, user, password=PASSWORD):
         return imap.Mailbox(ports.HOST, self.imap_port, user, password)
 

@@ -1,21 +1,30 @@
 """What it takes to move mailboxes: the address that clients keep, what a server's own POP3 says, and copies of the mail."""
 import contextlib
+import itertools
 import os
+import re
 import shutil
 import socket
 import threading
 
-from . import ports, unpacked, workspace
+from . import popgate, ports, unpacked, workspace
+from .clients import KeepingClient
 from .pop3 import Pop3
 
 
+def uidls_in(session):
+    """The UIDLs that SESSION is shown, each with the subject of its message, sorted. Servers differ in the order: Courier
+    sorts by file names as texts, where microseconds have no leading zeros."""
+    return sorted((uidl.decode(), subjects([session.top(number, 0)])[0]) for number, uidl in session.uidl().items())
+
+
 def uidls_of(server, user):
-    """The UIDLs in the order of the messages, as the server's own POP3 says them."""
+    """The same, as the server's own POP3 says them."""
     with Pop3((ports.HOST, server.pop3_port)) as session:
         session.login(user, server.password)
-        uidls = [uidl for _, uidl in sorted(session.uidl().items())]
+        seen = uidls_in(session)
         session.quit()
-    return uidls
+    return seen
 
 
 class Door:
@@ -93,3 +102,63 @@ def copy_by_mbsync(source, user, target, new_user=None):
             new_port=target.imap_port, new_user=new_user or user, new_password=target.password))
     unpacked.run(["mbsync", "-q", "-c", config, "move"])
     shutil.rmtree(folder)
+
+
+def letter(number):
+    """A message as mail programs write them. Every fifth has no Message-ID, every seventh a folded header."""
+    identity = b"" if number % 5 == 0 else b"Message-ID: <%d.letter@example.org>\r\n" % number
+    folded = b"X-Path: one\r\n\ttwo\r\n three\r\n" if number % 7 == 0 else b""
+    return (b"Received: from there (there [192.0.2.1])\r\n\tby here with ESMTP id %08x;\r\n"
+            b"\tMon, 6 May 2024 10:%02d:%02d +0200\r\n"
+            b"From: Sender <sender@example.org>\r\nTo: user@example.org\r\nDate: Mon, 6 May 2024 10:%02d:%02d +0200\r\n"
+            b"%s%sSubject: letter %d\r\n\r\n%s.\r\nEnd.\r\n"
+            % (number, number // 60 % 60, number % 60, number // 60 % 60, number % 60, identity, folded, number,
+               b"The same in every letter.\r\n" * (number * 3 % 11)))
+
+
+def letters(count):
+    return [letter(number) for number in range(1, count + 1)]
+
+
+def subjects(messages):
+    """What the SUBJECT lines of MESSAGES say."""
+    return [re.search(rb"^Subject: ([^\r\n]*)", message, re.M)[1].decode() for message in messages]
+
+
+_names = itertools.count(1)
+
+
+class Move:
+    """A mailbox of OLD with MAIL, and one client of each kind that has all of it and leaves it there."""
+
+    def __init__(self, old, mail):
+        self.old, self.user = old, f"mover{next(_names)}"
+        old.add_user(self.user)
+        old.fill(self.user, mail)
+        self.uidls = uidls_of(old, self.user)
+        self.door = Door(old.pop3_port)
+        self.clients = {name: KeepingClient(name) for name in KeepingClient.NAMES}
+
+    def fetch(self):
+        """Client -> the subjects of what was new to it now, behind the door, sorted."""
+        return {name: sorted(subjects(client.fetch(self.door.address, self.user))) for name, client in self.clients.items()}
+
+    def copy(self, new, by=copy_by_append):
+        new.add_user(self.user)
+        by(self.old, self.user, new)
+
+
+class Bridge(popgate.Popgate):
+    """A gateway before NEW, an IMAP server, and OLD, whose POP3 knows the same users. UPSTREAM: more about NEW."""
+
+    label = "new"
+
+    def __init__(self, old, new, upstream=None, route=None, **settings):
+        self.more_blocks = (
+            popgate.block("upstream old", {**popgate.UPSTREAM, "protocol": "pop3", "port": old.pop3_port})
+            + popgate.block("route all", {"upstream": "new", "old": "old", **(route or {})}))
+        super().__init__({"port": new.imap_port, **(upstream or {})}, **settings)
+
+    def command(self, *words, **options):
+        """A command of popgate's that takes the configuration; the finished process."""
+        return popgate.run(*words, "--config", self.config, **options)
