@@ -151,13 +151,10 @@ class Move:
 class Bridge(popgate.Popgate):
     """A gateway before NEW, an IMAP server, and OLD, whose POP3 knows the same users. UPSTREAM: more about NEW."""
 
-    label = "new"
-
     def __init__(self, old, new, upstream=None, route=None, **settings):
-        self.more_blocks = (
-            popgate.block("upstream old", {**popgate.UPSTREAM, "protocol": "pop3", "port": old.pop3_port})
-            + popgate.block("route all", {"upstream": "new", "old": "old", **(route or {})}))
-        super().__init__({"port": new.imap_port, **(upstream or {})}, **settings)
+        super().__init__({"label": "new", "port": new.imap_port, **(upstream or {})}, blocks=[
+            ("upstream old", {"protocol": "pop3", "port": old.pop3_port}),
+            ("route all", {"upstream": "new", "old": "old", **(route or {})})], **settings)
 
     def command(self, *words, **options):
         """A command of popgate's that takes the configuration; the finished process."""

@@ -70,19 +70,18 @@ def run(*arguments, input=None, pass_fds=(), timeout=60):
     return subprocess.CompletedProcess(argv, child.returncode, out, err)
 
 
-def _lines(values, indent=""):
-    return "".join(f"{indent}{name} = {_value(value)}\n" for name, value in values.items() if value is not None)
-
-
-def block(head, values):
-    return f"{head} {{\n{_lines(values, '    ')}}}\n"
-
-
-def config_text(settings, listeners, upstream, label=""):
-    """SETTINGS and UPSTREAM map names to values (None leaves the setting out); LISTENERS are (kind, settings). LABEL: of
-    the upstream."""
-    listening = "".join(block(f"listener {kind}", values) for kind, values in listeners)
-    return _lines(settings) + listening + block(f"upstream {label}".rstrip(), upstream)
+def config_text(settings, listeners, upstream, blocks=()):
+    """SETTINGS and UPSTREAM map names to values (None leaves the setting out; "label" is that of the block); LISTENERS
+    are (kind, settings); BLOCKS are ("upstream old" or "route all", settings)."""
+    def lines(values, indent=""):
+        return "".join(f"{indent}{name} = {_value(value)}\n" for name, value in values.items() if value is not None)
+    text = lines(settings)
+    for kind, values in listeners:
+        text += f"listener {kind} {{\n{lines(values, '    ')}}}\n"
+    label = upstream.get("label", "")
+    for head, values in [(f"upstream {label}", {**upstream, "label": None}), *blocks]:
+        text += f"{head} {{\n{lines(values, '    ')}}}\n"
+    return text
 
 
 def _value(value):
@@ -115,8 +114,6 @@ class Popgate:
         self.start()
 
     pass_fds = ()
-    label = ""        # of the upstream
-    more_blocks = ""  # of the configuration
 
     def launcher(self):
         """What is to execute popgate in its own place."""
@@ -137,8 +134,7 @@ class Popgate:
         listeners = [
             ("pop3", {"address": "%s:%d" % self.pop3, **(tls if self.plain_certificate else {})}),
             ("pop3s", {"address": "%s:%d" % self.pop3s, **tls})]
-        self.write(config_text(self.settings, listeners + list(self.more_listeners), self.upstream, self.label)
-                   + self.more_blocks)
+        self.write(config_text(self.settings, listeners + list(self.more_listeners), self.upstream, self.blocks))
 
     def write(self, text):
         with open(self.config, "w", encoding="utf-8") as out:
