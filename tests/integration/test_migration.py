@@ -2,7 +2,7 @@
 on both sides, real clients, one address. Nothing old may be downloaded again."""
 import json
 
-from harness import migration, servers
+from harness import migration, ports, servers
 from harness.cases import Case
 from harness.migration import Bridge, Move, letter, letters, subjects, uidls_in, uidls_of
 
@@ -121,6 +121,60 @@ class Migration(Case):
     def test_identical_messages(self):
         mail = [letter(1), letter(2), letter(2), letter(3), letter(2), letter(5), letter(5)]
         self.imported(servers.courier(), servers.dovecot(), mail=mail)
+
+    # faults
+
+    def moved(self):
+        """A mailbox that has moved from Courier to Dovecot behind a gateway; its clients have noticed nothing."""
+        old, new = servers.courier(), servers.dovecot()
+        moved = self.move(old)
+        moved.copy(new)
+        gate = self.bridge(old, new)
+        self.state(gate, "set", "default", "new")
+        self.import_uidls(gate, [moved])
+        moved.door.leads_to = gate.pop3[1]
+        self.assertEqual(moved.fetch(), every([]))
+        return gate, moved, new
+
+    def refused(self, gate, user):
+        with gate.connect() as session:
+            session.ok(f"USER {user}")
+            return session.command("PASS secret")
+
+    def test_new_uidvalidity(self):
+        gate, moved, new = self.moved()
+        with new.imap(moved.user) as mailbox:
+            before = mailbox.uidvalidity()
+        new.number_anew(moved.user)
+        with new.imap(moved.user) as mailbox:
+            self.assertNotEqual(mailbox.uidvalidity(), before)
+        self.assertEqual(moved.fetch(), every([]))
+        self.assertEqual(self.uidls(gate, moved.user), moved.uidls)
+
+    def test_another_mailbox_in_its_place(self):
+        """Before clients load what they know under other names, or lose it, somebody is asked."""
+        gate, moved, new = self.moved()
+        with new.imap(moved.user) as mailbox:
+            mailbox.expunge(mailbox.uids())
+            mailbox.append([letter(number) for number in range(2000, 2030)])
+        new.number_anew(moved.user)
+        self.assert_code(self.refused(gate, moved.user), "SYS/TEMP")
+        self.assertIn(moved.user, gate.command("guard", "list").stdout)
+        approved = gate.command("guard", "approve", moved.user)
+        self.assertEqual(approved.returncode, 0, approved.stderr)
+        self.assertEqual({name: len(news) for name, news in moved.fetch().items()}, every(30))
+
+    def test_old_server_down_while_learning(self):
+        old, new = servers.courier(), servers.dovecot()
+        moved = self.move(old)
+        moved.copy(new)
+        down = migration.Door(ports.free_port())
+        self.addCleanup(down.stop)
+        gate = self.bridge(old, new, {"learn": "old"}, old_port=down.address[1])
+        self.state(gate, "set", "default", "new")
+        self.assert_code(self.refused(gate, moved.user), "SYS/TEMP")
+        down.leads_to = old.pop3_port
+        self.assert_moved(gate, moved, new)
 
     # templates: nothing to import where the mailbox stays and only POP3 goes
 

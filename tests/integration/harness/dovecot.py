@@ -166,6 +166,13 @@ class Dovecot:
         os.chown(path, *self._owner)
         os.rename(path, os.path.join(home, "Maildir", "new", name))
 
+    def number_anew(self, user):
+        """What is left when a Maildir was restored without its index: the messages, under other UIDs and UIDVALIDITY."""
+        folder = os.path.join(self.dir, "mail", user, "Maildir")
+        for name in os.listdir(folder):
+            if name == "dovecot-uidlist" or name.startswith("dovecot.index"):
+                os.unlink(os.path.join(folder, name))
+
     def log(self):
         with open(os.path.join(self.dir, "dovecot.log"), errors="backslashreplace") as log:
             return log.read()

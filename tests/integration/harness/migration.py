@@ -40,7 +40,11 @@ class Door:
         with contextlib.suppress(OSError):  # until stop()
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection((ports.HOST, self.leads_to))
+                try:
+                    server = socket.create_connection((ports.HOST, self.leads_to))
+                except ConnectionRefusedError:
+                    client.close()
+                    continue
                 for source, sink in ((client, server), (server, client)):
                     threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
 
@@ -149,11 +153,12 @@ class Move:
 
 
 class Bridge(popgate.Popgate):
-    """A gateway before NEW, an IMAP server, and OLD, whose POP3 knows the same users. UPSTREAM: more about NEW."""
+    """A gateway before NEW, an IMAP server, and OLD, whose POP3 (at OLD_PORT) knows the same users. UPSTREAM: more about
+    NEW."""
 
-    def __init__(self, old, new, upstream=None, route=None, **settings):
+    def __init__(self, old, new, upstream=None, route=None, old_port=None, **settings):
         super().__init__({"label": "new", "port": new.imap_port, **(upstream or {})}, blocks=[
-            ("upstream old", {"protocol": "pop3", "port": old.pop3_port}),
+            ("upstream old", {"protocol": "pop3", "port": old_port or old.pop3_port}),
             ("route all", {"upstream": "new", "old": "old", **(route or {})})], **settings)
 
     def command(self, *words, **options):
