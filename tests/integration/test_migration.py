@@ -86,7 +86,7 @@ class Migration(Case):
     def learned(self, old, new, by=migration.copy_by_append):
         moved = self.move(old)
         moved.copy(new, by)
-        gate = self.bridge(old, new, {"learn": "old"})
+        gate = self.bridge(old, new, {"learn": "oldpop"})
         self.state(gate, "set", "default", "new")
         self.assert_moved(gate, moved, new)
 
@@ -170,7 +170,7 @@ class Migration(Case):
         moved.copy(new)
         down = migration.Door(ports.free_port())
         self.addCleanup(down.stop)
-        gate = self.bridge(old, new, {"learn": "old"}, old_port=down.address[1])
+        gate = self.bridge(old, new, {"learn": "oldpop"}, old_port=down.address[1])
         self.state(gate, "set", "default", "new")
         self.assert_code(self.refused(gate, moved.user), "SYS/TEMP")
         down.leads_to = old.pop3_port

@@ -156,10 +156,10 @@ class Bridge(popgate.Popgate):
     """A gateway before NEW, an IMAP server, and OLD, whose POP3 (at OLD_PORT) knows the same users. UPSTREAM: more about
     NEW."""
 
-    def __init__(self, old, new, upstream=None, route=None, old_port=None, **settings):
-        super().__init__({"label": "new", "port": new.imap_port, **(upstream or {})}, blocks=[
-            ("upstream old", {"protocol": "pop3", "port": old_port or old.pop3_port}),
-            ("route all", {"upstream": "new", "old": "old", **(route or {})})], **settings)
+    def __init__(self, old, new, upstream=None, old_port=None, **settings):
+        super().__init__(
+            {"label": "new", "port": new.imap_port, "old": "oldpop", **(upstream or {})},
+            blocks=[("upstream oldpop", {"protocol": "pop3", "port": old_port or old.pop3_port})], **settings)
 
     def command(self, *words, **options):
         """A command of popgate's that takes the configuration; the finished process."""
