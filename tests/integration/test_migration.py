@@ -4,6 +4,7 @@ import json
 
 from harness import migration, ports, servers
 from harness.cases import Case
+from harness.cyrus import UIDL_FORMATS
 from harness.migration import Bridge, Move, letter, letters, subjects, uidls_in, uidls_of
 
 COUNT = 30
@@ -17,10 +18,10 @@ def every(news):
 
 
 class Migration(Case):
-    def move(self, old, mail=None):
-        """A mailbox at OLD; each client has had all of it."""
+    def move(self, old, mail=None, port=None):
+        """A mailbox at OLD (its POP3 at PORT); each client has had all of it."""
         mail = letters(COUNT) if mail is None else mail
-        moved = Move(old, mail)
+        moved = Move(old, mail, port)
         self.addCleanup(moved.door.stop)
         self.assertEqual(moved.fetch(), every(sorted(subjects(mail))))
         self.assertEqual(moved.fetch(), every([]))
@@ -178,8 +179,8 @@ class Migration(Case):
 
     # templates: nothing to import where the mailbox stays and only POP3 goes
 
-    def stays(self, server, uidl):
-        moved = self.move(server)
+    def stays(self, server, uidl, port=None):
+        moved = self.move(server, port=port)
         gate = self.gateway({"port": server.imap_port, "uidl": uidl})
         self.assert_moved(gate, moved, server)
 
@@ -189,10 +190,10 @@ class Migration(Case):
                 self.stays(servers.dovecot_with_uidls(form), uidl)
 
     def test_presets_of_cyrus(self):
-        for uidl, form in (("cyrus", "cyrus"), ("cyrus-uid", "uidonly"), ("cyrus-courier", "courier"),
-                           ("cyrus-dovecot", "dovecot")):
+        cyrus = servers.cyrus()
+        for form, uidl in UIDL_FORMATS.items():
             with self.subTest(uidl):
-                self.stays(servers.cyrus_with_uidls(form), uidl)
+                self.stays(cyrus, uidl, cyrus.pop3_ports[form])
 
     # states
 

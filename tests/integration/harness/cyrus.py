@@ -4,6 +4,7 @@ import os
 import pwd
 
 from . import imap, ports, unpacked, workspace
+from .pop3 import Pop3
 from .process import Process
 
 PASSWORD = "secret"
@@ -34,8 +35,6 @@ duplicatesuppression: no
 expunge_mode: immediate
 delete_mode: immediate
 failedloginpause: 0
-uidl_format: {uidl_format}
-popminpoll: 0
 """
 
 # What uidl_format may be, and popgate's name for it.
@@ -47,7 +46,7 @@ START {{
 }}
 SERVICES {{
   imap cmd="{bin}/imapd -C {dir}/imapd.conf -U 30" listen="127.0.0.1:{port}" prefork=1 maxchild=50
-  pop3 cmd="{bin}/pop3d -C {dir}/imapd.conf -U 30" listen="127.0.0.1:{pop3_port}" prefork=0 maxchild=50
+{pop3}
 }}
 EVENTS {{
 }}
@@ -55,9 +54,9 @@ EVENTS {{
 
 
 class Cyrus:
-    """PASSWORD fits every user that user() has made. UIDL_FORMAT: cyrus, uidonly, courier or dovecot."""
+    """PASSWORD fits every user that user() has made."""
 
-    def __init__(self, uidl_format="cyrus"):
+    def __init__(self):
         root = unpacked.install("cyrus", CONFLICTING, OTHERS)
         self.dir = workspace.folder("cyrus")
         self.password = PASSWORD
@@ -65,16 +64,17 @@ class Cyrus:
         self._root = root
         owner = pwd.getpwnam(workspace.MAIL_USER)
         self._env = dict(os.environ, LD_LIBRARY_PATH=unpacked.libraries(root))
-        self.imap_port, self.pop3_port = ports.free_port(), ports.free_port()
-        names = dict(dir=self.dir, bin=f"{root}/usr/lib/cyrus/bin", port=self.imap_port, pop3_port=self.pop3_port,
-                     uidl_format=uidl_format, user=owner.pw_name, group=grp.getgrgid(owner.pw_gid).gr_name)
+        self.imap_port = ports.free_port()
+        names = dict(dir=self.dir, bin=f"{root}/usr/lib/cyrus/bin", port=self.imap_port,
+                     user=owner.pw_name, group=grp.getgrgid(owner.pw_gid).gr_name)
         for name in ("conf", "spool", "run"):
             os.mkdir(os.path.join(self.dir, name))
-        self._pop3_ports = {form: ports.free_port() for form in UIDL_FORMATS}
-        names["pop3"] = "\n".join(f'  pop3{form} cmd="{names["bin"]}/pop3d -C {self.dir}/uidl-{form}.conf" '
-                                  f'listen="{ports.HOST}:{port}" prefork=0' for form, port in self._pop3_ports.items())
+        self.pop3_ports = {form: ports.free_port() for form in UIDL_FORMATS}
+        self.pop3_port = self.pop3_ports["cyrus"]
+        names["pop3"] = "\n".join(f'  pop3{form} cmd="{names["bin"]}/pop3d -C {self.dir}/{form}.conf" '
+                                  f'listen="{ports.HOST}:{port}" prefork=0' for form, port in self.pop3_ports.items())
         texts = {"imapd.conf": IMAPD_CONF, "cyrus.conf": CYRUS_CONF}
-        texts.update({f"uidl-{form}.conf": f"{IMAPD_CONF}uidl_format: {form}\n" for form in UIDL_FORMATS})
+        texts.update({f"{form}.conf": f"{IMAPD_CONF}uidl_format: {form}\n" for form in UIDL_FORMATS})
         for name, text in texts.items():
             with open(os.path.join(self.dir, name), "w") as out:
                 out.write(text.format(**names))
@@ -87,7 +87,7 @@ class Cyrus:
             ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups",
              f"{names['bin']}/master", "-C", f"{self.dir}/imapd.conf", "-M", f"{self.dir}/cyrus.conf",
              "-p", f"{self.dir}/run/master.pid"], env=self._env)
-        for port in (self.imap_port, self.pop3_port):
+        for port in (self.imap_port, *self.pop3_ports.values()):
             self.process.wait_connect((ports.HOST, port)).close()
 
     def _add_password(self, user):
@@ -113,7 +113,7 @@ class Cyrus:
     def pop3_uidls(self, user):
         """What Cyrus's own POP3 calls the messages, in each of its ways, by popgate's names for these."""
         said = {}
-        for form, port in self._pop3_ports.items():
+        for form, port in self.pop3_ports.items():
             with Pop3((ports.HOST, port)) as session:
                 session.login(user)
                 said[UIDL_FORMATS[form]] = [line.split(b" ", 1)[1].decode() for line in session.lines("UIDL")]

@@ -18,9 +18,9 @@ def uidls_in(session):
     return sorted((uidl.decode(), subjects([session.top(number, 0)])[0]) for number, uidl in session.uidl().items())
 
 
-def uidls_of(server, user):
-    """The same, as the server's own POP3 says them."""
-    with Pop3((ports.HOST, server.pop3_port)) as session:
+def uidls_of(server, user, port=None):
+    """The same, as the server's own POP3 (at PORT, where it has several) says them."""
+    with Pop3((ports.HOST, port or server.pop3_port)) as session:
         session.login(user, server.password)
         seen = uidls_in(session)
         session.quit()
@@ -133,14 +133,14 @@ _names = itertools.count(1)
 
 
 class Move:
-    """A mailbox of OLD with MAIL, and one client of each kind that has all of it and leaves it there."""
+    """A mailbox of OLD, whose POP3 is at PORT, with MAIL, and one client of each kind that leaves it there."""
 
-    def __init__(self, old, mail):
+    def __init__(self, old, mail, port=None):
         self.old, self.user = old, f"mover{next(_names)}"
         old.add_user(self.user)
         old.fill(self.user, mail)
-        self.uidls = uidls_of(old, self.user)
-        self.door = Door(old.pop3_port)
+        self.uidls = uidls_of(old, self.user, port)
+        self.door = Door(port or old.pop3_port)
         self.clients = {name: KeepingClient(name) for name in KeepingClient.NAMES}
 
     def fetch(self):

@@ -55,11 +55,6 @@ def cyrus():
 
 
 @functools.cache
-def cyrus_with_uidls(uidl_format):
-    return cyrus() if uidl_format == "cyrus" else _keep(Cyrus(uidl_format))
-
-
-@functools.cache
 def dovecot_with_uidls(uidl_format):
     return _keep(Dovecot(extra=f"pop3_uidl_format = {uidl_format}\n"))
 
