@@ -38,10 +38,10 @@ class Migration(Case):
         session.quit()
         return seen
 
-    def import_uidls(self, gate, moves, status=0):
+    def import_uidls(self, gate, moves, *options, status=0):
         """The report of an import of MOVES, by user."""
         path = gate.dir + "/report.json"
-        done = gate.command("uidl", "import", "--users", "-", "--report", path, timeout=300,
+        done = gate.command("uidl", "import", "--users", "-", "--report", path, *options, timeout=300,
                             input="".join(f"{moved.user} {moved.old.password}\n" for moved in moves))
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         with open(path, encoding="utf-8") as report:
@@ -125,10 +125,10 @@ class Migration(Case):
 
     # faults
 
-    def moved(self):
+    def moved(self, mail=None):
         """A mailbox that has moved from Courier to Dovecot behind a gateway; its clients have noticed nothing."""
         old, new = servers.courier(), servers.dovecot()
-        moved = self.move(old)
+        moved = self.move(old, mail)
         moved.copy(new)
         gate = self.bridge(old, new)
         self.state(gate, "set", "default", "new")
@@ -142,13 +142,26 @@ class Migration(Case):
             session.ok(f"USER {user}")
             return session.command("PASS secret")
 
-    def test_new_uidvalidity(self):
-        gate, moved, new = self.moved()
-        with new.imap(moved.user) as mailbox:
+    def number_anew(self, new, user):
+        with new.imap(user) as mailbox:
             before = mailbox.uidvalidity()
-        new.number_anew(moved.user)
-        with new.imap(moved.user) as mailbox:
+        new.number_anew(user)
+        with new.imap(user) as mailbox:
             self.assertNotEqual(mailbox.uidvalidity(), before)
+
+    def test_new_uidvalidity(self):
+        gate, moved, new = self.moved([letter(number, lines=number) for number in range(1, COUNT + 1)])
+        self.number_anew(new, moved.user)
+        self.assertEqual(moved.fetch(), every([]))
+        self.assertEqual(self.uidls(gate, moved.user), moved.uidls)
+
+    def test_new_uidvalidity_where_sizes_do_not_tell(self):
+        """Nothing is guessed and nothing is downloaded; another import has the headers to go by."""
+        gate, moved, new = self.moved()
+        self.number_anew(new, moved.user)
+        self.assert_code(self.refused(gate, moved.user), "SYS/TEMP")
+        report = self.import_uidls(gate, [moved], "--again")[moved.user]
+        self.assertEqual(report["matched"], COUNT)
         self.assertEqual(moved.fetch(), every([]))
         self.assertEqual(self.uidls(gate, moved.user), moved.uidls)
 

@@ -108,8 +108,10 @@ def copy_by_mbsync(source, user, target, new_user=None):
     shutil.rmtree(folder)
 
 
-def letter(number):
-    """A message as mail programs write them. Every fifth has no Message-ID, every seventh a folded header."""
+def letter(number, lines=None):
+    """A message as mail programs write them. Every fifth has no Message-ID, every seventh a folded header; their sizes
+    repeat, unless LINES says how long the body is."""
+    lines = number * 3 % 11 if lines is None else lines
     identity = b"" if number % 5 == 0 else b"Message-ID: <%d.letter@example.org>\r\n" % number
     folded = b"X-Path: one\r\n\ttwo\r\n three\r\n" if number % 7 == 0 else b""
     return (b"Received: from there (there [192.0.2.1])\r\n\tby here with ESMTP id %08x;\r\n"
@@ -117,7 +119,7 @@ def letter(number):
             b"From: Sender <sender@example.org>\r\nTo: user@example.org\r\nDate: Mon, 6 May 2024 10:%02d:%02d +0200\r\n"
             b"%s%sSubject: letter %d\r\n\r\n%s.\r\nEnd.\r\n"
             % (number, number // 60 % 60, number % 60, number // 60 % 60, number % 60, identity, folded, number,
-               b"The same in every letter.\r\n" * (number * 3 % 11)))
+               b"The same in every letter.\r\n" * lines))
 
 
 def letters(count):
