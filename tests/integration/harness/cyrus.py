@@ -71,10 +71,10 @@ class Cyrus:
             os.mkdir(os.path.join(self.dir, name))
         self.pop3_ports = {form: ports.free_port() for form in UIDL_FORMATS}
         self.pop3_port = self.pop3_ports["cyrus"]
-        names["pop3"] = "\n".join(f'  pop3{form} cmd="{names["bin"]}/pop3d -C {self.dir}/{form}.conf" '
+        names["pop3"] = "\n".join(f'  pop3{form} cmd="{names["bin"]}/pop3d -C {self.dir}/pop3d-{form}.conf" '
                                   f'listen="{ports.HOST}:{port}" prefork=0' for form, port in self.pop3_ports.items())
         texts = {"imapd.conf": IMAPD_CONF, "cyrus.conf": CYRUS_CONF}
-        texts.update({f"{form}.conf": f"{IMAPD_CONF}uidl_format: {form}\n" for form in UIDL_FORMATS})
+        texts.update({f"pop3d-{form}.conf": f"{IMAPD_CONF}uidl_format: {form}\n" for form in UIDL_FORMATS})
         for name, text in texts.items():
             with open(os.path.join(self.dir, name), "w") as out:
                 out.write(text.format(**names))
