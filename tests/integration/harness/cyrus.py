@@ -87,8 +87,7 @@ class Cyrus:
             ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups",
              f"{names['bin']}/master", "-C", f"{self.dir}/imapd.conf", "-M", f"{self.dir}/cyrus.conf",
              "-p", f"{self.dir}/run/master.pid"], env=self._env)
-        for port in (self.imap_port, *self.pop3_ports.values()):
-            self.process.wait_connect((ports.HOST, port)).close()
+        self.process.wait_connect((ports.HOST, self.imap_port)).close()
 
     def _add_password(self, user):
         unpacked.run([f"{self._root}/usr/sbin/saslpasswd2", "-c", "-p", "-u", "localhost", "-f",
