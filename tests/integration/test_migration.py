@@ -157,7 +157,7 @@ class Migration(Case):
 
     def test_new_uidvalidity_where_sizes_do_not_tell(self):
         """Nothing is guessed and nothing is downloaded; another import has the headers to go by."""
-        gate, moved, new = self.moved()
+        gate, moved, new = self.moved([letter(number, lines=0) for number in range(1, COUNT + 1)])
         self.number_anew(new, moved.user)
         self.assert_code(self.refused(gate, moved.user), "SYS/TEMP")
         report = self.import_uidls(gate, [moved], "--again")[moved.user]
