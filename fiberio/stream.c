@@ -15,53 +15,40 @@
 #include "fiberio/fiber_internal.h"
 #include "fiberio/stream_internal.h"
 
-/* Lets W go on where EVENTS are what it waits for. Returns whether they were. */
 static bool
-resume(struct stream_waiter *w, int events, int result)
+waits_for(const struct stream_waiter *w, uint32_t events)
 {
-	if (w->fiber == NULL || (events & w->wanted) == 0)
-		return false;
-	fiber_resume(w->fiber, result);
-	return true;
+	return w->fiber != NULL && (events & w->wanted) != 0;
 }
 
 static void
 on_ready(struct polled *polled, uint32_t events)
 {
-	enum { ANY = UV_READABLE | UV_WRITABLE };
-	struct stream *s = poll->data;
-	bool read, written;
-	int rc = 0;
+	struct stream *s =
+	    (struct stream *) (void *) ((char *) polled - offsetof(struct stream, polled));
+	bool read = waits_for(&s->reader, events), written = waits_for(&s->writer, events);
 
-	if (status < 0) {
-		s->watching = 0; /* libuv has stopped the handle; the next system call tells why */
-		events = ANY;
-	}
-	read = resume(&s->reader, events, 0);
-	written = resume(&s->writer, events, 0);
-	if (read || written || status < 0 || (rc = watch(s, s->watching & ~events)) == 0)
-		return;
-	resume(&s->reader, ANY, rc);
-	resume(&s->writer, ANY, rc);
+	s->readable = s->readable || (events & POLLER_READABLE) != 0;
+	s->hung_up = s->hung_up || (events & POLLER_HUNG_UP) != 0;
+	/* Whoever goes on at once may free S. */
+	if (read && written)
+		fiber_resume_later(s->writer.fiber, 0);
+	if (read)
+		fiber_resume(s->reader.fiber, 0);
+	else if (written)
+		fiber_resume(s->writer.fiber, 0);
 }
 
 static int
-wanted(const struct stream_waiter *w)
+wait_as(struct stream *s, struct stream_waiter *w, uint32_t events, uint64_t deadline)
 {
-	return w->fiber == NULL ? 0 : w->wanted;
-}
+	int rc;
 
-static int
-wait_as(struct stream *s, struct stream_waiter *w, int events, uint64_t deadline)
-{
-	int others = wanted(&s->reader) | wanted(&s->writer), rc;
-
-	/* Who wants to write no more is not told that he could; reading will be wanted again. */
-	if ((rc = watch(s, (s->watching & UV_READABLE) | others | events)) != 0)
-		return rc;
 	w->fiber = fiber_self();
 	w->wanted = events;
+	poller_begin_wait(fiber_poller(s->runtime));
 	rc = fiber_suspend(deadline);
+	poller_end_wait(fiber_poller(s->runtime));
 	w->fiber = NULL;
 	return rc;
 }

@@ -1,9 +1,9 @@
 /* stream.h - byte streams for fibers: TCP, and TLS on top of the same object.
  *
- * A stream is one socket, watched by the loop only while somebody waits for it. It has no buffer of
- * its own at rest: reads go straight to the caller's memory and writes straight to the kernel (with
- * TLS, by way of OpenSSL and memory that is freed when it is through), so that a stream costs next
- * to nothing and back-pressure is TCP's. Reading is the business of one fiber at a time, and so is
+ * A stream is one socket, whose readiness the loop is told of when it comes. It has no buffer of its
+ * own at rest: reads go straight to the caller's memory and writes straight to the kernel (with TLS,
+ * by way of OpenSSL and memory that is freed when it is through), so that a stream costs next to
+ * nothing and back-pressure is TCP's. Reading is the business of one fiber at a time, and so is
  * writing; they may be two, as long as neither closes what the other still uses. */
 #pragma once
 #include <stdbool.h>

@@ -16,16 +16,17 @@ struct stream_buffer {
 /* Who reads, or who writes, while that has to wait. */
 struct stream_waiter {
 	struct fiber *fiber; /* NULL: nobody */
-	int wanted;	     /* what it waits for: TLS may have to read in order to write */
+	uint32_t wanted;     /* what it waits for: TLS may have to read in order to write */
 };
 
 struct stream {
 	struct fiber_runtime *runtime;
 	int fd;
-	uv_poll_t poll;	       /* its closing ends the life of this object */
-	int watching;	       /* what the poll handle is started for */
+	struct polled polled;
+	bool readable;	       /* there may be octets that were not read */
+	bool hung_up;	       /* the end of the stream, or of the connection, was seen to come */
 	struct stream_waiter reader, writer;
-	bool reading; /* somebody is in stream_read, which may be interrupted */
+	bool reading;	       /* somebody is in stream_read, which may be interrupted */
 	bool interrupted;
 	bool failed;		   /* TLS is past repair: not even a close_notify may be sent */
 	SSL *ssl;		   /* NULL: plain */
@@ -36,10 +37,14 @@ struct stream {
 	struct tls_client *client;
 };
 
-/* Suspends who reads, or shakes hands, until the socket is ready for EVENTS (UV_READABLE,
- * UV_WRITABLE) or DEADLINE. Returns 0, ERR_TIMEOUT, ERR_CANCELLED, or ERR_INTERRUPTED where
- * stream_interrupt called off a read. */
-int stream_wait(struct stream *s, int events, uint64_t deadline);
+/* Suspends who reads, or shakes hands, until the socket becomes ready for EVENTS (POLLER_READABLE,
+ * POLLER_WRITABLE) or DEADLINE. To be called only after the kernel, or stream_receive, has said
+ * EAGAIN: what has been ready all the while is not told again. Returns 0, ERR_TIMEOUT,
+ * ERR_CANCELLED, or ERR_INTERRUPTED where stream_interrupt called off a read. */
+int stream_wait(struct stream *s, uint32_t events, uint64_t deadline);
+
+/* As recv(2), without the call where it could only say EAGAIN. */
+ssize_t stream_receive(struct stream *s, void *buf, size_t room);
 
 /* How long a write may take. */
 struct write_limit {
@@ -48,7 +53,7 @@ struct write_limit {
 };
 
 /* As stream_wait, for who writes: the peer is to take what was written. */
-int stream_wait_to_write(struct stream *s, int events, const struct write_limit *limit);
+int stream_wait_to_write(struct stream *s, uint32_t events, const struct write_limit *limit);
 
 /* Two pieces of memory to be written one behind the other; what is written is taken off. */
 struct stream_pieces {

@@ -18,3 +18,4 @@ int command_worker(const struct command_line *line);
 /* Commands with commands of their own take the words behind the program's name. */
 int command_guard(int argc, char **argv);
 int command_uidl(int argc, char **argv);
+int command_state(int argc, char **argv);

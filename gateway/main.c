@@ -36,6 +36,8 @@ static const struct command commands[] = {
 	    command_guard },
 	{ "uidl", NULL, "import|verify ...", "take over UIDLs of an old server, and check them", false,
 	    false, NULL, command_uidl },
+	{ "state", NULL, "[show|set|unset] ...", "who is served by the old server, and who by the new",
+	    false, false, NULL, command_state },
 	{ "worker", command_worker, "[--config FILE]", NULL, true, false, NULL, NULL },
 };
 

@@ -2,6 +2,7 @@
 import atexit
 import functools
 
+from . import certificates
 from .courier import Courier
 from .cyrus import Cyrus
 from .dovecot import WITHOUT_UIDPLUS, Dovecot
