@@ -115,13 +115,15 @@ gatekeeper_set_limits(struct gatekeeper *g, const struct login_policy_limits *li
 	shared_unlock(g->shared);
 }
 
+/* NEXT: where it is to be tried besides; NULL: it was not tried yet. */
 static enum login_verdict
-ask(struct gatekeeper *g, struct login_attempt *a)
+ask(struct gatekeeper *g, struct login_attempt *a, const struct login_target *next)
 {
 	enum login_verdict verdict;
 
 	shared_lock(g->shared);
-	verdict = login_policy_ask(g->region, a, fiber_now());
+	verdict = next == NULL ? login_policy_ask(g->region, a, fiber_now())
+			       : login_policy_move(g->region, a, next, fiber_now());
 	shared_unlock(g->shared);
 	return verdict;
 }
@@ -151,19 +153,16 @@ wait_for_turn(struct stream *client, uint64_t *pause, struct error *e)
 	return 0;
 }
 
-int
-gatekeeper_admit(struct gatekeeper *g, struct gate_visit *v, const struct sockaddr_storage *peer,
-    const struct login_target *target, const struct credentials *c, struct stream *client,
+/* NEXT as above. */
+static int
+wait_to_pass(struct gate_visit *v, const struct login_target *next, struct stream *client,
     struct error *e)
 {
 	uint64_t pause = ASK_AGAIN_FIRST_MS;
 	int rc;
 
-	v->gatekeeper = g;
-	v->pending = false;
-	login_policy_identify(g->region, &v->attempt, peer, target, c, chance(), fiber_now());
 	for (;;) {
-		switch (ask(g, &v->attempt)) {
+		switch (ask(v->gatekeeper, &v->attempt, next)) {
 		case LOGIN_GO:
 			v->pending = true;
 			return 0;
@@ -181,6 +180,24 @@ gatekeeper_admit(struct gatekeeper *g, struct gate_visit *v, const struct sockad
 		if ((rc = wait_for_turn(client, &pause, e)) != 0)
 			return rc;
 	}
+}
+
+int
+gatekeeper_admit(struct gatekeeper *g, struct gate_visit *v, const struct sockaddr_storage *peer,
+    const struct login_target *target, const struct credentials *c, struct stream *client,
+    struct error *e)
+{
+	v->gatekeeper = g;
+	v->pending = false;
+	login_policy_identify(g->region, &v->attempt, peer, target, c, chance(), fiber_now());
+	return wait_to_pass(v, NULL, client, e);
+}
+
+int
+gatekeeper_move(struct gate_visit *v, const struct login_target *target, struct stream *client,
+    struct error *e)
+{
+	return wait_to_pass(v, target, client, e);
 }
 
 void

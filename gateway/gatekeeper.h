@@ -39,6 +39,11 @@ int gatekeeper_admit(struct gatekeeper *g, struct gate_visit *v,
     const struct sockaddr_storage *peer, const struct login_target *target,
     const struct credentials *c, struct stream *client, struct error *e);
 
+/* V was let in, and the server has rejected it; asks whether TARGET may be tried besides, and waits as
+ * gatekeeper_admit. Tell in any case. Suspends. */
+int gatekeeper_move(struct gate_visit *v, const struct login_target *target, struct stream *client,
+    struct error *e);
+
 /* USER from PEER is refused whatever the password is; V holds the answer back as that of a wrong one.
  * Does not suspend. */
 void gatekeeper_refuse(struct gatekeeper *g, struct gate_visit *v,

@@ -485,6 +485,30 @@ login_policy_ask(void *region, struct login_attempt *a, uint64_t now)
 	return LOGIN_GO;
 }
 
+enum login_verdict
+login_policy_move(void *region, struct login_attempt *a, const struct login_target *target,
+    uint64_t now)
+{
+	struct login_policy *p = region;
+	struct login_attempt there = *a;
+
+	there.upstream = target->number % UPSTREAMS;
+	there.upstream_failures_per_minute = target->failures_per_minute;
+	if (a->known) { /* and so has not paid yet; it may go on in any case */
+		(void) budgets_have_one(p, a, now);
+		budgets_take(p, a);
+		*a = there;
+		return LOGIN_GO;
+	}
+	a->spent = true;
+	if (!budgets_have_one(p, &there, now))
+		return wait_or(region, a, LOGIN_OVERSPENT, BUDGET_PATIENCE_MS, now);
+	budgets_take(p, &there);
+	*a = there;
+	a->spent = false;
+	return LOGIN_GO;
+}
+
 static void
 tell_success(void *region, struct login_attempt *a, uint32_t tick)
 {
@@ -528,7 +552,7 @@ login_policy_tell(void *region, struct login_attempt *a, enum login_outcome outc
 	}
 	if (outcome == LOGIN_SUCCEEDED)
 		tell_success(region, a, tick_of(now));
-	if (a->lease != 0)
+	if (a->lease != 0 && !a->spent)
 		budgets_give_back(p, a);
 	change_places(region, a, 0, tick_of(now));
 }

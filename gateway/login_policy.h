@@ -72,6 +72,8 @@ struct login_attempt {
 	unsigned upstream;
 	uint32_t upstream_failures_per_minute;
 	uint16_t chance;
+	bool spent;	/* a server that was tried before has rejected it: its share of the budget
+			   stays taken */
 	bool known;	/* went by the pair's good name */
 	uint32_t lease; /* until when it holds its places, if nobody tells; 0: it holds none */
 };
@@ -94,6 +96,12 @@ void login_policy_identify(const void *region, struct login_attempt *a,
 /* What is to become of A at NOW. After LOGIN_WAIT it is asked again, about a second later at most;
  * it does not come to that for ever. */
 enum login_verdict login_policy_ask(void *region, struct login_attempt *a, uint64_t now);
+
+/* The server of A, for which the verdict was LOGIN_GO, has rejected it, but TARGET may be another
+ * matter: one attempt at two servers, a failure of each one's budget, but of the user at most one. As
+ * login_policy_ask, without LOGIN_REJECTED and LOGIN_BUSY; login_policy_tell is due in any case. */
+enum login_verdict login_policy_move(void *region, struct login_attempt *a,
+    const struct login_target *target, uint64_t now);
 
 /* A is refused without a look at the password, whoever has asked for that: counts as a failure of its
  * address, and sets a->answer_at. */

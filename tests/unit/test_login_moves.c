@@ -1,0 +1,125 @@
+/* Tests of login_policy_move (gateway/login_policy.c): one attempt at two servers. */
+#include "tests/unit/unit.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "base/credentials.h"
+#include "gateway/login_policy.h"
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, DELAY = 2 * SECOND, MIDDLE = UINT16_MAX / 2 };
+
+/* Each may reject one login in ten seconds. */
+static const struct login_target one = { "one", 0, 6 }, two = { "two", 1, 6 };
+
+struct world {
+	void *region;
+	uint64_t now;
+};
+
+static void
+world_begin(struct world *w)
+{
+	static const struct login_policy_options options = {
+		.addresses = 64, .networks = 64, .users = 64, .known = 64, .key = { 7 }
+	};
+	static const struct login_policy_limits limits = { DELAY, 1000000, 10 };
+
+	w->region = calloc(1, login_policy_size(&options));
+	CU_ASSERT_FATAL(w->region != NULL);
+	login_policy_init(w->region, &options);
+	login_policy_set_limits(w->region, &limits);
+	w->now = 1000000;
+}
+
+/* USER asks for a try at TARGET. */
+static enum login_verdict
+ask_at(struct world *w, struct login_attempt *a, const struct login_target *target,
+    const char *user)
+{
+	struct sockaddr_storage peer = { .ss_family = AF_INET };
+	char name[16], password[] = "x";
+	const struct credentials c = { .user = name, .password = password, .password_len = 1 };
+
+	snprintf(name, sizeof(name), "%s", user);
+	login_policy_identify(w->region, a, &peer, target, &c, MIDDLE, w->now);
+	return login_policy_ask(w->region, a, w->now);
+}
+
+static void
+tell(struct world *w, struct login_attempt *a, enum login_outcome outcome)
+{
+	login_policy_tell(w->region, a, outcome, w->now);
+}
+
+static void
+each_server_pays_and_the_user_once(void)
+{
+	struct login_attempt a, b;
+	struct world w;
+
+	world_begin(&w);
+	CU_ASSERT_EQUAL(ask_at(&w, &a, &one, "first"), LOGIN_GO);
+	CU_ASSERT_EQUAL(login_policy_move(w.region, &a, &two, w.now), LOGIN_GO);
+	tell(&w, &a, LOGIN_FAILED);
+	CU_ASSERT(a.answer_at - a.began < DELAY * 3 / 2); /* as after a first failure */
+	CU_ASSERT_EQUAL(ask_at(&w, &b, &one, "second"), LOGIN_WAIT);
+	CU_ASSERT_EQUAL(ask_at(&w, &b, &two, "second"), LOGIN_WAIT);
+	free(w.region);
+}
+
+static void
+who_lets_in_does_not_pay(void)
+{
+	struct login_attempt a, b;
+	struct world w;
+
+	world_begin(&w);
+	CU_ASSERT_EQUAL(ask_at(&w, &a, &one, "first"), LOGIN_GO);
+	CU_ASSERT_EQUAL(login_policy_move(w.region, &a, &two, w.now), LOGIN_GO);
+	tell(&w, &a, LOGIN_SUCCEEDED);
+	CU_ASSERT_EQUAL(ask_at(&w, &b, &one, "second"), LOGIN_WAIT);
+	CU_ASSERT_EQUAL(ask_at(&w, &b, &two, "second"), LOGIN_GO);
+	tell(&w, &b, LOGIN_UNKNOWN);
+
+	/* The same where it went by its good name. */
+	w.now += MINUTE;
+	CU_ASSERT_EQUAL(ask_at(&w, &a, &one, "first"), LOGIN_GO);
+	CU_ASSERT(a.known);
+	CU_ASSERT_EQUAL(login_policy_move(w.region, &a, &two, w.now), LOGIN_GO);
+	tell(&w, &a, LOGIN_SUCCEEDED);
+	CU_ASSERT_EQUAL(ask_at(&w, &b, &one, "second"), LOGIN_WAIT);
+	CU_ASSERT_EQUAL(ask_at(&w, &b, &two, "second"), LOGIN_GO);
+	free(w.region);
+}
+
+static void
+who_has_rejected_pays_though_the_next_cannot_be_asked(void)
+{
+	struct login_attempt a, b;
+	struct world w;
+
+	world_begin(&w);
+	CU_ASSERT_EQUAL(ask_at(&w, &b, &two, "first"), LOGIN_GO);
+	CU_ASSERT_EQUAL(ask_at(&w, &a, &one, "second"), LOGIN_GO);
+	CU_ASSERT_EQUAL(login_policy_move(w.region, &a, &two, w.now), LOGIN_WAIT);
+	CU_ASSERT_EQUAL(login_policy_move(w.region, &a, &two, w.now), LOGIN_WAIT);
+	tell(&w, &a, LOGIN_UNKNOWN);
+	CU_ASSERT_EQUAL(ask_at(&w, &a, &one, "third"), LOGIN_WAIT);
+	w.now += MINUTE;
+	CU_ASSERT_EQUAL(ask_at(&w, &a, &one, "third"), LOGIN_GO);
+	free(w.region);
+}
+
+int
+main(void)
+{
+	static const struct unit_test tests[] = {
+		{ "each server pays, and the user once", each_server_pays_and_the_user_once },
+		{ "who lets in does not pay", who_lets_in_does_not_pay },
+		{ "who has rejected pays though the next cannot be asked",
+		    who_has_rejected_pays_though_the_next_cannot_be_asked },
+	};
+
+	return unit_run("login_moves", tests, sizeof(tests) / sizeof(tests[0]));
+}
