@@ -19,3 +19,4 @@ int command_worker(const struct command_line *line);
 int command_guard(int argc, char **argv);
 int command_uidl(int argc, char **argv);
 int command_state(int argc, char **argv);
+int command_table(int argc, char **argv);

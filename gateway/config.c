@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "gateway/config_check.h"
 #include "gateway/config_parse.h"
+#include "gateway/config_route.h"
 #include "gateway/settings.h"
 #include "gateway/suggestion.h"
 
@@ -34,6 +35,7 @@ static const struct {
 } blocks[] = {
 	{ "listener", SETTING_LISTENER },
 	{ "upstream", SETTING_UPSTREAM },
+	{ "route", SETTING_ROUTE },
 };
 
 enum { BLOCKS = sizeof(blocks) / sizeof(blocks[0]) };
@@ -53,6 +55,16 @@ config_worker_count(const struct config *config)
 		return config->workers;
 	processors = uv_available_parallelism();
 	return processors < WORKERS_MAX ? processors : WORKERS_MAX;
+}
+
+const struct upstream *
+config_upstream(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->upstream_count; i++)
+		if (config->upstreams[i].name != NULL &&
+		    strcmp(config->upstreams[i].name, name) == 0)
+			return &config->upstreams[i];
+	return NULL;
 }
 
 size_t
@@ -108,6 +120,9 @@ config_unref(struct config *config)
 		config_listener_clear(&config->listeners[i]);
 	for (size_t i = 0; i < config->upstream_count; i++)
 		upstream_clear(&config->upstreams[i]);
+	for (size_t i = 0; i < config->route_count; i++)
+		config_route_clear(&config->routes[i]);
+	free(config->routes);
 	free(config->listeners);
 	free(config->upstreams);
 	settings_clear(SETTING_GLOBAL, config);
@@ -182,13 +197,23 @@ is_label(const char *text)
 	return len > 0 && len <= LABEL_MAX && text[0] != '-';
 }
 
+static void
+check_label(struct loader *l, unsigned line, const char *kind, const char *label)
+{
+	char buf[SHOWN_MAX];
+
+	if (!is_label(label))
+		config_report_add(l->report, CONFIG_FAULT, line,
+		    "%s: expected a label of letters, digits, \".\", \"-\" and \"_\", found \"%s\"",
+		    kind, shown(label, buf));
+}
+
 static int
 begin_upstream(struct loader *l, unsigned line, const char *label)
 {
 	struct config *config = l->config;
 	struct upstream *upstreams, *upstream;
 	struct setting_lines *lines;
-	char buf[SHOWN_MAX];
 
 	upstreams = grow(config->upstreams, config->upstream_count, sizeof(*upstreams));
 	if (upstreams == NULL)
@@ -200,13 +225,34 @@ begin_upstream(struct loader *l, unsigned line, const char *label)
 	l->lines.upstreams = lines;
 	l->target_lines = &lines[config->upstream_count];
 	l->target = upstream = &upstreams[config->upstream_count++];
-	if (label[0] != '\0' && !is_label(label))
-		config_report_add(l->report, CONFIG_FAULT, line,
-		    "upstream: expected a label of letters, digits, \".\", \"-\" and \"_\", found \"%s\"",
-		    shown(label, buf));
+	if (label[0] != '\0')
+		check_label(l, line, "upstream", label);
 	if ((upstream->label = strdup(label)) == NULL)
 		return ERR_NO_MEMORY;
 	return settings_assign_defaults(SETTING_UPSTREAM, upstream);
+}
+
+static int
+begin_route(struct loader *l, unsigned line, const char *label)
+{
+	struct config *config = l->config;
+	struct route *routes, *route;
+	struct setting_lines *lines;
+
+	routes = grow(config->routes, config->route_count, sizeof(*routes));
+	if (routes == NULL)
+		return ERR_NO_MEMORY;
+	config->routes = routes;
+	lines = grow(l->lines.routes, config->route_count, sizeof(*lines));
+	if (lines == NULL)
+		return ERR_NO_MEMORY;
+	l->lines.routes = lines;
+	l->target_lines = &lines[config->route_count];
+	l->target = route = &routes[config->route_count++];
+	check_label(l, line, "route", label);
+	if ((route->label = strdup(label)) == NULL)
+		return ERR_NO_MEMORY;
+	return settings_assign_defaults(SETTING_ROUTE, route);
 }
 
 static void
@@ -245,6 +291,8 @@ on_block_begin(void *ctx, unsigned line, const char *kind, const char *label)
 	l->target_lines = NULL;
 	if (l->block == SETTING_LISTENER)
 		rc = begin_listener(l, line, label);
+	else if (l->block == SETTING_ROUTE)
+		rc = begin_route(l, line, label);
 	else
 		rc = begin_upstream(l, line, label);
 	if (rc != 0) {
@@ -381,6 +429,7 @@ config_load_text(const char *path, const char *text, size_t len, struct config *
 	free(l.folder);
 	free(l.lines.listeners);
 	free(l.lines.upstreams);
+	free(l.lines.routes);
 	if (rc == 0)
 		*out = l.config;
 	else if (l.config != NULL && l.config->references > 0)

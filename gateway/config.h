@@ -13,6 +13,8 @@
 #include "gateway/log.h"
 #include "gateway/login_policy.h"
 #include "gateway/network.h"
+#include "gateway/route.h"
+#include "gateway/text_list.h"
 #include "gateway/upstream.h"
 #include "pop3front/session.h"
 
@@ -70,6 +72,8 @@ struct config {
 	size_t listener_count;
 	struct upstream *upstreams; /* one at least; names differ */
 	size_t upstream_count;
+	struct route *routes; /* one at least */
+	size_t route_count;
 };
 
 /* Loads the file at PATH, which also names it in REPORT. Every fault found is in REPORT (empty
@@ -90,6 +94,9 @@ void config_unref(struct config *config); /* NULL is allowed */
 
 /* How many worker processes there are to be. */
 unsigned config_worker_count(const struct config *config);
+
+/* The upstream with that NAME, or NULL. */
+const struct upstream *config_upstream(const struct config *config, const char *name);
 
 /* Addresses of all listeners. */
 size_t config_address_count(const struct config *config);

@@ -10,9 +10,11 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "gateway/config_login.h"
+#include "gateway/config_route.h"
 #include "gateway/config_tls.h"
 #include "gateway/identity.h"
 #include "gateway/suggestion.h"
+#include "gateway/target.h"
 #include "gateway/upstream_preset.h"
 
 enum { IMAP_PORT = 143, POP3_PORT = 110, POP3S_PORT = 995, RFC1939_IDLE_MS = 10 * 60 * 1000 };
@@ -202,40 +204,34 @@ resolve_uidl(struct upstream *u, const struct setting_lines *lines, struct confi
 	return 0;
 }
 
-/* RFC 3501 section 5.1: the one name that has no case. */
-static bool
-is_inbox(const char *mailbox)
+void
+config_check_mailboxes(
+    const struct text_list *names, unsigned line, struct config_report *report)
 {
-	return strcasecmp(mailbox, "INBOX") == 0;
+	if (names->count > UPSTREAM_MAILBOXES_MAX)
+		config_report_add(report, CONFIG_FAULT, line, "mailbox: at most %d can be shown",
+		    UPSTREAM_MAILBOXES_MAX);
+	for (size_t i = 0; i < names->count; i++) {
+		mailbox_name_settle(names->items[i]);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(names->items[i], names->items[j]) == 0)
+				config_report_add(report, CONFIG_FAULT, line,
+				    "mailbox: \"%s\" is given twice", names->items[i]);
+	}
 }
 
-static bool
-is_same_mailbox(const char *one, const char *other)
-{
-	return strcmp(one, other) == 0 || (is_inbox(one) && is_inbox(other));
-}
-
-/* A mailbox that is shown twice would be locked twice. */
 static void
 check_mailboxes(
     const struct upstream *u, const struct setting_lines *lines, struct config_report *report)
 {
-	unsigned line = line_of(lines, SETTING_UPSTREAM, "mailbox");
-	char *const *names = u->mailboxes.items;
-
-	if (u->mailboxes.count > UPSTREAM_MAILBOXES_MAX)
-		config_report_add(report, CONFIG_FAULT, line, "mailbox: at most %d can be shown",
-		    UPSTREAM_MAILBOXES_MAX);
-	for (size_t i = 1; i < u->mailboxes.count; i++)
-		for (size_t j = 0; j < i; j++)
-			if (is_same_mailbox(names[i], names[j]))
-				config_report_add(report, CONFIG_FAULT, line,
-				    "mailbox: \"%s\" is given twice", names[i]);
+	config_check_mailboxes(
+	    &u->mailboxes, line_of(lines, SETTING_UPSTREAM, "mailbox"), report);
 	for (size_t i = 0; i < u->mailboxes.count; i++)
-		if (is_same_mailbox(names[i], u->trash_mailbox))
+		if (target_is_trash(u, u->mailboxes.items[i]))
 			config_report_add(report, CONFIG_FAULT,
 			    line_of(lines, SETTING_UPSTREAM, "trash_mailbox"),
-			    "trash_mailbox: must be another mailbox than \"%s\"", names[i]);
+			    "trash_mailbox: must be another mailbox than \"%s\"",
+			    u->mailboxes.items[i]);
 }
 
 /* What the settings about deletion say about each other. */
@@ -455,6 +451,8 @@ config_check(struct config *config, const struct config_lines *lines, struct con
 	if ((rc = check_listeners(config, lines, report)) != 0)
 		return rc;
 	if ((rc = check_upstreams(config, lines, report)) != 0)
+		return rc;
+	if ((rc = config_check_routes(config, lines, report)) != 0)
 		return rc;
 	check_separators(config, lines, report);
 	config_check_external(config, lines, report);

@@ -15,6 +15,7 @@ struct config_lines {
 	struct setting_lines global;
 	struct setting_lines *listeners;
 	struct setting_lines *upstreams;
+	struct setting_lines *routes;
 };
 
 /* The line where setting NAME of BLOCK was made; 0: it was not. */
@@ -27,3 +28,8 @@ unsigned line_near(const struct setting_lines *lines, enum setting_block block, 
  * does not fit together. Returns 0 or ERR_NO_MEMORY; faults are in REPORT. */
 int config_check(
     struct config *config, const struct config_lines *lines, struct config_report *report);
+
+/* NAMES, set in LINE, are written as popgate knows them, and reported where they are too many or one is
+ * there twice: a mailbox that is shown twice would be locked twice. */
+void config_check_mailboxes(
+    const struct text_list *names, unsigned line, struct config_report *report);

@@ -334,6 +334,8 @@ connection_new(struct worker *worker, const struct listener *listener, int fd,
 	memcpy(c->address, address, sizeof(c->address));
 	make_session_id(worker->census, seat, c->id);
 	c->dispatch.gatekeeper = worker->gatekeeper;
+	c->dispatch.winners = worker->winners;
+	c->dispatch.auth_http = worker->auth_http;
 	c->dispatch.maildrop = (struct maildrop_context){
 		.config = c->config,
 		.reuse = worker->reuse,

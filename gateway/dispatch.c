@@ -2,11 +2,14 @@
 #include "gateway/dispatch.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "gateway/auth_http.h"
 #include "gateway/client_address.h"
 #include "gateway/relay.h"
 #include "gateway/state_table.h"
+#include "gateway/way.h"
 #include "pop3front/sasl.h"
 
 void
@@ -32,6 +35,7 @@ void
 dispatch_end(struct dispatch *d)
 {
 	target_clear(&d->target);
+	free(d->elsewhere);
 }
 
 static void
@@ -47,14 +51,14 @@ log_refusal(const struct dispatch *d, const struct credentials *c, const struct 
 		LOG_TEXT("client", m->client_address), LOG_TEXT("upstream", m->upstream->name)));
 }
 
+/* UPSTREAM of CONFIG for the login policy, under the NAME by which the way's logins are known: their
+ * order may change, and they are the same logins still. */
 static struct login_target
-login_target_of(const struct dispatch *d)
+login_target_of(const struct config *config, const struct upstream *upstream, const char *name)
 {
-	const struct upstream *upstream = d->maildrop.upstream;
-
 	return (struct login_target){
-		.upstream = upstream->name,
-		.number = (unsigned) (upstream - d->maildrop.config->upstreams),
+		.upstream = name,
+		.number = (unsigned) (upstream - config->upstreams),
 		.failures_per_minute = upstream->max_failed_logins,
 	};
 }
@@ -115,11 +119,12 @@ open_target(struct dispatch *d, const struct credentials *c, struct pop3_maildro
 	return 0;
 }
 
-/* Whether the login policy lets C through to the target. A certificate was not guessed. */
+/* Whether the login policy lets C through to the first upstream of W. A certificate was not guessed. */
 static int
-admit(struct dispatch *d, const struct credentials *c, struct error *e)
+admit(struct dispatch *d, const struct way *w, const struct credentials *c, struct error *e)
 {
-	const struct login_target target = login_target_of(d);
+	const struct login_target target =
+	    login_target_of(d->maildrop.config, w->upstreams[0], w->route->label);
 	int rc;
 
 	if (c->kind == CREDENTIALS_CERTIFICATE)
@@ -131,17 +136,18 @@ admit(struct dispatch *d, const struct credentials *c, struct error *e)
 	return rc;
 }
 
-/* While mailboxes move, the account's state says whether UPSTREAM or its old server is asked. */
+/* While mailboxes move, the account's state says whether the new server or its old one is asked; the
+ * old one knows the user by the name that the client says. */
 static int
-follow_state(struct dispatch *d, const struct upstream **upstream, const struct credentials *c,
-    struct error *e)
+follow_state(struct dispatch *d, struct way *w, const struct credentials *c, struct error *e)
 {
 	const struct maildrop_context *m = &d->maildrop;
+	const struct upstream *old = w->upstreams[0]->old;
 	enum state_scope source;
 	enum user_state state;
 	int rc;
 
-	if ((*upstream)->old == NULL)
+	if (old == NULL)
 		return 0;
 	if ((rc = state_find(m->ledger, d->account, &state, &source, e)) != 0) {
 		log_refusal(d, c, e);
@@ -150,9 +156,135 @@ follow_state(struct dispatch *d, const struct upstream **upstream, const struct 
 	log_event(m->log, LOG_LEVEL_DEBUG, m->session_id, "state looked up",
 	    LOG_FIELDS(LOG_TEXT("user", d->account), LOG_TEXT("state", user_state_name(state)),
 		LOG_TEXT("by", state_scope_name(source))));
-	if (state == USER_STATE_OLD)
-		*upstream = (*upstream)->old;
+	if (state != USER_STATE_OLD)
+		return 0;
+	w->upstreams[0] = old;
+	w->count = 1;
+	memcpy(w->login, d->account, sizeof(w->login));
 	return 0;
+}
+
+/* One upstream has rejected C; whether UPSTREAM may be asked too. */
+static int
+move_on(struct dispatch *d, const struct upstream *upstream, const struct credentials *c,
+    struct error *e)
+{
+	const struct login_target target =
+	    login_target_of(d->maildrop.config, upstream, upstream->name);
+	int rc;
+
+	if (c->kind == CREDENTIALS_CERTIFICATE)
+		return 0;
+	if ((rc = gatekeeper_move(&d->visit, &target, d->client, e)) != 0)
+		log_refusal(d, c, e);
+	return rc;
+}
+
+/* Sets the target to UPSTREAM on the way W. */
+static int
+aim(struct dispatch *d, struct way *w, const struct upstream *upstream,
+    const struct credentials *c, struct error *e)
+{
+	char *only[] = { w->mailbox };
+	const struct text_list one = { only, 1 };
+	const struct text_list *mailboxes = &upstream->mailboxes;
+
+	if (w->mailbox[0] != '\0')
+		mailboxes = &one;
+	else if (w->route->mailboxes.count > 0)
+		mailboxes = &w->route->mailboxes;
+	if (target_set(&d->target, upstream, w->login, mailboxes) != 0)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	for (size_t i = 0; i < mailboxes->count; i++) {
+		if (!target_is_trash(upstream, mailboxes->items[i]))
+			continue;
+		error_set(e, ERR_PERMANENT, "\"%s\" is the trash_mailbox", mailboxes->items[i]);
+		log_refusal(d, c, e);
+		return e->code;
+	}
+	return 0;
+}
+
+/* The upstream that was right last time comes first. */
+static void
+prefer_winner(const struct dispatch *d, struct way *w)
+{
+	for (size_t i = 1; i < w->count; i++) {
+		if (!winners_know(d->winners, w->route->label, d->account, w->upstreams[i]->name,
+			fiber_now()))
+			continue;
+		way_prefer(w, i);
+		return;
+	}
+}
+
+/* Tries C at the upstreams of W, until one does not reject it. One that cannot be reached, say, may be
+ * the right one, so that there is no reason to show the password to another. */
+static int
+try_each(struct dispatch *d, struct way *w, const struct credentials *c,
+    struct pop3_maildrop *out, struct error *e)
+{
+	bool rejected = false;
+	int rc = ERR_AUTH;
+
+	for (size_t i = 0; i < w->count && rc == ERR_AUTH; i++) {
+		rejected = i > 0;
+		if (rejected && (rc = move_on(d, w->upstreams[i], c, e)) != 0)
+			break;
+		if ((rc = aim(d, w, w->upstreams[i], c, e)) == 0)
+			rc = open_target(d, c, out, e);
+	}
+	if (rc == 0 && w->count > 1)
+		winners_note(d->winners, w->route->label, d->account, d->target.upstream->name,
+		    fiber_now());
+	/* Who guesses is not to profit from it that another server is down. */
+	gatekeeper_tell(&d->visit, rc != 0 && rejected ? ERR_AUTH : rc);
+	return rc;
+}
+
+/* Asks the service of W's route, and goes where it says. */
+static int
+ask_service(struct dispatch *d, struct way *w, const struct credentials *c, struct error *e)
+{
+	const struct auth_question question = {
+		.credentials = c,
+		.protocol = "imap", /* what we want of the server, not what the client speaks */
+		.client = d->maildrop.client_address,
+		.attempt = ++d->attempts,
+	};
+	struct auth_reply reply;
+	int rc;
+
+	if ((rc = auth_http_ask(d->auth_http, w->route, &question, &reply, e)) != 0)
+		return rc;
+	if (d->elsewhere == NULL && (d->elsewhere = calloc(1, sizeof(*d->elsewhere))) == NULL)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	return way_follow_reply(w, &reply, d->elsewhere, e);
+}
+
+/* A login as USER looks like one with a wrong password, and counts as one of the address. */
+static void
+refuse(struct dispatch *d, const char *user)
+{
+	const struct upstream *upstream = &d->maildrop.config->upstreams[0];
+	const struct login_target target =
+	    login_target_of(d->maildrop.config, upstream, upstream->name);
+
+	gatekeeper_refuse(
+	    d->gatekeeper, &d->visit, &d->maildrop.client->client, &target, user);
+}
+
+/* There is no way for C, because of E. Who has none is not to be told from who does not know the
+ * password. */
+static int
+refuse_stranded(struct dispatch *d, const struct credentials *c, struct error *e)
+{
+	if (e->code == ERR_GONE) {
+		refuse(d, c->user);
+		e->code = ERR_AUTH;
+	}
+	log_refusal(d, c, e);
+	return e->code;
 }
 
 static int
@@ -160,34 +292,38 @@ dispatch_open(
     void *ctx, const struct credentials *c, struct pop3_maildrop *out, struct error *e)
 {
 	struct dispatch *d = ctx;
-	const struct upstream *upstream = &d->maildrop.config->upstreams[0];
+	const struct upstream *first;
+	struct way way;
 	int rc;
 
 	memset(&d->visit, 0, sizeof(d->visit));
 	snprintf(d->account, sizeof(d->account), "%s", c->user);
-	d->maildrop.upstream = upstream;
-	if ((rc = follow_state(d, &upstream, c, e)) != 0)
+	if (way_find(d->maildrop.config, c->user, &way, e) != 0)
+		return refuse_stranded(d, c, e);
+	if (way.route->auth_http == NULL)
+		prefer_winner(d, &way);
+	first = way.upstreams[0];
+	if ((rc = follow_state(d, &way, c, e)) != 0)
 		return rc;
-	if ((rc = target_set(&d->target, upstream, c->user, &upstream->mailboxes)) != 0)
-		return error_set(e, rc, "out of memory");
-	d->maildrop.upstream = d->target.upstream;
-	if ((rc = admit(d, c, e)) != 0)
+	d->maildrop.upstream = way.upstreams[0];
+	if ((rc = admit(d, &way, c, e)) != 0)
 		return rc;
-	rc = open_target(d, c, out, e);
-	gatekeeper_tell(&d->visit, rc);
-	return rc;
+	/* The service knows the new servers only. */
+	if (way.route->auth_http != NULL && way.upstreams[0] == first && (rc = ask_service(d, &way, c, e)) != 0) {
+		gatekeeper_tell(&d->visit, rc);
+		log_refusal(d, c, e);
+		return rc;
+	}
+	return try_each(d, &way, c, out, e);
 }
 
-/* It looks like a wrong password, and counts as one of the address. */
 static void
 dispatch_refused(void *ctx, const char *user, const struct error *e)
 {
 	struct dispatch *d = ctx;
-	const struct login_target target = login_target_of(d);
 
 	maildrop_backend.refused(&d->maildrop, user, e);
-	gatekeeper_refuse(
-	    d->gatekeeper, &d->visit, &d->maildrop.client->client, &target, user);
+	refuse(d, user);
 }
 
 static int

@@ -8,16 +8,24 @@
 #include "gateway/gatekeeper.h"
 #include "gateway/maildrop.h"
 #include "gateway/target.h"
+#include "gateway/winners.h"
 #include "pop3front/session.h"
+
+struct auth_http;
+struct way_elsewhere;
 
 struct dispatch {
 	/* Filled by the owner; upstream, account and mailbox are set at each login. */
 	struct maildrop_context maildrop;
 	struct gatekeeper *gatekeeper;
+	struct winners *winners;
+	struct auth_http *auth_http;
 
 	struct gate_visit visit; /* the last try to log in */
 	struct stream *client;
 	struct target target; /* of the last try */
+	struct way_elsewhere *elsewhere; /* where that may be; NULL: nowhere but at an upstream */
+	unsigned attempts; /* of this session, that were let in */
 	char account[USER_NAME_MAX + 1];
 	const struct pop3_backend *backend; /* of the open maildrop */
 	void *handle;			    /* its */

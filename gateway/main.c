@@ -38,6 +38,8 @@ static const struct command commands[] = {
 	    false, NULL, command_uidl },
 	{ "state", NULL, "[show|set|unset] ...", "who is served by the old server, and who by the new",
 	    false, false, NULL, command_state },
+	{ "table", NULL, "build FILE", "make the index of a table of users",
+	    false, false, NULL, command_table },
 	{ "worker", command_worker, "[--config FILE]", NULL, true, false, NULL, NULL },
 };
 

@@ -170,6 +170,15 @@ add_upstream(struct sandbox *s, const struct upstream *u)
 	return add_folder(s, strdup(u->ca_directory));
 }
 
+/* Its table is read, and its service called, at each login. */
+static int
+add_route(struct sandbox *s, const struct route *r)
+{
+	int rc = add_files(s, SETTING_ROUTE, r);
+
+	return rc == 0 && r->auth_http != NULL ? add_port(s, r->auth_port) : rc;
+}
+
 static int
 plan(struct sandbox *s, const struct config *config, const char *config_file)
 {
@@ -185,6 +194,9 @@ plan(struct sandbox *s, const struct config *config, const char *config_file)
 			return rc;
 	for (size_t i = 0; i < config->upstream_count; i++)
 		if ((rc = add_upstream(s, &config->upstreams[i])) != 0)
+			return rc;
+	for (size_t i = 0; i < config->route_count; i++)
+		if ((rc = add_route(s, &config->routes[i])) != 0)
 			return rc;
 	return credentials == NULL ? 0 : add_folder_of(s, credentials);
 }

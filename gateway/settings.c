@@ -125,6 +125,7 @@ static const struct setting_choice trusts[] = {
 #define GLOBAL(type, member) FIELD(config, member), SETTING_GLOBAL, type
 #define LISTENER(type, member) FIELD(config_listener, member), SETTING_LISTENER, type
 #define UPSTREAM(type, member) FIELD(upstream, member), SETTING_UPSTREAM, type
+#define ROUTE(type, member) FIELD(route, member), SETTING_ROUTE, type
 
 const struct setting settings[] = {
 	/* name, default, help, choices, min, max, where, type */
@@ -349,6 +350,37 @@ const struct setting settings[] = {
 	{ "forward_client", "no",
 	    "whether to tell the server the client's address and the session's id (RFC 2971)", NULL,
 	    0, 0, UPSTREAM(SETTING_YES_NO, forward_client) },
+
+	{ "users", NULL, "who goes this way: names, @domains, patterns; without it everybody", NULL, 1,
+	    USER_NAME_MAX, ROUTE(SETTING_TEXTS, users) },
+	{ "upstream", NULL,
+	    "the label of the upstream; of several, the next one is tried where one rejects the login",
+	    NULL, 1, 64, ROUTE(SETTING_TEXTS, upstream_labels) },
+	{ "login", "%u", "what the server calls the user: %u whole, %n without domain, %d domain",
+	    NULL, 1, 200, ROUTE(SETTING_TEXT, login) },
+	{ "mailbox", NULL, "the mailbox that is shown, or several; without it the upstream's", NULL,
+	    1, MAILBOX_NAME_MAX, ROUTE(SETTING_TEXTS, mailboxes) },
+	{ "folder_separator", "",
+	    "a character: user+folder shows that mailbox of user; without it there are no such logins",
+	    NULL, 0, 1, ROUTE(SETTING_TEXT, folder_separator) },
+	{ "folder_mailbox", "%f", "the name of that mailbox; %f is the folder", NULL, 1, 200,
+	    ROUTE(SETTING_TEXT, folder_mailbox) },
+	{ "table", NULL, "a file of users with upstream, login name and mailbox; others pass by", NULL, 0,
+	    0, ROUTE(SETTING_PATH, table_path) },
+	{ "auth_http", NULL,
+	    "URL of a service that speaks nginx's auth_http protocol and says where a user is", NULL,
+	    1, 1000, ROUTE(SETTING_TEXT, auth_http) },
+	{ "auth_http_servers", "", "networks of servers that it may choose, besides the upstreams",
+	    NULL, 0, 0, ROUTE(SETTING_NETWORKS, auth_servers) },
+	{ "auth_http_timeout", "10s", "for its answer", NULL, 100 * MS, 2 * MINUTE,
+	    ROUTE(SETTING_DURATION, auth_timeout_ms) },
+	{ "auth_http_cache", "1m", "for how long its yes is remembered; 0: not at all", NULL, 0, HOUR,
+	    ROUTE(SETTING_DURATION, auth_cache_ms) },
+	{ "auth_http_header", "", "a header field that goes with each request, such as \"X-Key: secret\"",
+	    NULL, 0, 500, ROUTE(SETTING_TEXT, auth_header) },
+	{ "auth_http_ca_file", NULL,
+	    "PEM file: whom to trust with https; without it the system's certificates", NULL,
+	    0, 0, ROUTE(SETTING_PATH, auth_ca_file) },
 };
 
 const size_t settings_count = sizeof(settings) / sizeof(settings[0]);
@@ -362,6 +394,7 @@ setting_block_name(enum setting_block block)
 		[SETTING_GLOBAL] = "global",
 		[SETTING_LISTENER] = "listener",
 		[SETTING_UPSTREAM] = "upstream",
+		[SETTING_ROUTE] = "route",
 	};
 
 	return names[block];

@@ -10,6 +10,7 @@ enum setting_block {	  /* where a setting stands; says what it is kept in */
 	SETTING_GLOBAL,	  /* outside of blocks; struct config */
 	SETTING_LISTENER, /* struct config_listener */
 	SETTING_UPSTREAM, /* struct upstream */
+	SETTING_ROUTE,	  /* struct route */
 	SETTING_BLOCKS
 };
 
@@ -53,7 +54,7 @@ enum { SETTINGS_MAX = 128 };
 extern const struct setting settings[];
 extern const size_t settings_count; /* at most SETTINGS_MAX */
 
-/* "global", "listener" or "upstream". */
+/* "global", "listener", "upstream" or "route". */
 const char *setting_block_name(enum setting_block block);
 
 /* The setting NAME of BLOCK, or NULL. */

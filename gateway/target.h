@@ -1,5 +1,7 @@
 /* target.h - where an account's mail is: the outcome of routing. */
 #pragma once
+#include <stdbool.h>
+
 #include "gateway/upstream.h"
 
 struct target {
@@ -12,6 +14,9 @@ struct target {
  * ERR_NO_MEMORY. */
 int target_set(struct target *t, const struct upstream *upstream, const char *login,
     const struct text_list *mailboxes);
+
+/* Whether MAILBOX is where deletions at UPSTREAM may go. */
+bool target_is_trash(const struct upstream *upstream, const char *mailbox);
 
 /* Frees what T owns; it is empty afterwards. */
 void target_clear(struct target *t);

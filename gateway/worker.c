@@ -255,6 +255,9 @@ worker_start(struct worker *worker, const struct worker_task *task, struct error
 	if (fiber_runtime_new(&worker->loop, &worker->fibers) != 0 ||
 	    fiber_start_threads(worker->fibers) != 0 ||
 	    reuse_new(worker->fibers, on_reuse_emptied, worker, &worker->reuse) != 0 ||
+	    winners_new(&worker->winners) != 0 || http_setup() != 0 ||
+	    http_new(&worker->loop, &worker->http) != 0 ||
+	    auth_http_new(worker->http, &worker->auth_http) != 0 ||
 	    start_journal(worker) != 0 || start_ledger(worker) != 0 || start_handles(worker) != 0 ||
 	    tls_upkeep_begin(worker) != 0) {
 		error_set(e, ERR_NO_MEMORY, "no memory to start");
@@ -271,6 +274,7 @@ worker_free(struct worker *worker)
 	connections_cut(&worker->connections);
 	if (worker->fibers != NULL)
 		fiber_runtime_free(worker->fibers);
+	http_free(worker->http);
 	tls_upkeep_end(worker);
 	close_handle((uv_handle_t *) &worker->drain_timer);
 	close_handle((uv_handle_t *) &worker->trim_timer);
@@ -280,6 +284,8 @@ worker_free(struct worker *worker)
 	ledger_close(worker->ledger);
 	census_free(worker->census);
 	reuse_free(worker->reuse);
+	winners_free(worker->winners);
+	auth_http_free(worker->auth_http);
 	gatekeeper_free(worker->gatekeeper);
 	config_unref(worker->config);
 	free(worker);

@@ -12,10 +12,12 @@
 #include <uv.h>
 
 #include "fiberio/fiber.h"
+#include "gateway/auth_http.h"
 #include "gateway/census.h"
 #include "gateway/config.h"
 #include "gateway/connection.h"
 #include "gateway/gatekeeper.h"
+#include "gateway/http.h"
 #include "gateway/journal.h"
 #include "gateway/ledger.h"
 #include "gateway/listeners.h"
@@ -23,6 +25,7 @@
 #include "gateway/retrieval.h"
 #include "gateway/reuse.h"
 #include "gateway/tls_upkeep.h"
+#include "gateway/winners.h"
 
 struct worker {
 	uv_loop_t loop;
@@ -34,6 +37,9 @@ struct worker {
 	struct ledger *ledger;
 	struct retrieval_pool prefetch;
 	struct reuse *reuse;
+	struct winners *winners;
+	struct http *http;
+	struct auth_http *auth_http;
 	struct config *config; /* for connections that come from now on */
 	struct listeners listeners;
 	struct connections connections;

@@ -4,7 +4,7 @@
 # Prints the packages of the job $1, one a word.
 packages_for() {
 	case $1 in
-	build) echo build-essential cmake pkg-config libuv1-dev libetpan-dev libssl-dev libsqlite3-dev libseccomp-dev uthash-dev scdoc ;;
+	build) echo build-essential cmake pkg-config libuv1-dev libetpan-dev libssl-dev libsqlite3-dev libseccomp-dev libcurl4-gnutls-dev uthash-dev scdoc ;;
 	demo) echo curl openssl ca-certificates ;;
 	demo-server) echo dovecot-imapd ;;
 	tests)

@@ -5,7 +5,7 @@ import re
 import shutil
 import unittest.mock
 
-from harness import certificates, corpus, popgate, ports, servers, workspace
+from harness import auth_http, certificates, corpus, popgate, ports, servers, workspace
 from harness.cases import Case
 from harness.pop3 import Pop3, tls_context
 
@@ -56,6 +56,23 @@ class Sandbox(Case):
             self.assertEqual(status_of(pid, "NoNewPrivs"), 1)
         self.assertNotIn("sandbox", gate.log())
         self.assertNotIn("stay open", gate.log())
+
+    def test_tables_and_services_work_in_there(self):
+        certificate = certificates.good()
+        service = auth_http.Service(certificate=certificate)
+        self.addCleanup(service.stop)
+        table = os.path.join(workspace.folder("table"), "users")
+        user, other = self.user(), self.user()
+        with open(table, "w", encoding="utf-8") as out:
+            out.write(f"{user} new\n")
+        self.assertEqual(popgate.run("table", "build", table).returncode, 0)
+        gate = self.sandboxed({"label": "new"}, blocks=[
+            ("route table", {"table": table}),
+            ("route web", {"auth_http": service.url, "auth_http_ca_file": certificate.ca, "upstream": "new"})])
+        self.assert_works(gate, user)
+        self.assertEqual(service.requests, [])
+        self.assert_works(gate, other)
+        self.assertEqual(len(service.requests), 1)
 
     def test_everything_works_in_there(self):
         gate = self.sandboxed()

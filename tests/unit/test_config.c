@@ -20,6 +20,11 @@
 	"host = imap.example.org\n" \
 	"}\n"
 
+/* The same with two upstreams; 9 lines. */
+#define TWO                                                                           \
+	"listener pop3 {\naddress = 127.0.0.1:0\n}\nupstream new {\nhost = localhost\n}\n" \
+	"upstream old {\nhost = localhost\n}\n"
+
 /* The same with more of LINES in the upstream, from line 6 on. */
 #define UPSTREAM(lines)                                                                   \
 	"listener pop3 {\naddress = 127.0.0.1:0\n}\nupstream {\nhost = localhost\n" lines \
@@ -114,6 +119,40 @@ static const struct row {
 	    "popgate.conf:1: listener: expected pop3 or pop3s, found \"\"\n"
 	    "popgate.conf:4: upstream: expected a label of letters, digits, \".\", \"-\" and \"_\", "
 	    "found \"ma/in\"\n" },
+	/* Routes. */
+	{ LEAST "route {\n}\n",
+	    "popgate.conf:7: route: expected a label of letters, digits, \".\", \"-\" and \"_\", "
+	    "found \"\"\n" },
+	{ LEAST "route a {\nupstream = b\n}\n",
+	    "popgate.conf:8: upstream: there is no upstream b\n" },
+	{ TWO "route a {\nupstream = nwe\n}\n",
+	    "popgate.conf:11: upstream: there is no upstream nwe; did you mean \"new\"?\n" },
+	{ TWO "route a {\n}\nroute a {\nusers = x\nupstream = new\n}\n",
+	    "popgate.conf:10: route: upstream is missing\n"
+	    "popgate.conf:12: route: a is there twice; first in line 10\n" },
+	{ LEAST "route a {\n}\nroute b {\n}\n",
+	    "popgate.conf:9: route: without users, as the route of line 7, which everybody takes\n" },
+	{ TWO "route a {\nupstream = new, old, new, old, new, old, new, old, new\n}\n",
+	    "popgate.conf:11: upstream: more than 8 upstreams\n" },
+	{ LEAST "route a {\nlogin = %x\nfolder_mailbox = \"%u\"\nfolder_separator = x\n}\n",
+	    "popgate.conf:8: login: \"%x\" cannot be understood from \"x\" on\n"
+	    "popgate.conf:9: folder_mailbox: \"%u\" cannot be understood from \"u\" on\n"
+	    "popgate.conf:10: folder_separator: expected a sign such as \"+\", found \"x\"\n" },
+	{ LEAST "route a {\nusers = joe, \"\"\n}\n",
+	    "popgate.conf:8: users: expected 1 to 255 octets, found \"\"\n" },
+	{ LEAST "route a {\nauth_http = ftp://x/\n}\nroute b {\nusers = x\n"
+		"auth_http = http://joe@127.0.0.1/\n}\n",
+	    "popgate.conf:8: auth_http: expected a URL such as http://127.0.0.1:8080/auth, found "
+	    "\"ftp://x/\"\n"
+	    "popgate.conf:12: auth_http: expected a URL such as http://127.0.0.1:8080/auth, found "
+	    "\"http://joe@127.0.0.1/\"\n" },
+	{ LEAST "route a {\ntable = /nowhere\nauth_http = http://127.0.0.1/\n"
+		"auth_http_header = x\n}\n",
+	    "popgate.conf:8: table: /nowhere has no index; \"popgate table build /nowhere\" makes it\n"
+	    "popgate.conf:9: auth_http: not with a table; two routes can have one each\n"
+	    "popgate.conf:10: auth_http_header: expected a field such as \"X-Key: secret\"\n" },
+	{ UPSTREAM("trash_mailbox = Trash") "route a {\nmailbox = Trash\n}\n",
+	    "popgate.conf:10: mailbox: \"Trash\" is the trash_mailbox of upstream localhost:143\n" },
 	/* Values. */
 	{ LEAST "idle_timeout = ten\n", "popgate.conf:7: idle_timeout: expected a duration such as "
 					"30s or 10m, found \"ten\"\n" },
@@ -301,6 +340,11 @@ static const struct row warnings[] = {
 	{ "upstream {\nhost = localhost\ntls = none\n}\nlistener pop3 {\naddress = "
 	  "127.0.0.1:0\n}\n",
 	    "" },
+	{ LEAST "route a {\nauth_http_cache = 5s\n}\nroute b {\nusers = x\n"
+		"auth_http = http://auth.example.org/\n}\n",
+	    "popgate.conf:8: warning: auth_http_cache: means nothing without auth_http\n"
+	    "popgate.conf:12: warning: auth_http: passwords are sent to auth.example.org without "
+	    "TLS\n" },
 	{ "upstream {\nhost = a\n}\nlistener pop3 {\naddress = 0.0.0.0:0\n}\n",
 	    "popgate.conf:4: warning: listener pop3: without a certificate only clients on this "
 	    "machine can log in here\n" },
