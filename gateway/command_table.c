@@ -15,7 +15,7 @@ print_usage(FILE *out)
 	    "usage: popgate table build FILE\n\n"
 	    "  make the index of the table FILE of users, in FILE" TABLE_INDEX_SUFFIX "\n\n"
 	    "A running popgate takes it from the next login on. A line of the table:\n"
-	    "  user upstream[,upstream]... [login-name|-] [mailbox]\n");
+	    "  user upstream[,upstream]...|- [login-name|-] [mailbox]\n");
 }
 
 static int

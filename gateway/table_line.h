@@ -19,7 +19,7 @@ enum { TABLE_UPSTREAMS_TEXT = ROUTE_UPSTREAMS_MAX * 65 }; /* octets of a list of
 
 struct table_line {
 	char user[USER_NAME_MAX + 1]; /* ASCII letters in lower case; "": there is nothing in the line */
-	char upstreams[TABLE_UPSTREAMS_TEXT]; /* labels, parted by commas */
+	char upstreams[TABLE_UPSTREAMS_TEXT]; /* labels, parted by commas; "": none is given */
 	char login[USER_NAME_MAX + 1];	      /* "": none is given */
 	char mailbox[MAILBOX_NAME_MAX + 1];   /* the same; UTF-8 */
 };

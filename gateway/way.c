@@ -40,13 +40,18 @@ follow(const struct route *r, struct way *w, struct error *e)
 	return choose_mailbox(w, e);
 }
 
-/* What the route's table says of its account, LINE, counts more. */
+/* The upstreams that LINE of the route's table names; without any, the route's own stay. */
 static int
-follow_line(const struct config *config, const struct table_line *line, struct way *w,
+choose_upstreams(const struct config *config, const struct table_line *line, struct way *w,
     struct error *e)
 {
 	char labels[TABLE_UPSTREAMS_TEXT], *rest = labels, *label;
 
+	if (line->upstreams[0] == '\0')
+		return w->count > 0 ? 0
+				    : error_set(e, ERR_PERMANENT,
+					  "neither the route %s nor its table names an upstream",
+					  w->route->label);
 	snprintf(labels, sizeof(labels), "%s", line->upstreams);
 	for (w->count = 0; w->count < ROUTE_UPSTREAMS_MAX && (label = strsep(&rest, ",")) != NULL;
 	     w->count++)
@@ -54,11 +59,19 @@ follow_line(const struct config *config, const struct table_line *line, struct w
 			return error_set(e, ERR_PERMANENT,
 			    "the table of the route %s names the upstream %s, which there is not",
 			    w->route->label, label);
+	return 0;
+}
+
+/* What the route's table says of its account, LINE, counts more. */
+static int
+follow_line(const struct config *config, const struct table_line *line, struct way *w,
+    struct error *e)
+{
 	if (line->login[0] != '\0')
 		memcpy(w->login, line->login, sizeof(w->login));
 	if (line->mailbox[0] != '\0' && w->name.folder[0] == '\0')
 		memcpy(w->mailbox, line->mailbox, sizeof(w->mailbox));
-	return 0;
+	return choose_upstreams(config, line, w, e);
 }
 
 static int

@@ -46,7 +46,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	check(what == NULL && text_is_utf8(line.user, strlen(line.user)));
-	check((line.user[0] == '\0') == (line.upstreams[0] == '\0'));
+	check(line.user[0] != '\0' || line.upstreams[0] == '\0');
 	check_names(&line);
 	return 0;
 }

@@ -28,13 +28,14 @@ class Tables(RoutingCase):
 
     def test_users_and_domains_names_and_mailboxes(self):
         old = test_routing.OLD
-        built = self.build("tab1 old\ntab2@example.org new tab2\n@example.org old - Lists\ntab3 old,new\n")
-        self.assertEqual((built.returncode, built.stdout), (0, "4 users\n"))
+        built = self.build("tab1 old\ntab2@example.org new tab2\n@example.org old - Lists\ntab3 old,new\ntab6 - tab4\n")
+        self.assertEqual((built.returncode, built.stdout), (0, "5 users\n"))
         self.at_both("tab1", "tab2", "tab3", "tab4")
         with old.imap("tab5@example.org") as mailbox:
             mailbox.create("Lists")
-        gate = self.routed(("table", {"table": self.table}), ("rest", {"upstream": "new"}))
+        gate = self.routed(("table", {"table": self.table, "upstream": "old"}), ("rest", {"upstream": "new"}))
         self.assertEqual(self.mail_of(gate, "tab1"), OLD_MAIL)
+        self.assertEqual(self.mail_of(gate, "tab6"), OLD_MAIL)
         self.assertEqual(self.mail_of(gate, "TAB2@example.org"), NEW_MAIL)
         self.assertEqual(self.mail_of(gate, "tab3"), OLD_MAIL)
         self.assertEqual(self.mail_of(gate, "tab4"), NEW_MAIL)  # in no table
@@ -57,10 +58,11 @@ class Tables(RoutingCase):
         self.assertEqual(self.mail_of(gate, "turn1"), NEW_MAIL)
 
     def test_what_is_wrong_with_a_table(self):
-        self.build("wrong1 nowhere\n")
+        self.build("wrong1 nowhere\nwrong2 -\n")
         gate = self.routed(("table", {"table": self.table}), ("rest", {"upstream": "new"}))
         self.assert_code(self.refusal(gate, "wrong1"), "SYS/PERM")
         gate.wait_log("names the upstream nowhere, which there is not")
+        self.assert_code(self.refusal(gate, "wrong2"), "SYS/PERM")
         with open(self.table + ".db", "wb") as out:
             out.write(b"no database")
         self.assert_code(self.refusal(gate, "anybody"), "SYS/TEMP")

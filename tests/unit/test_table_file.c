@@ -23,6 +23,7 @@ lines(void)
 		    "Sent Items", NULL },
 		{ "@example.org new - Lists", "@example.org", "new", "", "Lists", NULL },
 		{ "joe new - -", "joe", "new", "", "", NULL },
+		{ "joe - jane", "joe", "", "jane", "", NULL },
 		{ "joe new - inbox", "joe", "new", "", "INBOX", NULL },
 		{ "j\303\234 new", "j\303\234", "new", "", "", NULL },
 		{ "", "", "", "", "", NULL },
