@@ -47,9 +47,9 @@ failed(const struct error *e)
 
 /* ---- show ---- */
 
-/* What a row is for, as it is written on the command line. */
-static const char *
-subject_text(const struct state_row *row, char out[SUBJECT_MAX + 1])
+/* Writes what a row is for, as on the command line. */
+static void
+write_subject(const struct state_row *row, char out[SUBJECT_MAX + 1])
 {
 	switch (row->scope) {
 	case STATE_OF_USER:
@@ -63,9 +63,8 @@ subject_text(const struct state_row *row, char out[SUBJECT_MAX + 1])
 		    row->share / 100, row->share % 100);
 		break;
 	default:
-		return "default";
+		snprintf(out, SUBJECT_MAX + 1, "default");
 	}
-	return out;
 }
 
 static int
@@ -75,7 +74,7 @@ print_row(void *ctx, const struct state_row *row)
 	time_t changed = (time_t) row->changed;
 	struct tm utc;
 
-	subject_text(row, subject);
+	write_subject(row, subject);
 	text_escape(subject, strlen(subject), shown, sizeof(shown));
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&changed, &utc));
 	printf("%-40s  %-3s  %s\n", shown, user_state_name(row->state), when);
