@@ -137,8 +137,10 @@ class UserStates(Case):
         gate = self.start(workers=0)
         self.addCleanup(self._stop, gate)
         user = self.user("joe")
+        gate.stop()
         with open(os.path.join(gate.state_directory, "state.db"), "wb") as store:
             store.write(b"this is no database at all, but it is long enough to look like one\n" * 100)
+        gate.start()
         with gate.connect() as session:
             session.ok(f"USER {user}")
             self.assert_code(session.command("PASS secret"), "SYS/TEMP")
