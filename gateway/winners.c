@@ -8,7 +8,7 @@
 
 #include "base/credentials.h"
 #include "base/error.h"
-#include "gateway/siphash.h"
+#include "base/siphash.h"
 
 enum {
 	BUCKETS = 16384, /* a power of 2 */
