@@ -309,7 +309,8 @@ dispatch_open(
 	if ((rc = admit(d, &way, c, e)) != 0)
 		return rc;
 	/* The service knows the new servers only. */
-	if (way.route->auth_http != NULL && way.upstreams[0] == first && (rc = ask_service(d, &way, c, e)) != 0) {
+	if (way.route->auth_http != NULL && way.upstreams[0] == first &&
+	    (rc = ask_service(d, &way, c, e)) != 0) {
 		gatekeeper_tell(&d->visit, rc);
 		log_refusal(d, c, e);
 		return rc;

@@ -19,6 +19,7 @@ LISTING, BOX = "gateway/listing.c", "gateway/box.c"
 SUPERVISOR, RESPAWN, WORKER = "gateway/supervisor.c", "gateway/respawn.c", "gateway/command_worker.c"
 MAILBOX, FETCH = "imapback/mailbox.c", "imapback/fetch.c"
 CONNECTION = "gateway/connection.c"
+DISPATCH = "gateway/dispatch.c"
 SESSION, QUIT, RETRIEVE = "pop3front/session.c", "pop3front/session_quit.c", "pop3front/session_retrieve.c"
 
 MATCH, BOX = "mapping/match.c", "gateway/box.c"
@@ -253,12 +254,13 @@ BUGS = [
          ""),),
         {"unit": "test_tls_tickets"}),
     Bug("time-shows-the-user", "a login that fails takes a moment longer where the server says that it was the password", (
-        (CONNECTION, "	rc = maildrop_backend.open(&c->maildrop, credentials, out, e);\n	gatekeeper_tell(",
-         "	rc = maildrop_backend.open(&c->maildrop, credentials, out, e);\n"
-         "	if (rc == ERR_AUTH && strstr(e->text, \"password\") != NULL)\n		(void) fiber_sleep(20);\n	gatekeeper_tell("),),
+        (DISPATCH, "	if ((rc = d->backend->open(&d->maildrop, &there, out, e)) != 0)\n		return rc;\n",
+         "	if ((rc = d->backend->open(&d->maildrop, &there, out, e)) != 0) {\n"
+         "		if (rc == ERR_AUTH && strstr(e->text, \"password\") != NULL)\n			(void) fiber_sleep(20);\n"
+         "		return rc;\n	}\n"),),
         {"test_guessing": "Timing.test_t4_what_the_gateway_adds"}),
     Bug("time-shows-the-name", "names that are not allowed are answered by no schedule", (
-        (CONNECTION, "	gatekeeper_refuse(c->worker->gatekeeper, &c->visit, &c->from.client, &target, user);\n",
+        (DISPATCH, "	gatekeeper_refuse(\n	    d->gatekeeper, &d->visit, &d->maildrop.client->client, &target, user);\n",
          "	(void) user, (void) target;\n"),),
         {"test_guessing": "Timing.test_t4_the_schedule"}),
     Bug("any-number-of-handshakes", "an address may connect as often as it likes", (

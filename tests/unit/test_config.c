@@ -77,8 +77,7 @@ static const struct row {
 	{ LEAST "plaintext_networks = , 10.0.0.0/8\n",
 	    "popgate.conf:7: plaintext_networks: a value is missing\n" },
 	{ LEAST "log = syslog stderr\n", "popgate.conf:7: log: unexpected \"stderr\" behind the "
-					 "value; a value with blanks or signs needs "
-					 "quotes\n" },
+		"value; a value with blanks or signs needs quotes\n" },
 	{ LEAST "log = \"syslog\n", "popgate.conf:7: a quoted value has no closing quote\n" },
 	{ LEAST "log = \"sys\\nlog\"\n",
 	    "popgate.conf:7: only \\\" and \\\\ are known escapes in a quoted value\n" },
@@ -96,8 +95,7 @@ static const struct row {
 	{ LEAST "listener pop3 {\naddress = 127.0.0.1:0\n",
 	    "popgate.conf:7: the block that begins here is not closed; \"}\" is missing\n" },
 	{ "listener pop3 {\naddress = 127.0.0.1:0\nupstream {\nhost = a\n}\n",
-	    "popgate.conf:3: the block of line 1 is not closed; \"}\" is missing before this "
-	    "line\n" },
+	    "popgate.conf:3: the block of line 1 is not closed; \"}\" is missing before this line\n" },
 	/* Names. */
 	{ LEAST "upstrem = x\n",
 	    "popgate.conf:7: unknown setting \"upstrem\"; did you mean \"upstream\"?\n" },
@@ -107,12 +105,10 @@ static const struct row {
 	{ LEAST "zzz = 1\n", "popgate.conf:7: unknown setting \"zzz\"\n" },
 	{ LEAST "idletimeout = 10m\n",
 	    "popgate.conf:7: unknown setting \"idletimeout\"; did you mean \"idle_timeout\"?\n" },
-	{ LEAST "certificate = x\n",
-	    "popgate.conf:7: \"certificate\" belongs in a block \"listener\"\n" },
+	{ LEAST "certificate = x\n", "popgate.conf:7: \"certificate\" belongs in a block \"listener\"\n" },
 	{ "upstream {\nhost = a\nlog = syslog\n}\nlistener pop3 {\naddress = 127.0.0.1:0\n}\n",
 	    "popgate.conf:3: \"log\" belongs outside of blocks\n" },
-	{ LEAST "log = syslog\nlog = stderr\n",
-	    "popgate.conf:8: log is set twice; first in line 7\n" },
+	{ LEAST "log = syslog\nlog = stderr\n", "popgate.conf:8: log is set twice; first in line 7\n" },
 	{ "listener imap {\naddress = 127.0.0.1:0\n}\nupstream {\nhost = a\n}\n",
 	    "popgate.conf:1: listener: expected pop3 or pop3s, found \"imap\"\n" },
 	{ "listener {\naddress = 127.0.0.1:0\n}\nupstream ma/in {\nhost = a\n}\n",
@@ -123,8 +119,7 @@ static const struct row {
 	{ LEAST "route {\n}\n",
 	    "popgate.conf:7: route: expected a label of letters, digits, \".\", \"-\" and \"_\", "
 	    "found \"\"\n" },
-	{ LEAST "route a {\nupstream = b\n}\n",
-	    "popgate.conf:8: upstream: there is no upstream b\n" },
+	{ LEAST "route a {\nupstream = b\n}\n", "popgate.conf:8: upstream: there is no upstream b\n" },
 	{ TWO "route a {\nupstream = nwe\n}\n",
 	    "popgate.conf:11: upstream: there is no upstream nwe; did you mean \"new\"?\n" },
 	{ TWO "route a {\n}\nroute a {\nusers = x\nupstream = new\n}\n",
@@ -289,7 +284,7 @@ static const struct row {
 	    "popgate.conf:4: trash_mailbox: must be another mailbox than \"Junk\"\n" },
 	{ "upstream {\nhost = a\nmailbox = INBOX, Junk, inbox\n}\nlistener pop3 {\naddress = "
 	  "127.0.0.1:0\n}\n",
-	    "popgate.conf:3: mailbox: \"inbox\" is given twice\n" },
+	    "popgate.conf:3: mailbox: \"INBOX\" is given twice\n" },
 	{ "upstream {\nhost = a\nmailbox = a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q\n}\n"
 	  "listener pop3 {\naddress = 127.0.0.1:0\n}\n",
 	    "popgate.conf:3: mailbox: at most 16 can be shown\n" },
