@@ -207,20 +207,15 @@ copy_batch(struct removal *r, const struct uidset *batch, void *arg, struct erro
 	return rc;
 }
 
-/* With UIDPLUS: flag and remove one batch of OURS. If that is all, what is left is asked for in the same
- * flight. */
+/* With UIDPLUS: flag and remove one batch. */
 static int
-uid_expunge_batch(struct removal *r, const struct uidset *batch, void *ours, struct error *e)
+uid_expunge_batch(struct removal *r, const struct uidset *batch, void *arg, struct error *e)
 {
-	const struct uidset *all = ours;
 	int rc;
 
-	if ((rc = set_mark(r, batch, NULL, e)) != 0 ||
-	    (rc = FAILPOINT_ERROR("expunge.before", e)) != 0)
-		return rc;
-	if (batch->count == all->count)
-		imap_foresee_search_uids(r->link->imap, batch->ranges, batch->count);
-	if ((rc = imap_uid_expunge(r->link->imap, batch->ranges, batch->count, e)) != 0)
+	if ((rc = set_mark(r, batch, arg, e)) != 0 ||
+	    (rc = FAILPOINT_ERROR("expunge.before", e)) != 0 ||
+	    (rc = imap_uid_expunge(r->link->imap, batch->ranges, batch->count, e)) != 0)
 		return rc;
 	return FAILPOINT_ERROR("expunge.after", e);
 }
@@ -339,7 +334,7 @@ remove_messages(struct removal *r, const struct uidset *ours, struct error *e)
 		return rc;
 	switch (deletion_choose(&terms)) {
 	case DELETION_UID_EXPUNGE:
-		return for_each_batch(r, ours, uid_expunge_batch, (void *) ours, e);
+		return for_each_batch(r, ours, uid_expunge_batch, NULL, e);
 	case DELETION_MOVE:
 		return for_each_batch(r, ours, move_batch, NULL, e);
 	case DELETION_SET_MARK:

@@ -111,14 +111,13 @@ int imap_select(struct imap *imap, const char *name, struct imap_mailbox *out, s
  * failed. Errors as imap_noop. */
 int imap_has_mailbox(struct imap *imap, const char *name, bool *there, struct error *e);
 
-/* What will be asked next behind the next command, such as SELECT. It is sent together with it, so that
- * the answers come in one round trip (RFC 3501 section 5.5, command pipelining). Whatever else is asked
+/* What will be asked next behind a SELECT that comes now. It is sent together with it, so that the
+ * answers come in one round trip (RFC 3501 section 5.5, command pipelining). Whatever else is asked
  * instead first throws those answers away. To be called in the order of the later calls, and not for
  * two that bring data: a server may answer both at the same time. An empty mailbox is not asked by
  * imap_list. These do not suspend. */
 void imap_foresee_list_from(struct imap *imap, uint32_t first);
 void imap_foresee_search_deleted(struct imap *imap);
-void imap_foresee_search_uids(struct imap *imap, const struct uid_range *ranges, size_t count);
 void imap_foresee_search_keyword(struct imap *imap, const char *keyword);
 
 /* Lets the next SELECT be preceded by ENABLE QRESYNC, without a round trip of its own, where the

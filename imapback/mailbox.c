@@ -309,8 +309,6 @@ search(struct imap *imap, const char *text, struct uidset *found, struct error *
 	return rc;
 }
 
-static const char search_among_these[] = "UID SEARCH UID ";
-
 /* Searches among RANGES for what AFTER says besides. */
 static int
 search_among(struct imap *imap, const struct uid_range *ranges, size_t count, const char *after,
@@ -321,7 +319,7 @@ search_among(struct imap *imap, const struct uid_range *ranges, size_t count, co
 
 	if (imap->dead)
 		return imap_dead_error(imap, e);
-	if ((text = imap_set_command(search_among_these, ranges, count, after)) == NULL)
+	if ((text = imap_set_command("UID SEARCH UID ", ranges, count, after)) == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	rc = search(imap, text, found, e);
 	free(text);
@@ -441,16 +439,6 @@ imap_list_vanished(struct imap *imap, uint32_t uidnext, uint64_t modseq, size_t 
 	free(op->vanished);
 	*op = (struct imap_operation){ 0 };
 	return rc;
-}
-
-void
-imap_foresee_search_uids(struct imap *imap, const struct uid_range *ranges, size_t count)
-{
-	char *text = imap_set_command(search_among_these, ranges, count, "");
-
-	if (text != NULL)
-		imap_foresee(imap, text);
-	free(text);
 }
 
 void
