@@ -1,6 +1,10 @@
 /* box.c - see box.h. */
 #include "gateway/box.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/failpoint.h"
 #include "gateway/learner.h"
 #include "gateway/removal.h"
@@ -31,17 +35,31 @@ box_lock(struct box *box, struct error *e)
 	return rc == 0 ? FAILPOINT_ERROR("maildrop.after_lock", e) : rc;
 }
 
+/* A further mailbox has other UIDLs than when it is shown alone, or first: the ledger must not take one
+ * for the other. No mailbox of a configuration has a control character in its name. */
+static int
+name_further(struct box *box)
+{
+	size_t size = strlen(box->mailbox) + sizeof("\001");
+
+	if ((box->remembered = malloc(size)) == NULL)
+		return ERR_NO_MEMORY;
+	snprintf(box->remembered, size, "%s\001", box->mailbox);
+	return uidl_template_mark(upstream_of(box)->uidl, box->mailbox, &box->uidls);
+}
+
 /* What UIDLs are made by. The first mailbox has those that it would have alone. */
 static int
 find_uidls(struct box *box, struct error *e)
 {
+	const char *mailbox;
 	int rc;
 
-	if (box->part > 0 && box->uidls == NULL &&
-	    uidl_template_mark(upstream_of(box)->uidl, box->mailbox, &box->uidls) != 0)
+	if (box->part > 0 && box->remembered == NULL && name_further(box) != 0)
 		return error_set(e, ERR_NO_MEMORY, "no memory for a template of UIDLs");
+	mailbox = box->remembered != NULL ? box->remembered : box->mailbox;
 	box->recalled.key =
-	    (struct ledger_key){ upstream_of(box)->name, box->owner->user, box->mailbox };
+	    (struct ledger_key){ upstream_of(box)->name, box->owner->user, mailbox };
 	box->recalled.template = box->uidls != NULL ? box->uidls : upstream_of(box)->uidl;
 	if ((rc = recall_begin(&box->recalled, e)) != 0)
 		return rc;
@@ -209,6 +227,8 @@ box_close(struct box *box, const struct snapshot *snapshot)
 	recall_end(&box->recalled);
 	uidl_template_free(box->uidls);
 	box->uidls = NULL;
+	free(box->remembered);
+	box->remembered = NULL;
 }
 
 void

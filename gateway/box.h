@@ -29,6 +29,7 @@ struct box {
 	/* Its own, zeroed before. */
 	struct maildrop_lock *lock;
 	struct uidl_template *uidls; /* NULL: the upstream's as it is */
+	char *remembered; /* what the ledger calls it; NULL: as it is called */
 	struct recalled recalled;
 	struct listing listing;
 	struct sizing sizing;

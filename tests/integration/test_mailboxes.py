@@ -82,6 +82,12 @@ class OnRealServers(Case):
         session = alone.login(user)
         before = session.uidl()
         session.quit()
+        # What a further mailbox showed when it was alone must not come back beside the first.
+        alone.upstream["mailbox"] = "Junk"
+        alone.reload()
+        session = alone.login_when_free(user)
+        session.uidl()
+        session.quit()
         alone.upstream["mailbox"] = THREE
         alone.reload()
         session = alone.login_when_free(user)
