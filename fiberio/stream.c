@@ -71,7 +71,9 @@ stream_receive(struct stream *s, void *buf, size_t room)
 		errno = EAGAIN;
 		return -1;
 	}
-	n = recv(s->fd, buf, room, 0);
+	do
+		n = recv(s->fd, buf, room, 0);
+	while (n < 0 && errno == EINTR);
 	if (n < 0 ? errno == EAGAIN : n > 0 && (size_t) n < room && !s->hung_up)
 		s->readable = false;
 	return n;
@@ -143,9 +145,9 @@ plain_read(struct stream *s, void *buf, size_t room, size_t *got, uint64_t deadl
 			*got = (size_t) n;
 			return fiber_breathe();
 		}
-		if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		if (n == 0 || errno != EAGAIN)
 			return ERR_CLOSED;
-		if (errno == EAGAIN && (rc = stream_wait(s, POLLER_READABLE, deadline)) != 0)
+		if ((rc = stream_wait(s, POLLER_READABLE, deadline)) != 0)
 			return rc;
 	}
 }

@@ -59,7 +59,7 @@ bio_read(BIO *bio, char *out, int room)
 	if (in->at == in->len) {
 		ssize_t direct = refill(s, out, (size_t) room);
 
-		if (direct < 0 && (errno == EAGAIN || errno == EINTR))
+		if (direct < 0 && errno == EAGAIN)
 			BIO_set_retry_read(bio);
 		if (direct != 0 || s->ended)
 			return (int) direct;
@@ -82,8 +82,10 @@ bio_write(BIO *bio, const char *octets, int len)
 	if (len <= 0)
 		return 0;
 	if (out->octets == NULL) {
-		n = send(s->fd, octets, (size_t) len, MSG_NOSIGNAL);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		do
+			n = send(s->fd, octets, (size_t) len, MSG_NOSIGNAL);
+		while (n < 0 && errno == EINTR); /* nothing would tell us to go on */
+		if (n < 0 && errno == EAGAIN)
 			BIO_set_retry_write(bio);
 		return (int) n;
 	}

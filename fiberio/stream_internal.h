@@ -43,7 +43,7 @@ struct stream {
  * ERR_CANCELLED, or ERR_INTERRUPTED where stream_interrupt called off a read. */
 int stream_wait(struct stream *s, uint32_t events, uint64_t deadline);
 
-/* As recv(2), without the call where it could only say EAGAIN. */
+/* As recv(2), without the call where it could only say EAGAIN, and without EINTR. */
 ssize_t stream_receive(struct stream *s, void *buf, size_t room);
 
 /* How long a write may take. */
