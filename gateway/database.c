@@ -329,8 +329,11 @@ database_commit(struct database *db, struct error *e)
 void
 database_rollback(struct database *db)
 {
-	if (db->db != NULL && sqlite3_get_autocommit(db->db) == 0)
-		sqlite3_exec(db->db, "ROLLBACK", NULL, NULL, NULL);
+	if (db->db == NULL || sqlite3_get_autocommit(db->db) != 0)
+		return;
+	/* Without memory that fails too; the end of the connection does not. */
+	if (sqlite3_exec(db->db, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
+		database_close(db);
 }
 
 /* ---- the whole ---- */

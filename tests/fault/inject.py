@@ -208,12 +208,12 @@ class Gateway(Popgate):
         self.wait_log(lambda text: "session ended" in text and "TLS handshake failed" in text)
 
     def descriptors(self):
-        """How many are open, those of the journal not counted: it opens at need, and stays open."""
+        """How many are open but those of databases, which are opened at need and stay open."""
         count = 0
         folder = f"/proc/{self.process.pid}/fd"
         for name in os.listdir(folder):
             with contextlib.suppress(FileNotFoundError):
-                count += "/journal.db" not in os.readlink(os.path.join(folder, name))
+                count += re.search(r"/(journal|state)\.db", os.readlink(os.path.join(folder, name))) is None
         return count
 
     def addresses(self):
