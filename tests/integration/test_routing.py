@@ -146,7 +146,7 @@ class Order(RoutingCase):
         gate = self.routed(("all", {"upstream": "new, old"}), workers=0)
         start = NEW.log().count("auth failed")
         gate.login("mover", "on old alone").quit()
-        gate.wait_log(lambda log: log.count("session ended") == 1)
+        gate.wait_log(lambda log: log.count("reason=quit") == 1)
         self.assertEqual(NEW.log().count("auth failed"), start + 1)
         gate.login_when_free("mover", "on old alone").quit()
         self.assertEqual(NEW.log().count("auth failed"), start + 1)
