@@ -14,7 +14,7 @@
 #include "gateway/identity.h"
 #include "gateway/ledger_guard.h"
 
-enum { PATIENCE_MS = 30000, SHOWN_MAX = 20 /* UIDLs that are printed */ };
+enum { PATIENCE_MS = 30000 };
 
 struct guard_command {
 	struct ledger_file *file;
@@ -55,14 +55,14 @@ print_stop(void *ctx, const struct ledger_stop *stop)
 	char account[120], upstream[60], last[40];
 
 	if (g->count++ == 0)
-		printf("%-32s %-20s %9s %9s %7s  %-20s %s\n", "account", "upstream", "seen",
-		    "missing", "logins", "last login", "state");
+		printf("%-32s %-20s %9s %9s %9s %7s  %-20s %s\n", "account", "upstream", "seen",
+		    "missing", "new", "logins", "last login", "state");
 	format_time(stop->last, last, sizeof(last));
-	printf("%-32s %-20s %9llu %9llu %7llu  %-20s %s\n",
+	printf("%-32s %-20s %9llu %9llu %9llu %7llu  %-20s %s\n",
 	    printable(stop->account, account, sizeof(account)),
 	    printable(stop->key.upstream, upstream, sizeof(upstream)),
 	    (unsigned long long) stop->seen, (unsigned long long) stop->missing,
-	    (unsigned long long) stop->logins, last,
+	    (unsigned long long) stop->fresh, (unsigned long long) stop->logins, last,
 	    stop->approved != 0 ? "approved" : "stopped");
 	return 0;
 }
@@ -70,36 +70,43 @@ print_stop(void *ctx, const struct ledger_stop *stop)
 static int
 list(struct guard_command *g, const char *subject, struct error *e)
 {
+	uint64_t stops;
 	int rc = ledger_file_each_stop(g->file, deadline(), subject, print_stop, g, e);
 
 	if (rc == 0 && g->count == 0)
 		printf("nobody is stopped\n");
+	if (rc != 0 || subject != NULL)
+		return rc;
+	if ((rc = ledger_file_stops(g->file, deadline(), &stops, e)) == 0)
+		printf("logins stopped so far: %llu\n", (unsigned long long) stops);
 	return rc;
 }
 
 /* ---- show ---- */
 
-/* What the account saw last; what it would see now only its server knows, see popgate uidl verify. */
-static int
-print_seen(struct guard_command *g, const char *account, struct error *e)
+/* Those of UIDLS, a sample of COUNT, with SIGN before each. */
+static void
+print_side(char sign, const char *uidls, uint64_t count)
 {
-	struct ledger_seen_list seen = { 0 };
-	char uidl[4 * UIDL_MAX + 1];
-	int rc = ledger_file_last_seen(g->file, deadline(), account, &seen, e);
+	char uidl[UIDL_MAX + 1], shown[4 * UIDL_MAX + 1];
+	uint64_t printed = 0;
 
-	if (rc == 0)
-		printf("\nseen at its last login: %zu messages\n", seen.count);
-	for (size_t i = 0; i < seen.count && rc == 0; i++) {
-		if (seen.count > SHOWN_MAX && i == SHOWN_MAX / 2) {
-			printf("  ...\n");
-			i = seen.count - SHOWN_MAX / 2;
-		}
-		printf("  %s  %llu octets\n",
-		    printable(seen.items[i].uidl, uidl, sizeof(uidl)),
-		    (unsigned long long) seen.items[i].size);
+	for (; uidl_sample_next(&uidls, uidl); printed++)
+		printf("%c %s\n", sign, printable(uidl, shown, sizeof(shown)));
+	if (printed < count)
+		printf("%c ... and %llu more\n", sign, (unsigned long long) (count - printed));
+}
+
+static void
+print_difference(const struct ledger_stop *stop)
+{
+	if (stop->missing_uidls[0] == '\0') {
+		printf("\nWhich ones was not noted by the version of popgate that stopped it.\n");
+		return;
 	}
-	ledger_seen_clear(&seen);
-	return rc;
+	printf("\n");
+	print_side('-', stop->missing_uidls, stop->missing);
+	print_side('+', stop->fresh_uidls, stop->fresh);
 }
 
 static int
@@ -116,17 +123,17 @@ print_details(void *ctx, const struct ledger_stop *stop)
 	printf("mailbox   %s\n", printable(stop->key.mailbox, text, sizeof(text)));
 	printf("missing   %llu of %llu that it saw last\n", (unsigned long long) stop->missing,
 	    (unsigned long long) stop->seen);
+	printf("new       %llu that it has not seen\n", (unsigned long long) stop->fresh);
 	printf("stopped   %llu logins since %s\n", (unsigned long long) stop->logins, first);
 	printf("state     %s\n", stop->approved != 0 ? "approved: the next login passes" : "stopped");
+	print_difference(stop);
 	return 0;
 }
 
 static int
 show(struct guard_command *g, const char *account, struct error *e)
 {
-	int rc = ledger_file_each_stop(g->file, deadline(), account, print_details, g, e);
-
-	return rc == 0 && g->count == 1 ? print_seen(g, account, e) : rc;
+	return ledger_file_each_stop(g->file, deadline(), account, print_details, g, e);
 }
 
 /* ---- approve ---- */

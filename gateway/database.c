@@ -120,7 +120,19 @@ ask_number(struct database *db, const char *text, int64_t *out, struct error *e)
 	return 0;
 }
 
-/* Whether the file is ours and of a form that we know. An empty one gets that form. */
+/* Other popgates wait meanwhile, or have the older form open, which goes on for them. */
+static int
+upgrade(struct database *db, int64_t version, struct error *e)
+{
+	int rc = 0;
+
+	for (; version < db->form->version && rc == 0; version++)
+		rc = database_execute(db, db->form->upgrades[version - 1], e);
+	return rc;
+}
+
+/* Whether the file is ours and of a form that we know. An empty one gets that form, and an older one
+ * is made one of it. */
 static int
 identify(struct database *db, struct error *e)
 {
@@ -140,7 +152,7 @@ identify(struct database *db, struct error *e)
 		return error_set(e, ERR_TEMPORARY,
 		    "%s: was written by a newer popgate (form %" PRId64 "); run that, or %s",
 		    db->path, version, db->form->mend);
-	return 0;
+	return upgrade(db, version, e);
 }
 
 static int

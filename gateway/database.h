@@ -22,6 +22,7 @@ struct database_form {
 	const char *mend; /* what to do about a damaged one, e.g. "move it away, ..." */
 	int64_t application_id, version;
 	const char *const *schema;   /* makes an empty file one of this form */
+	const char *const *const *upgrades; /* each makes the next version of one, from 1 on */
 	const char *const *settings; /* pragmas, once it is known to be ours */
 	int64_t pages_max;	     /* that are looked through for damage at each opening; 0: none are */
 	int row_octets_max;

@@ -43,7 +43,8 @@ struct job {
 	enum ledger_source source;
 	struct ledger_imported imported;
 	struct ledger_seen_list list;
-	uint64_t seen, missing;
+	struct ledger_difference *difference;
+	uint64_t so_far;
 	int (*foreign)(struct sqlite3 *db, void *arg, struct error *e);
 	void (*discard)(void *arg);
 	void *arg;
@@ -81,6 +82,7 @@ job_free(struct job *job)
 	ledger_writing_free(job->writing);
 	rows_free(job->rows, job->row_count);
 	ledger_seen_clear(&job->list);
+	free(job->difference);
 	ledger_unref(job->ledger);
 	free(job);
 }
@@ -480,23 +482,26 @@ do_stopped(struct job *job)
 {
 	const struct ledger_key key = job_key(job);
 
-	return ledger_file_stopped(job->lane->file, job->deadline, job->account, &key, job->seen,
-	    job->missing, &job->error);
+	return ledger_file_stopped(job->lane->file, job->deadline, job->account, &key,
+	    job->difference, &job->so_far, &job->error);
 }
 
 int
 ledger_stopped(struct ledger *ledger, const char *account, const struct ledger_key *key,
-    uint64_t seen, uint64_t missing, struct error *e)
+    const struct ledger_difference *difference, uint64_t *so_far, struct error *e)
 {
 	struct job *job = job_new(ledger, &ledger->writing, do_stopped);
 	int rc = 0;
 
 	if (job != NULL) {
-		job->seen = seen;
-		job->missing = missing;
 		rc = job_set_texts(job, key, account, NULL, NULL);
+		if (rc == 0 && (job->difference = malloc(sizeof(*difference))) == NULL)
+			rc = ERR_NO_MEMORY;
+		if (rc == 0)
+			*job->difference = *difference;
 	}
-	rc = job_try(&job, rc, e);
+	if ((rc = job_try(&job, rc, e)) == 0)
+		*so_far = job->so_far;
 	job_end(job);
 	return rc;
 }

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "mapping/snapshot.h"
 #include "mapping/uidl_book.h"
+#include "mapping/uidl_sample.h"
 
 struct sqlite3;
 
@@ -84,6 +85,12 @@ struct ledger_seen {
 struct ledger_seen_list { /* { 0 } is empty; owns its UIDLs */
 	struct ledger_seen *items;
 	size_t count, room;
+};
+
+/* What an account would see, against what it saw last. */
+struct ledger_difference {
+	uint64_t seen; /* messages, last time */
+	struct uidl_sample missing, fresh;
 };
 
 /* How long a call waits in all for its turn and for other processes: milliseconds. */
@@ -157,9 +164,10 @@ int ledger_account_get(struct ledger *ledger, const char *account, const char *n
 int ledger_account_set(struct ledger *ledger, const char *account, const char *name,
     const char *value, struct error *e);
 
-/* The guard has stopped ACCOUNT at KEY: of SEEN messages, MISSING would be seen no more. */
+/* The guard has stopped a login of ACCOUNT at KEY, for DIFFERENCE. *SO_FAR: how many logins it has
+ * stopped, of all accounts, since the state store was made. */
 int ledger_stopped(struct ledger *ledger, const char *account, const struct ledger_key *key,
-    uint64_t seen, uint64_t missing, struct error *e);
+    const struct ledger_difference *difference, uint64_t *so_far, struct error *e);
 
 /* For other tables of the state store: runs WORK on a thread of the pool with the open database and
  * ARG, which must own all that it needs: when the fiber is cancelled, DISCARD (may be NULL) is

@@ -46,9 +46,15 @@ static const char *const statement_texts[LEDGER_STATEMENTS] = {
 	[LEDGER_DROP_GUARD] = "DELETE FROM guard WHERE account = ?1",
 	[LEDGER_STOP] =
 	    ("INSERT INTO guard (user, mailbox, upstream, account, seen, missing, first, last, "
-	     "logins) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 1) ON CONFLICT (account) DO UPDATE "
-	     "SET user = ?1, mailbox = ?2, upstream = ?3, seen = ?5, missing = ?6, last = ?7, "
-	     "logins = logins + 1"),
+	     "logins, fresh, missing_uidls, fresh_uidls) "
+	     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 1, ?8, ?9, ?10) ON CONFLICT (account) DO "
+	     "UPDATE SET user = ?1, mailbox = ?2, upstream = ?3, seen = ?5, missing = ?6, last = ?7, "
+	     "logins = logins + 1, fresh = ?8, missing_uidls = ?9, fresh_uidls = ?10"),
+	[LEDGER_COUNT_STOP] =
+	    ("INSERT INTO counter (name, count) VALUES ('logins stopped', 1) "
+	     "ON CONFLICT (name) DO UPDATE SET count = count + 1"),
+	[LEDGER_STOPS] =
+	    "SELECT coalesce(max(count), 0) FROM counter WHERE name = 'logins stopped'",
 	[LEDGER_FACT] = "SELECT value FROM account WHERE account = ?1 AND name = ?2",
 	[LEDGER_SET_FACT] =
 	    "INSERT OR REPLACE INTO account (account, name, value) VALUES (?1, ?2, ?3)",

@@ -37,7 +37,8 @@ int ledger_file_seen_of(struct ledger_file *file, uint64_t deadline, int64_t id,
 int ledger_file_saw_elsewhere(struct ledger_file *file, uint64_t deadline, const char *account,
     const struct ledger_key *key, const struct ledger_seen *items, size_t count, struct error *e);
 int ledger_file_stopped(struct ledger_file *file, uint64_t deadline, const char *account,
-    const struct ledger_key *key, uint64_t seen, uint64_t missing, struct error *e);
+    const struct ledger_key *key, const struct ledger_difference *difference, uint64_t *so_far,
+    struct error *e);
 int ledger_file_account_get(struct ledger_file *file, uint64_t deadline, const char *account,
     const char *name, char **value, struct error *e);
 int ledger_file_account_set(struct ledger_file *file, uint64_t deadline, const char *account,

@@ -11,27 +11,59 @@
 	"?1 IS NULL OR account = ?1 OR (substr(?1, 1, 1) = '@' AND "                               \
 	"lower(substr(account, -length(?1))) = lower(?1))"
 
-int
-ledger_file_stopped(struct ledger_file *file, uint64_t deadline, const char *account,
-    const struct ledger_key *key, uint64_t seen, uint64_t missing, struct error *e)
+/* *COUNT: of all logins that were stopped. */
+static int
+read_stops(struct ledger_file *file, uint64_t *count, struct error *e)
 {
-	sqlite3_stmt *statement;
-	int rc;
+	sqlite3_stmt *statement = file->db.statements[LEDGER_STOPS];
 
-	if ((rc = database_enter(&file->db, deadline, e)) != 0 ||
-	    (rc = database_set_lazy(&file->db, true, e)) != 0)
-		return rc;
-	statement = file->db.statements[LEDGER_STOP];
+	if (sqlite3_step(statement) != SQLITE_ROW)
+		return database_fail(&file->db, e);
+	*count = (uint64_t) sqlite3_column_int64(statement, 0);
+	database_rest(&file->db, LEDGER_STOPS);
+	return 0;
+}
+
+static int
+write_stop(struct ledger_file *file, const char *account, const struct ledger_key *key,
+    const struct ledger_difference *difference, struct error *e)
+{
+	sqlite3_stmt *statement = file->db.statements[LEDGER_STOP];
+
 	database_bind_text(statement, 1, key->user);
 	database_bind_text(statement, 2, key->mailbox);
 	database_bind_text(statement, 3, key->upstream);
 	database_bind_text(statement, 4, account);
-	sqlite3_bind_int64(statement, 5, (int64_t) seen);
-	sqlite3_bind_int64(statement, 6, (int64_t) missing);
+	sqlite3_bind_int64(statement, 5, (int64_t) difference->seen);
+	sqlite3_bind_int64(statement, 6, (int64_t) difference->missing.count);
 	sqlite3_bind_int64(statement, 7, (int64_t) time(NULL));
-	rc = database_change(&file->db, LEDGER_STOP, e);
-	database_rest(&file->db, LEDGER_STOP);
-	return rc;
+	sqlite3_bind_int64(statement, 8, (int64_t) difference->fresh.count);
+	database_bind_text(statement, 9, difference->missing.text);
+	database_bind_text(statement, 10, difference->fresh.text);
+	return ledger_change(file, LEDGER_STOP, e);
+}
+
+int
+ledger_file_stopped(struct ledger_file *file, uint64_t deadline, const char *account,
+    const struct ledger_key *key, const struct ledger_difference *difference, uint64_t *so_far,
+    struct error *e)
+{
+	int rc;
+
+	if ((rc = ledger_begin_writing(file, deadline, true, e)) != 0)
+		return rc;
+	if ((rc = write_stop(file, account, key, difference, e)) == 0 &&
+	    (rc = ledger_change(file, LEDGER_COUNT_STOP, e)) == 0)
+		rc = read_stops(file, so_far, e);
+	return ledger_end_writing(file, rc, e);
+}
+
+int
+ledger_file_stops(struct ledger_file *file, uint64_t deadline, uint64_t *count, struct error *e)
+{
+	int rc = database_enter(&file->db, deadline, e);
+
+	return rc == 0 ? read_stops(file, count, e) : rc;
 }
 
 /* TEXT with the subject bound. */
@@ -73,6 +105,9 @@ read_stop(sqlite3_stmt *statement)
 		.last = sqlite3_column_int64(statement, 7),
 		.logins = (uint64_t) sqlite3_column_int64(statement, 8),
 		.approved = sqlite3_column_int64(statement, 9),
+		.fresh = (uint64_t) sqlite3_column_int64(statement, 10),
+		.missing_uidls = column_text(statement, 11),
+		.fresh_uidls = column_text(statement, 12),
 	};
 }
 
@@ -85,8 +120,8 @@ ledger_file_each_stop(struct ledger_file *file, uint64_t deadline, const char *s
 	int rc, code = SQLITE_DONE;
 
 	rc = prepare(file, deadline,
-	    "SELECT account, upstream, user, mailbox, seen, missing, first, last, logins, approved "
-	    "FROM guard WHERE " SUBJECT " ORDER BY account",
+	    "SELECT account, upstream, user, mailbox, seen, missing, first, last, logins, approved, "
+	    "fresh, missing_uidls, fresh_uidls FROM guard WHERE " SUBJECT " ORDER BY account",
 	    subject, &statement, e);
 	while (rc == 0 && (code = sqlite3_step(statement)) == SQLITE_ROW) {
 		stop = read_stop(statement);

@@ -28,6 +28,8 @@ enum ledger_statement {
 	LEDGER_DROP_VIEW,
 	LEDGER_DROP_GUARD,
 	LEDGER_STOP,
+	LEDGER_COUNT_STOP,
+	LEDGER_STOPS,
 	LEDGER_FACT,
 	LEDGER_SET_FACT,
 	LEDGER_DROP_FACT,
@@ -78,6 +80,9 @@ int ledger_add_piece(struct ledger_file *file, int64_t id, uint32_t piece,
 /* Maildrop ID was shown up to UID SHOWN; last time MESSAGES messages with DIGEST. */
 int ledger_set_shown(struct ledger_file *file, int64_t id, uint32_t shown, uint64_t messages,
     uint64_t digest, struct error *e);
+
+/* Runs WHICH, whose parameters are bound. */
+int ledger_change(struct ledger_file *file, enum ledger_statement which, struct error *e);
 
 /* A transaction that writes; where RC is not 0 its end undoes all, and returns RC. */
 int ledger_begin_writing(

@@ -237,9 +237,8 @@ ledger_writing_found(const struct ledger_writing *w, struct ledger_part *parts)
 
 /* ---- writing: on another thread ---- */
 
-/* Runs WHICH, whose parameters are bound. */
-static int
-run(struct ledger_file *file, enum ledger_statement which, struct error *e)
+int
+ledger_change(struct ledger_file *file, enum ledger_statement which, struct error *e)
 {
 	int rc = database_change(&file->db, which, e);
 
@@ -254,7 +253,7 @@ ledger_add_maildrop(struct ledger_file *file, const struct ledger_key *key,
 	int rc;
 
 	ledger_bind_key(file, LEDGER_ADD_MAILDROP, key, uidvalidity);
-	if ((rc = run(file, LEDGER_ADD_MAILDROP, e)) == 0)
+	if ((rc = ledger_change(file, LEDGER_ADD_MAILDROP, e)) == 0)
 		*id = sqlite3_last_insert_rowid(file->db.db);
 	return rc;
 }
@@ -269,7 +268,7 @@ ledger_add_uidl(struct ledger_file *file, int64_t id, uint32_t uid, const char *
 	sqlite3_bind_int64(statement, 2, uid);
 	database_bind_text(statement, 3, uidl);
 	sqlite3_bind_int(statement, 4, source);
-	return run(file, LEDGER_ADD_UIDL, e);
+	return ledger_change(file, LEDGER_ADD_UIDL, e);
 }
 
 static int
@@ -282,7 +281,7 @@ add_epoch(struct ledger_file *file, const struct write_part *w, struct error *e)
 	sqlite3_bind_int64(statement, 1, w->found.id);
 	sqlite3_bind_int64(statement, 2, w->first);
 	database_bind_text(statement, 3, w->template);
-	return run(file, LEDGER_ADD_EPOCH, e);
+	return ledger_change(file, LEDGER_ADD_EPOCH, e);
 }
 
 static int
@@ -294,7 +293,7 @@ drop_pieces(struct ledger_file *file, int64_t id, int64_t first, int64_t last, s
 		return 0;
 	sqlite3_bind_int64(statement, 1, ledger_place(id, 0) + first);
 	sqlite3_bind_int64(statement, 2, ledger_place(id, 0) + last);
-	return run(file, LEDGER_DROP_SEEN, e);
+	return ledger_change(file, LEDGER_DROP_SEEN, e);
 }
 
 int
@@ -305,7 +304,7 @@ ledger_add_piece(struct ledger_file *file, int64_t id, uint32_t piece,
 
 	sqlite3_bind_int64(statement, 1, ledger_place(id, piece));
 	sqlite3_bind_blob64(statement, 2, octets, len, SQLITE_STATIC);
-	return run(file, LEDGER_ADD_SEEN, e);
+	return ledger_change(file, LEDGER_ADD_SEEN, e);
 }
 
 int
@@ -319,7 +318,7 @@ ledger_set_shown(struct ledger_file *file, int64_t id, uint32_t shown, uint64_t 
 	sqlite3_bind_int64(statement, 3, (int64_t) messages);
 	sqlite3_bind_int64(statement, 4, (int64_t) digest);
 	sqlite3_bind_int64(statement, 5, (int64_t) time(NULL));
-	return run(file, LEDGER_SHOW, e);
+	return ledger_change(file, LEDGER_SHOW, e);
 }
 
 /* What was shown last: the pieces, and nothing between them. */
@@ -384,7 +383,7 @@ ledger_add_view(struct ledger_file *file, const char *account, int64_t id, struc
 
 	database_bind_text(statement, 1, account);
 	sqlite3_bind_int64(statement, 2, id);
-	return run(file, LEDGER_ADD_VIEW, e);
+	return ledger_change(file, LEDGER_ADD_VIEW, e);
 }
 
 /* Runs WHICH, which is about ACCOUNT alone. */
@@ -393,7 +392,7 @@ run_about(struct ledger_file *file, enum ledger_statement which, const char *acc
     struct error *e)
 {
 	database_bind_text(file->db.statements[which], 1, account);
-	return run(file, which, e);
+	return ledger_change(file, which, e);
 }
 
 /* Whom the guard had stopped is through now. */

@@ -296,6 +296,13 @@ struct comparison {
 	uint64_t missing;
 };
 
+static void
+format_uidl(const struct ledger_part *part, size_t message, char uidl[UIDL_MAX + 1])
+{
+	uidl_book_format(
+	    part->book, part->found.uidvalidity, part->messages[message].uid, uidl);
+}
+
 static int
 gather_now(struct comparison *c, const struct ledger_part *parts, size_t count)
 {
@@ -310,8 +317,7 @@ gather_now(struct comparison *c, const struct ledger_part *parts, size_t count)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < parts[i].count; j++) {
-			uidl_book_format(parts[i].book, parts[i].found.uidvalidity,
-			    parts[i].messages[j].uid, uidl);
+			format_uidl(&parts[i], j, uidl);
 			uidl_set_add(&c->now, uidl);
 		}
 	return 0;
@@ -332,6 +338,31 @@ compare(const struct recall *r, const struct ledger_part *parts, size_t count,
 	return 0;
 }
 
+/* What is missing, and what is there instead. */
+static int
+tell_difference(const struct comparison *c, const struct ledger_part *parts, size_t count,
+    struct ledger_difference *out)
+{
+	char uidl[UIDL_MAX + 1];
+	struct uidl_set before;
+	int rc = uidl_set_init(&before, c->seen.count, &c->now.key);
+
+	out->seen = c->seen.count;
+	for (size_t i = 0; i < c->seen.count && rc == 0; i++) {
+		uidl_set_add(&before, c->seen.items[i].uidl);
+		if (!uidl_set_contains(&c->now, c->seen.items[i].uidl))
+			uidl_sample_add(&out->missing, c->seen.items[i].uidl);
+	}
+	for (size_t i = 0; i < count && rc == 0; i++)
+		for (size_t j = 0; j < parts[i].count; j++) {
+			format_uidl(&parts[i], j, uidl);
+			if (!uidl_set_contains(&before, uidl))
+				uidl_sample_add(&out->fresh, uidl);
+		}
+	uidl_set_clear(&before);
+	return rc;
+}
+
 static bool
 is_over_limit(const struct recall *r, const struct comparison *c)
 {
@@ -341,22 +372,37 @@ is_over_limit(const struct recall *r, const struct comparison *c)
 	       c->missing * 100 > (uint64_t) upstream->guard_limit * c->seen.count;
 }
 
-/* Loud, in the log and in the ledger: somebody has to look. */
-static int
-stop(const struct recall *r, const struct ledger_part *part, const struct comparison *c,
-    struct error *e)
+/* Loud, in the ledger and in the log: somebody has to look. */
+static void
+report_stop(const struct recall *r, const struct ledger_key *key, const struct ledger_difference *d)
 {
 	struct error unwritten = { 0 };
+	uint64_t so_far = 0;
+	int rc = ledger_stopped(r->ledger, r->account, key, d, &so_far, &unwritten);
 
 	log_event(r->link->log, LOG_LEVEL_ERROR, r->link->session_id,
 	    "login stopped: the client would download its mail again; see popgate guard",
 	    LOG_FIELDS(LOG_TEXT("user", r->account), LOG_TEXT("client", r->client_address),
-		LOG_TEXT("upstream", part->key.upstream), LOG_NUMBER("seen", c->seen.count),
-		LOG_NUMBER("missing", c->missing)));
-	if (ledger_stopped(r->ledger, r->account, &part->key, c->seen.count, c->missing,
-		&unwritten) != 0)
+		LOG_TEXT("upstream", key->upstream), LOG_NUMBER("seen", d->seen),
+		LOG_NUMBER("missing", d->missing.count), LOG_NUMBER("new", d->fresh.count),
+		LOG_NUMBER(rc == 0 ? "stopped_so_far" : NULL, so_far)));
+	if (rc != 0)
 		log_error(r->link->log, LOG_LEVEL_WARNING, r->link->session_id,
 		    "popgate guard will not list that login", &unwritten, NULL);
+}
+
+static int
+stop(const struct recall *r, const struct ledger_part *parts, size_t count,
+    const struct comparison *c, struct error *e)
+{
+	struct ledger_difference *difference = calloc(1, sizeof(*difference));
+
+	if (difference == NULL || tell_difference(c, parts, count, difference) != 0) {
+		free(difference);
+		return no_memory(e);
+	}
+	report_stop(r, &parts[0].key, difference);
+	free(difference);
 	return error_set(e, ERR_TEMPORARY,
 	    "the guard: %llu of the %zu messages that the client saw last would be missing",
 	    (unsigned long long) c->missing, c->seen.count);
@@ -384,7 +430,7 @@ guard(const struct recall *r, const struct ledger_part *parts, size_t count, str
 		return 0;
 	rc = compare(r, parts, count, &c, e);
 	if (rc == 0 && is_over_limit(r, &c))
-		rc = stop(r, &parts[0], &c, e);
+		rc = stop(r, parts, count, &c, e);
 	uidl_set_clear(&c.now);
 	ledger_seen_clear(&c.seen);
 	return rc;

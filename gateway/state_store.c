@@ -6,6 +6,17 @@
 
 enum { ROW_OCTETS_MAX = 1 << 20 };
 
+/* Of accounts that are stopped: how many of the messages that are there now they have not seen, and the
+ * first UIDLs of what is missing and of those (mapping/uidl_sample.h). */
+#define FRESH_2 "fresh INTEGER NOT NULL DEFAULT 0"
+#define MISSING_UIDLS_2 "missing_uidls TEXT NOT NULL DEFAULT ''"
+#define FRESH_UIDLS_2 "fresh_uidls TEXT NOT NULL DEFAULT ''"
+#define GUARD_2 FRESH_2 ", " MISSING_UIDLS_2 ", " FRESH_UIDLS_2
+
+/* How often something came to pass since the file was made. */
+#define COUNTER_2 \
+	"CREATE TABLE counter (name TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID"
+
 static const char *const schema[] = {
 	"PRAGMA journal_mode = WAL",
 	"BEGIN IMMEDIATE",
@@ -50,13 +61,31 @@ static const char *const schema[] = {
 	("CREATE TABLE guard (account TEXT PRIMARY KEY, upstream TEXT NOT NULL, "
 	 "user TEXT NOT NULL, mailbox TEXT NOT NULL, seen INTEGER NOT NULL, "
 	 "missing INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, "
-	 "logins INTEGER NOT NULL, approved INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID"),
+	 "logins INTEGER NOT NULL, approved INTEGER NOT NULL DEFAULT 0, " GUARD_2
+	 ") STRICT, WITHOUT ROWID"),
+	COUNTER_2,
 
 	"PRAGMA application_id = 1349480556",
-	"PRAGMA user_version = 1",
+	"PRAGMA user_version = 2",
 	"COMMIT",
 	NULL,
 };
+
+/* To version 2, which says what the difference was and counts. */
+static const char *const to_2[] = {
+	"BEGIN IMMEDIATE",
+	"ALTER TABLE guard ADD COLUMN " FRESH_2,
+	"ALTER TABLE guard ADD COLUMN " MISSING_UIDLS_2,
+	"ALTER TABLE guard ADD COLUMN " FRESH_UIDLS_2,
+	COUNTER_2,
+	("INSERT INTO counter (name, count) "
+	 "SELECT 'logins stopped', coalesce(sum(logins), 0) FROM guard"),
+	"PRAGMA user_version = 2",
+	"COMMIT",
+	NULL,
+};
+
+static const char *const *const upgrades[] = { to_2 };
 
 static const char *const settings[] = {
 	"PRAGMA journal_mode = WAL",
@@ -70,11 +99,12 @@ const struct database_form state_store_form = {
 	.what = "the state store",
 	.mend = "put back a copy of it: without it UIDLs may change",
 	.application_id = 1349480556, /* "Popl" */
-	.version = 1,
+	.version = 2,
 	.schema = schema,
+	.upgrades = upgrades,
 	.settings = settings,
 	.row_octets_max = ROW_OCTETS_MAX,
-	.write = "PRAGMA user_version = 1",
+	.write = "PRAGMA user_version = 2",
 	.open_failpoint = "ledger.open",
 	.write_failpoint = "ledger.write",
 };

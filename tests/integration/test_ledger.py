@@ -349,17 +349,54 @@ class Guard(Ledger):
         code, out, _ = self.guard("list")
         self.assertEqual(code, 0)
         self.assertRegex(out, r"user .*30 .*30 .*2")
-        code, out, _ = self.guard("show", "user")
-        self.assertEqual(code, 0)
-        self.assertIn("1700000000.7", out)
+        self.assertEqual(out.splitlines()[-1], "logins stopped so far: 2")
         self.assertEqual(self.guard("approve", "nobody")[0], 1)
         self.assert_code(self.refused(), "SYS/TEMP")
         self.assertEqual(self.guard("approve", "user")[0], 0)
         self.assertEqual(len(uidls(self.gate, "user")), 30)
-        self.assertNotIn("user", self.guard("list")[1].splitlines()[-1:])
+        self.assertEqual(self.guard("list")[1].splitlines(), ["nobody is stopped", "logins stopped so far: 3"])
         uidls(self.gate, "user")  # and it stays so
         self.remake()
         self.assert_code(self.refused(), "SYS/TEMP")
+
+    def difference(self, user):
+        """What "guard show" says of the messages: lines."""
+        code, out, _ = self.guard("show", user)
+        self.assertEqual(code, 0)
+        return out.split("\n\n", 1)[1].splitlines()
+
+    def test_rule_43_the_difference_is_shown(self):
+        self.gate.upstream["uidl"] = "message-id"
+        self.gate.reload()
+        uidls(self.gate, "user")
+        with self.server.lock:  # 20 have gone, and 125 have come
+            self.server.uidvalidity += 1
+            bodies = self.many(10) + self.many(155)[30:]
+            self.server.messages = [scripted_imap.Message(1000 + i, body) for i, body in enumerate(bodies)]
+        self.assert_code(self.refused(), "SYS/TEMP")
+        line = self.gate.wait_log("login stopped")
+        for field in ("seen=30", "missing=20", "new=125", "stopped_so_far=1"):
+            self.assertIn(field, line)
+        out = self.guard("show", "user")[1]
+        self.assertRegex(out, r"missing +20 of 30 ")
+        self.assertRegex(out, r"new +125 ")
+        self.assertEqual(self.difference("user"), [f"- {i}@x" for i in range(10, 30)] +
+                         [f"+ {i}@x" for i in range(30, 130)] + ["+ ... and 25 more"])
+
+    def test_a_store_of_version_1_is_upgraded_in_place(self):
+        first = uidls(self.gate, "user")
+        self.remake()
+        self.assert_code(self.refused(), "SYS/TEMP")
+        self.gate.stop()
+        with sqlite3.connect(self.database(self.gate)) as db:  # back to what it was
+            db.executescript("ALTER TABLE guard DROP COLUMN fresh; ALTER TABLE guard DROP COLUMN missing_uidls; "
+                             "ALTER TABLE guard DROP COLUMN fresh_uidls; DROP TABLE counter; PRAGMA user_version = 1")
+        db.close()
+        self.gate.start()
+        self.assertRegex(self.difference("user")[0], "not noted by the version")
+        self.assert_code(self.refused(), "SYS/TEMP")
+        self.assertEqual(self.difference("user")[:30], [f"- {uidl}" for uidl in first])
+        self.assertIn("logins stopped so far: 2", self.guard("list")[1])
 
     def test_approve_a_domain_and_all(self):
         for user in ("a@x", "b@x", "c@y"):
