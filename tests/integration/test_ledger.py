@@ -374,7 +374,7 @@ class Guard(Ledger):
             bodies = self.many(10) + self.many(155)[30:]
             self.server.messages = [scripted_imap.Message(1000 + i, body) for i, body in enumerate(bodies)]
         self.assert_code(self.refused(), "SYS/TEMP")
-        line = self.gate.wait_log("login stopped")
+        line = next(line for line in self.gate.wait_log("stopped_so_far").splitlines() if "login stopped" in line)
         for field in ("seen=30", "missing=20", "new=125", "stopped_so_far=1"):
             self.assertIn(field, line)
         out = self.guard("show", "user")[1]
