@@ -92,10 +92,9 @@ class LearningGate(popgate.Popgate):
 
     def __init__(self, old_port, new_port, new=None, **settings):
         self.old_port = old_port
-        super().__init__({"port": new_port, "learn": "old", **(new or {})}, **settings)
+        super().__init__({"label": "new", "port": new_port, "learn": "old", **(new or {})}, **settings)
 
     def write(self, text):
-        text = text.replace("upstream {", "upstream new {")
         super().write(text + "upstream old {\n    protocol = pop3\n    host = localhost\n    tls = none\n"
                              f"    connect_timeout = 5s\n    port = {self.old_port}\n}}\n")
 
