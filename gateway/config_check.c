@@ -292,7 +292,7 @@ check_protocol(
 	static const char *const imap_only[] = { "preset", "keepalive_interval", "reconnect", "reuse",
 		"mailbox", "uidl", "mark_seen", "deleted", "delete", "mark_keyword", "without_uidplus",
 		"trash_mailbox", "max_messages", "index_cache", "size_mode", "send_id",
-		"forward_client", "learn", "learn_timeout", "learn_failure" };
+		"forward_client", "learn", "learn_timeout", "learn_failure", "remember_identity" };
 
 	if (u->protocol != UPSTREAM_POP3)
 		return;

@@ -40,6 +40,8 @@ struct ledger_maildrop {
 	bool is_view;	/* it is, alone or among others, what the account saw last */
 	uint32_t view;	/* of how many maildrops that consists; 0: the account is new */
 	bool approved;	/* somebody said that the account may see another maildrop */
+	unsigned naming; /* of which kind the names of its messages are (enum naming_kind) */
+	uint32_t named;	 /* up to which UID they are known; 0: none is */
 };
 
 /* Where a UIDL comes from that no template makes. Numbers are stored: never change one. */
@@ -51,6 +53,20 @@ enum ledger_source {
 	LEDGER_FROM_MATCH = 4,	   /* the same message under another UIDVALIDITY */
 };
 
+/* What names a message whatever its UID: a digest, 0 where there is nothing (naming.h). */
+struct ledger_name {
+	uint32_t uid;
+	uint64_t digest;
+};
+
+/* Names that a login has found out, ascending by UID; { 0 } is none. */
+struct ledger_names {
+	struct ledger_name *items;
+	size_t count;
+	unsigned kind;
+	uint32_t last; /* up to which UID they are known now; 0: nothing was asked */
+};
+
 /* A part of what a session is about to show: MESSAGES (COUNT), ascending by UID. */
 struct ledger_part {
 	struct ledger_key key;
@@ -58,6 +74,7 @@ struct ledger_part {
 	const struct snapshot_message *messages;
 	size_t count;
 	const struct uidl_book *book;
+	const struct ledger_names *names; /* to be remembered; NULL: none */
 };
 
 /* A UIDL that a message is to have. */
@@ -80,6 +97,7 @@ struct ledger_seen {
 	uint32_t uid;
 	uint64_t size;
 	char *uidl;
+	uint64_t name; /* as ledger_name.digest; ledger_seen_of alone tells it */
 };
 
 struct ledger_seen_list { /* { 0 } is empty; owns its UIDLs */

@@ -13,8 +13,8 @@ static const char *const statement_texts[LEDGER_STATEMENTS] = {
 	[LEDGER_BEGIN] = "BEGIN",
 	[LEDGER_END] = "COMMIT",
 	[LEDGER_FIND] =
-	    ("SELECT id, version, shown, messages, digest FROM maildrop "
-	     "WHERE user = ?1 AND mailbox = ?2 AND upstream = ?3 AND uidvalidity = ?4"),
+	    ("SELECT id, version, shown, messages, digest, kind, last FROM maildrop "
+	     "LEFT JOIN named ON named.maildrop = id WHERE user = ?1 AND mailbox = ?2 AND upstream = ?3 AND uidvalidity = ?4"),
 	[LEDGER_BEFORE] =
 	    ("SELECT id FROM maildrop WHERE user = ?1 AND mailbox = ?2 AND upstream = ?3 AND "
 	     "uidvalidity <> ?4 AND messages > 0 ORDER BY shown_at DESC, id DESC LIMIT 1"),
@@ -25,6 +25,12 @@ static const char *const statement_texts[LEDGER_STATEMENTS] = {
 	[LEDGER_MAILDROP] = "SELECT uidvalidity FROM maildrop WHERE id = ?1",
 	[LEDGER_SEEN] =
 	    "SELECT place, list FROM seen WHERE place BETWEEN ?1 AND ?2 ORDER BY place",
+	[LEDGER_NAMES] = "SELECT uid, digest FROM name WHERE maildrop = ?1 ORDER BY uid",
+	[LEDGER_ADD_NAME] =
+	    "INSERT OR REPLACE INTO name (maildrop, uid, digest) VALUES (?1, ?2, ?3)",
+	[LEDGER_DROP_NAMES] = "DELETE FROM name WHERE maildrop = ?1 AND uid < ?2",
+	[LEDGER_SET_NAMED] =
+	    "INSERT OR REPLACE INTO named (maildrop, kind, last) VALUES (?1, ?2, ?3)",
 	[LEDGER_ADD_MAILDROP] =
 	    ("INSERT INTO maildrop (user, mailbox, upstream, uidvalidity) "
 	     "VALUES (?1, ?2, ?3, ?4)"),
@@ -187,8 +193,10 @@ ledger_find(struct ledger_file *file, const struct ledger_key *key, uint32_t uid
 		out->version = sqlite3_column_int64(statement, 1);
 		out->messages = (uint64_t) sqlite3_column_int64(statement, 3);
 		out->digest = (uint64_t) sqlite3_column_int64(statement, 4);
+		out->naming = (unsigned) sqlite3_column_int(statement, 5);
 		if (out->id < 1 || out->id > INT64_MAX / SEEN_PIECES ||
-		    !column_u32(statement, 2, &out->shown))
+		    !column_u32(statement, 2, &out->shown) ||
+		    !column_u32(statement, 6, &out->named))
 			rc = ledger_nonsense(file, "a row of maildrop", e);
 	}
 	database_rest(&file->db, LEDGER_FIND);
@@ -372,7 +380,7 @@ ledger_seen_add(struct ledger_seen_list *list, uint32_t uid, uint64_t size, cons
 	}
 	if (text == NULL)
 		return ERR_NO_MEMORY;
-	list->items[list->count++] = (struct ledger_seen){ uid, size, text };
+	list->items[list->count++] = (struct ledger_seen){ .uid = uid, .size = size, .uidl = text };
 	return 0;
 }
 
@@ -453,6 +461,31 @@ ledger_read_seen(
 	return rc;
 }
 
+/* The names of those messages of maildrop ID that are in LIST, which is of it alone. */
+static int
+read_names(struct ledger_file *file, int64_t id, struct ledger_seen_list *list, struct error *e)
+{
+	sqlite3_stmt *statement = file->db.statements[LEDGER_NAMES];
+	uint32_t uid;
+	size_t at = 0;
+	bool more;
+	int rc;
+
+	sqlite3_bind_int64(statement, 1, id);
+	while ((rc = step(file, LEDGER_NAMES, &more, e)) == 0 && more) {
+		if (!column_u32(statement, 0, &uid)) {
+			rc = ledger_nonsense(file, "a row of name", e);
+			break;
+		}
+		while (at < list->count && list->items[at].uid < uid)
+			at++;
+		if (at < list->count && list->items[at].uid == uid)
+			list->items[at].name = (uint64_t) sqlite3_column_int64(statement, 1);
+	}
+	database_rest(&file->db, LEDGER_NAMES);
+	return rc;
+}
+
 int
 ledger_file_seen_of(struct ledger_file *file, uint64_t deadline, int64_t id,
     struct ledger_seen_list *out, struct error *e)
@@ -461,7 +494,9 @@ ledger_file_seen_of(struct ledger_file *file, uint64_t deadline, int64_t id,
 
 	if ((rc = begin_reading(file, deadline, e)) != 0)
 		return rc;
-	return end_reading(file, ledger_read_seen(file, id, out, e), e);
+	if ((rc = ledger_read_seen(file, id, out, e)) == 0)
+		rc = read_names(file, id, out, e);
+	return end_reading(file, rc, e);
 }
 
 static int

@@ -17,6 +17,10 @@ enum ledger_statement {
 	LEDGER_APPROVED,
 	LEDGER_MAILDROP,
 	LEDGER_SEEN,
+	LEDGER_NAMES,
+	LEDGER_ADD_NAME,
+	LEDGER_DROP_NAMES,
+	LEDGER_SET_NAMED,
 	LEDGER_ADD_MAILDROP,
 	LEDGER_ADD_EPOCH,
 	LEDGER_ADD_UIDL,
@@ -46,7 +50,7 @@ void ledger_bind_key(
     struct ledger_file *file, enum ledger_statement which, const struct ledger_key *key,
     uint32_t uidvalidity);
 
-/* Fills OUT's id, version, shown, messages and digest; id 0: there is no such maildrop. */
+/* Fills OUT's id, version, shown, messages, digest and names; id 0: there is no such maildrop. */
 int ledger_find(struct ledger_file *file, const struct ledger_key *key, uint32_t uidvalidity,
     struct ledger_maildrop *out, struct error *e);
 

@@ -31,6 +31,8 @@ struct write_part {
 	struct piece *pieces;
 	size_t piece_count;
 	unsigned char *octets;
+	uint32_t oldest;	   /* the lowest UID that is there */
+	struct ledger_names names; /* last is 0 where none are new */
 };
 
 struct ledger_writing {
@@ -148,6 +150,26 @@ gather_uidls(struct write_part *w, const struct uidl_book *book)
 }
 
 static int
+gather_names(struct write_part *w, const struct ledger_part *part)
+{
+	const struct ledger_names *names = part->names;
+
+	if (names == NULL || names->last == 0 || part->count == 0 ||
+	    (names->last == w->found.named && names->kind == w->found.naming))
+		return 0;
+	w->names = *names;
+	w->names.items = malloc((names->count + 1) * sizeof(*names->items));
+	if (w->names.items == NULL)
+		return ERR_NO_MEMORY;
+	if (names->count > 0)
+		memcpy(w->names.items, names->items, names->count * sizeof(*names->items));
+	w->oldest = part->messages[0].uid;
+	w->found.naming = names->kind;
+	w->found.named = names->last;
+	return 0;
+}
+
+static int
 gather_part(struct write_part *w, const struct ledger_part *part, bool without_marked)
 {
 	struct listed listed;
@@ -162,7 +184,7 @@ gather_part(struct write_part *w, const struct ledger_part *part, bool without_m
 	if (w->upstream == NULL || w->user == NULL || w->mailbox == NULL ||
 	    (uidl_book_has_new_template(part->book) && w->template == NULL))
 		return ERR_NO_MEMORY;
-	if ((rc = gather_uidls(w, part->book)) != 0)
+	if ((rc = gather_uidls(w, part->book)) != 0 || (rc = gather_names(w, part)) != 0)
 		return rc;
 	if ((rc = list_messages(part, without_marked, &listed)) == 0)
 		rc = gather_list(w, &listed);
@@ -176,7 +198,7 @@ is_nothing(const struct ledger_writing *w)
 	bool nothing = !w->views && !w->durable;
 
 	for (size_t i = 0; i < w->count; i++)
-		nothing = nothing && !w->parts[i].lists;
+		nothing = nothing && !w->parts[i].lists && w->parts[i].names.last == 0;
 	return nothing;
 }
 
@@ -220,6 +242,7 @@ ledger_writing_free(struct ledger_writing *w)
 		free(part->fresh);
 		free(part->pieces);
 		free(part->octets);
+		free(part->names.items);
 	}
 	free(w->account);
 	free(w);
@@ -345,6 +368,37 @@ write_list(struct ledger_file *file, const struct write_part *w, struct error *e
 	    file, w->found.id, w->found.shown, w->found.messages, w->found.digest, e);
 }
 
+/* New names; those of messages that are long gone go. */
+static int
+write_names(struct ledger_file *file, const struct write_part *w, struct error *e)
+{
+	sqlite3_stmt *add = file->db.statements[LEDGER_ADD_NAME];
+	sqlite3_stmt *drop = file->db.statements[LEDGER_DROP_NAMES];
+	sqlite3_stmt *set = file->db.statements[LEDGER_SET_NAMED];
+	int rc = 0;
+
+	if (w->names.last == 0)
+		return 0;
+	sqlite3_bind_int64(drop, 1, w->found.id);
+	sqlite3_bind_int64(drop, 2, w->oldest);
+	if ((rc = run(file, LEDGER_DROP_NAMES, e)) != 0)
+		return rc;
+	for (size_t i = 0; i < w->names.count && rc == 0; i++) {
+		if (w->names.items[i].digest == 0)
+			continue;
+		sqlite3_bind_int64(add, 1, w->found.id);
+		sqlite3_bind_int64(add, 2, w->names.items[i].uid);
+		sqlite3_bind_int64(add, 3, (int64_t) w->names.items[i].digest);
+		rc = run(file, LEDGER_ADD_NAME, e);
+	}
+	if (rc != 0)
+		return rc;
+	sqlite3_bind_int64(set, 1, w->found.id);
+	sqlite3_bind_int(set, 2, (int) w->names.kind);
+	sqlite3_bind_int64(set, 3, w->names.last);
+	return run(file, LEDGER_SET_NAMED, e);
+}
+
 /* The maildrop as it was when the session read it, or a new one. */
 static int
 meet_maildrop(struct ledger_file *file, struct write_part *w, struct error *e)
@@ -373,7 +427,8 @@ write_part(struct ledger_file *file, struct write_part *w, struct error *e)
 		if ((rc = ledger_add_uidl(file, w->found.id, w->fresh[i].uid, w->fresh[i].uidl,
 			 w->fresh[i].source, e)) != 0)
 			return rc;
-	return write_list(file, w, e);
+	rc = write_names(file, w, e);
+	return rc != 0 ? rc : write_list(file, w, e);
 }
 
 int

@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "base/uidset.h"
+#include "gateway/header_prints.h"
 #include "gateway/pop3_client.h"
 
 enum {
 	OLD_BATCH = 1000,	 /* headers asked of a POP3 server at once */
-	COMMAND_SET_MAX = 7800, /* octets of a set in an IMAP command */
 	ROOM_FIRST = 256,
 };
 
@@ -303,70 +303,31 @@ read_old(struct pairing *p, struct pop3_client *old, struct error *e)
 
 /* ---- headers of the new side ---- */
 
-struct header_sink {
-	struct octet_sink sink;
-	struct fingerprint_reader reader;
-};
-
 static int
-header_begin(struct octet_sink *sink, uint64_t octets)
+on_print(void *ctx, uint32_t uid, const struct fingerprint *print)
 {
-	struct header_sink *h = (struct header_sink *) sink;
+	struct pairing *p = ctx;
+	size_t i = find(p->uids, p->new.count, uid);
 
-	(void) octets;
-	fingerprint_begin(&h->reader);
+	if (i == p->new.count || !match_wants(&p->new, i))
+		return 0;
+	p->new.messages[i].print = *print;
+	p->new.messages[i].header = MATCH_HEADER_READ;
+	p->headers++;
 	return 0;
-}
-
-static int
-header_chunk(struct octet_sink *sink, const char *octets, size_t len)
-{
-	struct header_sink *h = (struct header_sink *) sink;
-
-	fingerprint_feed(&h->reader, octets, len);
-	return 0;
-}
-
-/* What comes of the batch that is open. */
-static int
-take_batch(struct pairing *p, struct imap *new, struct error *e)
-{
-	struct header_sink h = { .sink = { header_begin, header_chunk } };
-	uint64_t octets;
-	uint32_t uid;
-	int rc;
-
-	while ((rc = imap_batch_next(new, &uid, &octets, e)) == 0 && uid != 0) {
-		size_t i = find(p->uids, p->new.count, uid);
-
-		if (i == p->new.count || !match_wants(&p->new, i))
-			continue;
-		if ((rc = imap_batch_take(new, &h.sink, e)) != 0)
-			break;
-		fingerprint_end(&h.reader, &p->new.messages[i].print);
-		p->new.messages[i].header = MATCH_HEADER_READ;
-		p->headers++;
-	}
-	return rc;
 }
 
 static int
 read_new(struct pairing *p, struct imap *new, struct error *e)
 {
 	struct uidset set = { 0 };
-	size_t n;
 	int rc = 0;
 
 	for (size_t i = 0; i < p->new.count && rc == 0; i++)
 		if (match_wants(&p->new, i) && uidset_add(&set, p->uids[i]) != 0)
 			rc = error_set(e, ERR_NO_MEMORY, "no memory for a set of messages");
-	for (size_t at = 0; at < set.count && rc == 0; at += n) {
-		n = uidset_batch(&set, at, COMMAND_SET_MAX);
-		if ((rc = imap_batch_open_headers(new, set.ranges + at, n, e)) == 0)
-			rc = take_batch(p, new, e);
-		if (rc != 0)
-			error_prefix(e, "headers of the mailbox");
-	}
+	if (rc == 0 && (rc = header_prints_read(new, &set, on_print, p, e)) != 0)
+		error_prefix(e, "headers of the mailbox");
 	uidset_clear(&set);
 	return rc;
 }
@@ -422,8 +383,9 @@ pairing_seen(const struct pairing *p, struct ledger_seen **items)
 	for (size_t i = 0; i < p->old.count; i++) {
 		uint64_t size = p->old.messages[i].size;
 
-		(*items)[i] = (struct ledger_seen){ p->numbers[i], size == MATCH_NO_SIZE ? 0 : size,
-			p->texts + p->uidl_at[i] };
+		(*items)[i] = (struct ledger_seen){ .uid = p->numbers[i],
+			.size = size == MATCH_NO_SIZE ? 0 : size,
+			.uidl = p->texts + p->uidl_at[i] };
 	}
 	return 0;
 }

@@ -6,11 +6,15 @@
 
 #include <openssl/rand.h>
 
+#include "gateway/naming.h"
 #include "mapping/match.h"
 #include "mapping/uidl_set.h"
 #include "mapping/uidl_settle.h"
 
-enum { COMMAND_OCTETS = 7000 }; /* of a set in one command */
+enum {
+	COMMAND_OCTETS = 7000, /* of a set in one command */
+	HEADERS_MAX = 1000,    /* that a login reads ahead of need, for fingerprints */
+};
 
 static const struct upstream *
 upstream_of(const struct recall *r)
@@ -33,6 +37,7 @@ recall_begin(struct recalled *m, struct error *e)
 		uidl_book_clear(m->book);
 	else if (uidl_book_new(&m->book) != 0)
 		return no_memory(e);
+	naming_clear(&m->names);
 	m->found = (struct ledger_maildrop){ 0 };
 	m->is_read = false;
 	return 0;
@@ -186,30 +191,69 @@ ask_for_attributes(const struct recall *r, struct recalled *m, const struct snap
 
 /* ---- after a change of UIDVALIDITY ---- */
 
+/* Whether the mailbox was shown before, under another UIDVALIDITY, and its messages are to be matched.
+ * Where UIDLs are of an attribute they come out the same by themselves. */
+static bool
+is_renumbered(const struct recalled *m)
+{
+	return m->found.id == 0 && m->found.before != 0 &&
+	       uidl_template_attribute(m->template) == UIDL_OF_NUMBERS;
+}
+
+/* Finds out the names that the ledger has not. They are for later, mostly, and then no login fails for
+ * them; but now or never is when a mailbox was renumbered. */
+static int
+find_names(const struct recall *r, struct recalled *m, const struct snapshot *snapshot,
+    struct error *e)
+{
+	enum naming_kind kind = naming_kind_for(upstream_of(r), r->link->imap);
+	uint32_t known = m->found.naming == kind ? m->found.named : 0;
+	bool ahead = !is_renumbered(m);
+	struct error unnamed = { 0 };
+	int rc;
+
+	if (uidl_template_attribute(m->template) != UIDL_OF_NUMBERS)
+		return 0;
+	rc = naming_run(r->link->imap, kind, snapshot, known,
+	    ahead && kind == NAMING_FINGERPRINT ? HEADERS_MAX : SIZE_MAX, &m->names, &unnamed);
+	if (rc == 0)
+		return 0;
+	naming_clear(&m->names);
+	if (!ahead || (rc != ERR_PERMANENT && rc != ERR_TEMPORARY) || imap_is_dead(r->link->imap)) {
+		*e = unnamed;
+		return rc;
+	}
+	log_error(r->link->log, LOG_LEVEL_WARNING, r->link->session_id,
+	    "what names messages is not known (remember_identity)", &unnamed,
+	    LOG_FIELDS(LOG_TEXT("user", r->account), LOG_TEXT("mailbox", m->key.mailbox)));
+	return 0;
+}
+
 /* A message with SIZE octets. Headers are not compared: those of messages that are gone cannot be had. */
 static struct match_message
-match_message(uint64_t size)
+match_message(uint64_t size, uint64_t name)
 {
-	return (struct match_message){ .size = size, .header = MATCH_HEADER_UNAVAILABLE };
+	return (struct match_message){
+		.size = size, .identity = name, .header = MATCH_HEADER_UNAVAILABLE
+	};
 }
 
 static int
-run_match(const struct match_side *old, const struct match_side *new)
+run_match(struct match *match, const struct match_side *old, const struct match_side *new)
 {
-	struct match match;
 	bool done = false;
 	int rc;
 
-	rc = match_begin(&match, old, new, MATCH_USUAL);
+	rc = match_begin(match, old, new, MATCH_USUAL);
 	while (rc == 0 && !done)
-		rc = match_step(&match, &done);
+		rc = match_step(match, &done);
 	return rc;
 }
 
 /* Messages of SNAPSHOT that can only be some of SEEN have their UIDLs. */
 static int
 take_matches(const struct ledger_seen_list *seen, struct recalled *m,
-    const struct snapshot *snapshot, size_t *matched)
+    const struct snapshot *snapshot, struct match *match)
 {
 	size_t count = snapshot_count(snapshot);
 	struct match_message *messages = calloc(seen->count + count, sizeof(*messages));
@@ -220,10 +264,11 @@ take_matches(const struct ledger_seen_list *seen, struct recalled *m,
 		return ERR_NO_MEMORY;
 	new.messages = messages + seen->count;
 	for (size_t i = 0; i < seen->count; i++)
-		old.messages[i] = match_message(seen->items[i].size);
+		old.messages[i] = match_message(seen->items[i].size, seen->items[i].name);
 	for (size_t i = 0; i < count; i++)
-		new.messages[i] = match_message(snapshot_at(snapshot, i + 1)->size);
-	rc = run_match(&old, &new);
+		new.messages[i] = match_message(snapshot_at(snapshot, i + 1)->size,
+		    i < m->names.count ? m->names.items[i].digest : 0);
+	rc = run_match(match, &old, &new);
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		const char *uidl;
 
@@ -232,27 +277,24 @@ take_matches(const struct ledger_seen_list *seen, struct recalled *m,
 		uidl = seen->items[new.messages[i].partner].uidl;
 		rc = uidl_book_assign(m->book, snapshot_at(snapshot, i + 1)->uid, uidl,
 		    strlen(uidl), LEDGER_FROM_MATCH);
-		*matched += rc == 0;
 	}
 	free(messages);
 	return rc;
 }
 
-/* The mailbox was shown before, under another UIDVALIDITY: by order and size its messages may be known.
- * Where UIDLs are of an attribute they come out the same by themselves. */
+/* By their names, or by order and size, the messages may be known. */
 static int
 match_again(const struct recall *r, struct recalled *m, const struct snapshot *snapshot,
     struct error *e)
 {
 	struct ledger_seen_list seen;
-	size_t matched = 0;
+	struct match match = { 0 };
 	int rc;
 
-	if (m->found.id != 0 || m->found.before == 0 ||
-	    uidl_template_attribute(m->template) != UIDL_OF_NUMBERS)
+	if (!is_renumbered(m))
 		return 0;
 	rc = ledger_seen_of(r->ledger, m->found.before, &seen, e);
-	if (rc == 0 && seen.count > 0 && take_matches(&seen, m, snapshot, &matched) != 0)
+	if (rc == 0 && seen.count > 0 && take_matches(&seen, m, snapshot, &match) != 0)
 		rc = no_memory(e);
 	if (rc == 0)
 		log_event(r->link->log, LOG_LEVEL_WARNING, r->link->session_id,
@@ -260,7 +302,8 @@ match_again(const struct recall *r, struct recalled *m, const struct snapshot *s
 		    LOG_FIELDS(LOG_TEXT("user", r->account), LOG_TEXT("mailbox", m->key.mailbox),
 			LOG_NUMBER("before", seen.count),
 			LOG_NUMBER("now", snapshot_count(snapshot)),
-			LOG_NUMBER("matched", matched)));
+			LOG_NUMBER("matched", match.paired),
+			LOG_NUMBER("by_identity", match.by[MATCH_BY_IDENTITY])));
 	ledger_seen_clear(&seen);
 	return rc;
 }
@@ -275,7 +318,8 @@ recall_complete(const struct recall *r, struct recalled *m, const struct snapsho
 
 	if (count == 0 || !m->is_read)
 		return 0;
-	if ((rc = match_again(r, m, snapshot, e)) != 0 ||
+	if ((rc = find_names(r, m, snapshot, e)) != 0 ||
+	    (rc = match_again(r, m, snapshot, e)) != 0 ||
 	    (rc = ask_for_attributes(r, m, snapshot, e)) != 0)
 		return error_prefix(e, "UIDLs");
 	if (uidl_book_is_plain(m->book))
@@ -441,7 +485,9 @@ guard(const struct recall *r, const struct ledger_part *parts, size_t count, str
 struct ledger_part
 recall_part(const struct recalled *m, const struct snapshot *snapshot, size_t number)
 {
-	struct ledger_part part = { .key = m->key, .found = m->found, .book = m->book };
+	struct ledger_part part = {
+		.key = m->key, .found = m->found, .book = m->book, .names = &m->names
+	};
 	size_t count = snapshot_count(snapshot), first = 1;
 
 	while (first <= count && snapshot_at(snapshot, first)->part < number)
@@ -480,6 +526,7 @@ void
 recall_end(struct recalled *m)
 {
 	uidl_book_free(m->book);
+	naming_clear(&m->names);
 	m->book = NULL;
 	m->is_read = false;
 }

@@ -22,6 +22,7 @@ struct recalled {
 	struct uidl_book *book;
 	struct ledger_maildrop found;
 	bool is_read; /* FOUND is there */
+	struct ledger_names names; /* of messages whose names the ledger has not */
 };
 
 /* Makes an empty book. Returns 0 or ERR_NO_MEMORY. Does not suspend. */

@@ -50,6 +50,13 @@ static const struct setting_choice learn_failures[] = {
 	{ "go-on", LEARN_FAILURE_GO_ON },
 	{ NULL, 0 },
 };
+static const struct setting_choice naming_kinds[] = {
+	{ "no", NAMING_NONE },
+	{ "emailid", NAMING_EMAILID },
+	{ "x-guid", NAMING_GUID },
+	{ "fingerprint", NAMING_FINGERPRINT },
+	{ NULL, 0 },
+};
 static const struct setting_choice seen_ways[] = {
 	{ "never", MARK_SEEN_NEVER },
 	{ "retr", MARK_SEEN_RETR },
@@ -308,6 +315,9 @@ const struct setting settings[] = {
 	{ "uidl_ledger", "yes",
 	    "whether messages keep the UIDLs that were shown, whatever uidl is set to", NULL, 0, 0,
 	    UPSTREAM(SETTING_YES_NO, uidl_ledger) },
+	{ "remember_identity", "emailid",
+	    "what names messages if their mailbox gets another UIDVALIDITY; emailid: where there is one",
+	    naming_kinds, 0, 0, UPSTREAM(SETTING_CHOICE, naming) },
 	{ "guard_limit", "30",
 	    "percent of the messages seen last that may be missing at a login after a move", NULL,
 	    0, 100, UPSTREAM(SETTING_NUMBER, guard_limit) },

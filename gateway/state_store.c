@@ -17,6 +17,15 @@ enum { ROW_OCTETS_MAX = 1 << 20 };
 #define COUNTER_2 \
 	"CREATE TABLE counter (name TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID"
 
+/* Digests of what names messages whatever their UIDs (naming.h), for when UIDVALIDITY changes; "named":
+ * up to which UID they are known, and of what KIND they are. */
+#define NAMED_TABLE                                                                                \
+	"CREATE TABLE named (maildrop INTEGER PRIMARY KEY, kind INTEGER NOT NULL, "                \
+	"last INTEGER NOT NULL) STRICT"
+#define NAME_TABLE                                                                                 \
+	"CREATE TABLE name (maildrop INTEGER NOT NULL, uid INTEGER NOT NULL, "                     \
+	"digest INTEGER NOT NULL, PRIMARY KEY (maildrop, uid)) STRICT, WITHOUT ROWID"
+
 static const char *const schema[] = {
 	"PRAGMA journal_mode = WAL",
 	"BEGIN IMMEDIATE",
@@ -65,13 +74,16 @@ static const char *const schema[] = {
 	 ") STRICT, WITHOUT ROWID"),
 	COUNTER_2,
 
+	NAMED_TABLE,
+	NAME_TABLE,
+
 	"PRAGMA application_id = 1349480556",
 	"PRAGMA user_version = 2",
 	"COMMIT",
 	NULL,
 };
 
-/* To version 2, which says what the difference was and counts. */
+/* To version 2, which says what the difference was, counts, and names messages. */
 static const char *const to_2[] = {
 	"BEGIN IMMEDIATE",
 	"ALTER TABLE guard ADD COLUMN " FRESH_2,
@@ -80,6 +92,8 @@ static const char *const to_2[] = {
 	COUNTER_2,
 	("INSERT INTO counter (name, count) "
 	 "SELECT 'logins stopped', coalesce(sum(logins), 0) FROM guard"),
+	NAMED_TABLE,
+	NAME_TABLE,
 	"PRAGMA user_version = 2",
 	"COMMIT",
 	NULL,

@@ -28,6 +28,13 @@ enum learn_failure {	     /* a first login at which nothing could be learned */
 	LEARN_FAILURE_GO_ON,  /* goes on without the old UIDLs */
 };
 
+enum naming_kind { /* what names a message whatever its UID, see naming.h. Stored: never change one */
+	NAMING_NONE = 0,
+	NAMING_EMAILID = 1, /* RFC 8474, where the server announces it */
+	NAMING_GUID = 2,    /* X-GUID of Dovecot */
+	NAMING_FINGERPRINT = 3, /* of the header */
+};
+
 enum deleted_messages { /* those that somebody else flagged \Deleted before the session */
 	DELETED_HIDE,
 	DELETED_SHOW,
@@ -109,6 +116,7 @@ struct upstream {
 	char *client_key;
 	struct tls_settings terms;
 	bool uidl_ledger;	/* UIDLs are remembered */
+	enum naming_kind naming; /* and these names of messages */
 	uint32_t guard_limit;	/* percent of what was seen last that may be missing */
 	uint32_t guard_minimum; /* of fewer messages all may */
 	char *uidl_text;   /* what uidl was made from */

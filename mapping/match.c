@@ -272,12 +272,22 @@ judge_anchor(const struct match *m, size_t i)
 	return fingerprint_agrees(&old->print, &new->print) ? AGREES : DIFFERS;
 }
 
+/* Whether the messages at position I may be the same as far as their names tell. */
+static bool
+may_be_same(const struct match *m, size_t i)
+{
+	const struct match_message *old = &m->old.messages[i], *new = &m->new.messages[i];
+
+	return is_open(old) && is_open(new) &&
+	       (!m->by_identity || old->identity == 0 || new->identity == 0);
+}
+
 /* Pairs from position FROM to TO, both of which agree, but for those in doubt. */
 static void
 pair_between(struct match *m, size_t from, size_t to)
 {
 	for (size_t i = from; i <= to; i++)
-		if (is_open(&m->old.messages[i]) && is_open(&m->new.messages[i]) &&
+		if (may_be_same(m, i) &&
 		    (judge_anchor(m, i) == AGREES ||
 			(m->depth == MATCH_USUAL && !is_in_doubt(m, i))))
 			pair(m, i, i, MATCH_BY_ORDER);
@@ -326,7 +336,7 @@ pair_prefix_unseen(struct match *m)
 	for (size_t i = 0; i < m->prefix; i++) {
 		struct match_message *old = &m->old.messages[i], *new = &m->new.messages[i];
 
-		if (!is_open(old) || !is_open(new))
+		if (!may_be_same(m, i))
 			continue;
 		if (i < count && !is_in_doubt(m, i))
 			pair(m, i, i, MATCH_BY_ORDER);
@@ -399,6 +409,8 @@ match_begin(struct match *m, const struct match_side *old, const struct match_si
 	reset_side(new);
 	if ((rc = run_stage(m, &identity)) != 0)
 		return rc;
+	for (size_t i = 0; i < old->count && !m->by_identity; i++)
+		m->by_identity = old->messages[i].how == MATCH_BY_IDENTITY;
 	m->prefix = find_prefix(m);
 	for (size_t i = 0; i < m->prefix; i++)
 		if (is_anchor(m, i))
@@ -466,8 +478,7 @@ pair_positions(struct match *m)
 	if (m->old.count != m->new.count || has_headers(&m->old))
 		return;
 	for (size_t i = 0; i < m->old.count; i++)
-		if (m->old.messages[i].size != MATCH_NO_SIZE || !is_open(&m->old.messages[i]) ||
-		    !is_open(&m->new.messages[i]))
+		if (m->old.messages[i].size != MATCH_NO_SIZE || !may_be_same(m, i))
 			return;
 	for (size_t i = 0; i < m->old.count; i++)
 		pair(m, i, i, MATCH_BY_POSITION);

@@ -5,7 +5,8 @@
  * a pair that is missing costs a download. So nothing is ever guessed: what is in doubt is left out.
  *
  * In this order:
- *   identity     both servers name the message themselves (EMAILID, X-GUID)
+ *   identity     both servers name the message themselves (EMAILID, X-GUID); where that tells of any
+ *                message, no two of different names are paired by order or position
  *   X-UIDL       the old server had written the UIDL into the message
  *   order        both listings begin with the same sizes in the same order; headers are compared at
  *                every MATCH_STRIDE messages, at the end of that prefix, and wherever messages near
@@ -84,6 +85,7 @@ struct match {
 	enum match_depth depth;
 	unsigned round; /* enum of match.c */
 	size_t prefix;	/* messages of equal size and order at the beginning */
+	bool by_identity; /* names of messages have stayed: where two differ, so do the messages */
 	bool by_x_uidl; /* the new side's headers bear the old side's UIDLs */
 	size_t paired;
 	size_t by[MATCH_HOWS];	   /* pairs; of MATCH_OPEN and MATCH_AMBIGUOUS: the old side's */
