@@ -14,7 +14,8 @@ static const char *const statement_texts[LEDGER_STATEMENTS] = {
 	[LEDGER_END] = "COMMIT",
 	[LEDGER_FIND] =
 	    ("SELECT id, version, shown, messages, digest, kind, last FROM maildrop "
-	     "LEFT JOIN named ON named.maildrop = id WHERE user = ?1 AND mailbox = ?2 AND upstream = ?3 AND uidvalidity = ?4"),
+	     "LEFT JOIN named ON named.maildrop = id "
+	     "WHERE user = ?1 AND mailbox = ?2 AND upstream = ?3 AND uidvalidity = ?4"),
 	[LEDGER_BEFORE] =
 	    ("SELECT id FROM maildrop WHERE user = ?1 AND mailbox = ?2 AND upstream = ?3 AND "
 	     "uidvalidity <> ?4 AND messages > 0 ORDER BY shown_at DESC, id DESC LIMIT 1"),

@@ -313,6 +313,143 @@ class Uidvalidity(Ledger):
         self.assertEqual(uidls(self.gate, "user"), first[5:] + first[:5])
 
 
+class Identity(Ledger):
+    """The same where order and size tell nothing: messages are all of one size, and come in another order."""
+
+    COUNT = 25  # enough for the guard
+
+    def letter(self, number):
+        return b"Message-ID: <%03d@example.org>\r\nSubject: %03d\r\n\r\nsame size\r\n" % (number, number)
+
+    def by_letter(self, gate, user):
+        """Which UIDL is whose."""
+        session = gate.login_when_free(user)
+        names = {}
+        for number, line in enumerate(session.lines("UIDL"), 1):
+            subject = next(text for text in session.lines(f"TOP {number} 0") if text.startswith(b"Subject: "))
+            names[subject.decode()] = line.split(b" ", 1)[1].decode()
+        session.quit()
+        return names
+
+    def dropped(self, server):
+        """A maildrop of messages that Dovecot would number the other way round."""
+        user = server.user()
+        for number in range(self.COUNT):
+            server.drop(user, self.letter(number).replace(b"\r\n", b"\n"), at=1700000000 - number)
+            with server.imap(user) as mailbox:
+                self.assertEqual(len(mailbox.uids()), number + 1)
+        return user
+
+    def number_anew(self, server, user, gone=3):
+        with server.imap(user) as mailbox:
+            before = mailbox.uidvalidity()
+            mailbox.expunge(mailbox.uids()[:gone])
+        server.number_anew(user)
+        with server.imap(user) as mailbox:
+            self.assertNotEqual(mailbox.uidvalidity(), before)
+            subjects = [re.search(rb"Subject: (\d+)", body)[1] for body in mailbox.bodies()]
+        self.assertEqual(subjects, sorted(subjects, reverse=True))
+
+    def refused(self, gate, user):
+        with gate.connect() as session:
+            session.ok(f"USER {user}")
+            return session.command("PASS secret")
+
+    def test_x_guid_dovecot(self):
+        server = servers.dovecot()
+        user = self.dropped(server)
+        gate = self.gateway({"port": server.imap_port, "remember_identity": "x-guid"})
+        first = self.by_letter(gate, user)
+        self.number_anew(server, user)
+        again = self.by_letter(gate, user)
+        self.assertEqual(len(again), self.COUNT - 3)
+        self.assertEqual(again, {letter: first[letter] for letter in again})
+        self.assertIn("by_identity=22", gate.log())
+        self.restart(gate)
+        self.number_anew(server, user, 2)  # and once more
+        self.assertEqual(self.by_letter(gate, user), {letter: first[letter] for letter in list(again)[:-2]})
+
+    def test_without_it_the_guard_stops_the_login(self):
+        server = servers.dovecot()
+        user = self.dropped(server)
+        gate = self.gateway({"port": server.imap_port, "remember_identity": "no"})
+        uidls(gate, user)
+        self.number_anew(server, user)
+        self.assert_code(self.refused(gate, user), "SYS/TEMP")
+
+    def test_fingerprint_where_all_was_copied_back_dovecot(self):
+        """A new X-GUID for each, too."""
+        server = servers.dovecot()
+        user = self.dropped(server)
+        gate = self.gateway({"port": server.imap_port, "remember_identity": "fingerprint"})
+        first = self.by_letter(gate, user)
+        with server.imap(user) as mailbox:
+            mailbox.expunge(mailbox.uids())
+        server.number_anew(user)
+        server.fill(user, [self.letter(number) for number in (7, 3, 24, 0, 11, 99)])
+        again = self.by_letter(gate, user)
+        self.assertEqual(len(set(again.values())), 6)
+        self.assertNotIn(again.pop("Subject: 099"), first.values())
+        self.assertEqual(again, {letter: first[letter] for letter in again})
+
+    def scripted_boxes(self, names):
+        with self.server.lock:
+            self.server.messages = [scripted_imap.Message(uid, self.letter(int(name[1:]))) for uid, name in names.items()]
+
+    def emailid(self, **settings):
+        """A server that tells EMAILIDs, and a gateway."""
+        self.names = {uid: b"M%d" % uid for uid in range(1, self.COUNT + 1)}
+        self.server = self.scripted(capability=[*scripted_imap.CAPABILITY, "OBJECTID"])
+        self.server.on("fetch listing", telling(self.names, b"EMAILID", b"EMAILID (%s)"))
+        self.scripted_boxes(self.names)
+        return self.gateway({"port": self.server.port, **settings})
+
+    def asked(self):
+        return [line.split()[3] for line in self.server.lines("UID FETCH") if b"EMAILID" in line.upper()]
+
+    def test_emailid_by_itself_where_the_server_has_it(self):
+        gate = self.emailid()
+        first = self.by_letter(gate, "user")
+        names = {500 + i: name for i, name in enumerate([*self.names.values()][:4:-1])}
+        self.names.clear()
+        self.names.update(names)
+        with self.server.lock:
+            self.server.uidvalidity += 1
+        self.scripted_boxes(names)
+        again = self.by_letter(gate, "user")
+        self.assertEqual(len(again), self.COUNT - 5)
+        self.assertEqual(again, {letter: first[letter] for letter in again})
+
+    def test_nothing_new_is_no_question_and_no_write(self):
+        gate = self.emailid()
+        uidls(gate, "user")
+        self.assertEqual(self.asked(), [b"1:25"])
+        path = self.database(gate) + "-wal"
+        before = os.stat(path).st_mtime_ns
+        for _ in range(3):
+            uidls(gate, "user")
+        self.restart(gate)
+        uidls(gate, "user")
+        self.assertEqual((self.asked(), os.stat(path).st_mtime_ns), ([b"1:25"], before))
+        self.names[40] = b"M40"
+        self.scripted_boxes(self.names)
+        uidls(gate, "user")
+        self.assertEqual(self.asked(), [b"1:25", b"40"])
+        self.assertEqual(self.query(gate, "SELECT count(*) FROM name"), [(26,)])
+
+    def test_a_server_that_does_not_tell_is_no_reason_to_fail(self):
+        gate = self.emailid()
+        self.server.on("fetch listing", lambda connection, command: b"EMAILID" in command.arguments.upper()
+                       and (connection.done(command, "not now", "NO") or True))
+        self.assertEqual(len(uidls(gate, "user")), self.COUNT)
+        self.assertIn("what names messages is not known", gate.log())
+
+    def test_it_can_be_switched_off(self):
+        gate = self.emailid(remember_identity="no")
+        uidls(gate, "user")
+        self.assertEqual(self.asked(), [])
+
+
 class Guard(Ledger):
     """Rule 43."""
 

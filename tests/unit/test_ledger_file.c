@@ -222,7 +222,8 @@ an_import_meanwhile_is_noticed(void)
 static void
 what_was_seen_elsewhere(void)
 {
-	struct ledger_seen items[] = { { 1, 100, (char[]){ "x" } }, { 2, 200, (char[]){ "y" } } };
+	struct ledger_seen items[] = { { 1, 100, (char[]){ "x" }, 0 },
+		{ 2, 200, (char[]){ "y" }, 0 } };
 	struct visit v;
 
 	rig_begin();

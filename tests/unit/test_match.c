@@ -11,8 +11,8 @@
 /* A mailbox in a row of a table: a word for each message, "CONTENT[:SIZE][/X-UIDL]". CONTENT, a letter
  * or more, is what the message says; its header is made of that. In front of it, "=" is one without
  * Message-ID and Received, "?" one whose header cannot be read, "~" one whose Received was lost on the
- * way, "#" one of which both servers know the identity. The old side's UIDLs are "uidl-N" or, where the
- * row says so, "stamped-CONTENT". */
+ * way, "#" one of which both servers know the identity, "!" one of which they know nothing else. The
+ * old side's UIDLs are "uidl-N" or, where the row says so, "stamped-CONTENT". */
 struct mailbox {
 	struct match_message messages[64];
 	struct match_message truth[64]; /* with every print that can be read */
@@ -40,16 +40,17 @@ add_word(struct mailbox *box, const char *word, size_t len, bool is_old)
 	const char *end = word + len, *at, *content;
 	char name[64], kind = 0;
 
-	if (strchr("=?~#", *word) != NULL)
+	if (strchr("=?~#!", *word) != NULL)
 		kind = *word++;
 	content = word;
 	while (word < end && *word != ':' && *word != '/')
 		word++;
-	*m = (struct match_message){ .header = kind == '?' ? MATCH_HEADER_UNAVAILABLE
-							   : MATCH_HEADER_READ };
+	*m = (struct match_message){ .header = kind == '?' || kind == '!' ? MATCH_HEADER_UNAVAILABLE
+									  : MATCH_HEADER_READ };
 	m->print = print_for(content, (size_t) (word - content), kind);
 	m->size = 1000 + (uint64_t) (unsigned char) content[0];
-	m->identity = kind == '#' ? fingerprint_key(content, (size_t) (word - content)) : 0;
+	if (kind == '#' || kind == '!')
+		m->identity = fingerprint_key(content, (size_t) (word - content));
 	if (word < end && *word == ':') {
 		m->size = word[1] == '-' ? MATCH_NO_SIZE : strtoull(word + 1, NULL, 10);
 		for (word++; word < end && *word != '/';)
@@ -178,6 +179,11 @@ static const struct {
 	{ "X-UIDL, of another size by far", "B A:100", "A:100/stamped-B B:5000", "h2 h1" },
 	{ "identity", "#A #B #C", "#C:1 #A:2 #X #B:3", "i2 i4 i1" },
 	{ "identity of some", "#A B #C D", "B #C D #A", "i4 h1 i2 h3" },
+	{ "identity alone", "!A:9 !B:9 !C:9 !D:9", "!D:9 !A:9 !C:9", "i2 - i3 i1" },
+	{ "identity tells those apart that order and size do not", "!A:1 !B:2 !C:3", "!A:1 !X:2 !C:3",
+	    "i1 - i3" },
+	{ "identity of none is the same", "!A:1 !B:2 !C:3", "!X:1 !Y:2 !Z:3", "o1 o2 o3" },
+	{ "identity, and none", "!A:1 ?B:2 !C:3", "!A:1 ?B:2 !C:3", "i1 o2 i3" },
 	{ "no sizes, Message-IDs", "B:- A:-", "A B", "h2 h1" },
 	{ "positions alone", "?A:- ?B:-", "A B", "p1 p2" },
 	{ "positions alone, not as many", "?A:- ?B:-", "A B C", "- -" },
@@ -195,7 +201,7 @@ rows(void)
 		read_mailbox(&old, tables[i].old, true);
 		read_mailbox(&new, tables[i].new, false);
 		/* What cannot be read of a whole side is known beforehand. */
-		if (strchr(tables[i].old, '?') == tables[i].old)
+		if (tables[i].old[0] == '?' || tables[i].old[0] == '!')
 			for (size_t j = 0; j < old.side.count; j++)
 				old.messages[j].header = MATCH_HEADER_UNAVAILABLE;
 		run(&m, &old.side, old.truth, &new.side, new.truth, MATCH_USUAL);

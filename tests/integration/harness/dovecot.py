@@ -151,15 +151,15 @@ class Dovecot:
         with self.imap(user) as mailbox:
             mailbox.append(messages)
 
-    def drop(self, user, octets):
-        """Puts a message file with just these OCTETS into the Maildir, as a delivery agent would."""
+    def drop(self, user, octets, at=None):
+        """Puts a message file with just these OCTETS into the Maildir, as a delivery agent would; with the time AT in its name."""
         home = os.path.join(self.dir, "mail", user)
         for name in ("", "Maildir", "Maildir/tmp", "Maildir/new", "Maildir/cur"):
             path = os.path.join(home, name)
             if not os.path.isdir(path):
                 os.mkdir(path)
                 os.chown(path, *self._owner)
-        name = f"{time.time_ns()}.M1P{os.getpid()}.test"
+        name = f"{at or time.time_ns()}.M1P{os.getpid()}.test"
         path = os.path.join(home, "Maildir", "tmp", name)
         with open(path, "wb") as out:
             out.write(octets)

@@ -1,0 +1,110 @@
+/* Unit tests of gateway/ledger_write.c: what is kept of messages beside their UIDLs, for when UIDVALIDITY
+ * changes, and files that have no room for that yet. The rest is in test_ledger_file.c. */
+#include "gateway/ledger_write.h"
+
+#include "ledger_rig.h"
+
+/* The one number that SQL tells. */
+static int64_t
+count_rows(const char *sql)
+{
+	sqlite3_stmt *statement = NULL;
+	int64_t count = -1;
+	sqlite3 *db;
+
+	CU_ASSERT_EQUAL_FATAL(sqlite3_open(in_state("state.db"), &db), SQLITE_OK);
+	CU_ASSERT_EQUAL(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+	if (sqlite3_step(statement) == SQLITE_ROW)
+		count = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return count;
+}
+
+/* A login that has found out the names of messages FIRST to LAST of its mailbox (1 to 9). */
+static bool
+login_with_names(unsigned kind, uint32_t oldest, uint32_t first, uint32_t last_uid)
+{
+	struct ledger_name items[16];
+	struct ledger_names names = { .items = items, .kind = kind, .last = last_uid };
+	bool written = false;
+	struct visit v;
+
+	for (uint32_t uid = first; uid <= last_uid; uid++)
+		items[names.count++] = (struct ledger_name){ uid, uid == 3 ? 0 : 100 * kind + uid };
+	CU_ASSERT_EQUAL_FATAL(visit_begin(&v, &inbox, UIDVALIDITY, "a%u"), 0);
+	visit_fill(&v, oldest, 9);
+	v.part.names = &names;
+	CU_ASSERT_EQUAL(show(&v, false, &written), 0);
+	visit_end(&v);
+	return written;
+}
+
+/* The names of what was shown last, and up to where they are known. */
+static const char *
+names_now(void)
+{
+	static char text[256];
+	struct ledger_seen_list list = { 0 };
+	struct visit v;
+	size_t len;
+
+	CU_ASSERT_EQUAL_FATAL(visit_begin(&v, &inbox, UIDVALIDITY, "a%u"), 0);
+	len = (size_t) snprintf(text, sizeof(text), "%u:%u", v.part.found.naming,
+	    (unsigned) v.part.found.named);
+	CU_ASSERT_EQUAL(ledger_file_seen_of(file, soon(), v.part.found.id, &list, &last), 0);
+	for (size_t i = 0; i < list.count; i++)
+		len += (size_t) snprintf(text + len, sizeof(text) - len, " %llu",
+		    (unsigned long long) list.items[i].name);
+	ledger_seen_clear(&list);
+	visit_end(&v);
+	return text;
+}
+
+static void
+names_of_messages_are_kept(void)
+{
+	rig_begin();
+	CU_ASSERT_TRUE(login(&inbox, UIDVALIDITY, "a%u", 1, 9));
+	CU_ASSERT_STRING_EQUAL(names_now(), "0:0 0 0 0 0 0 0 0 0 0");
+	CU_ASSERT_TRUE(login_with_names(1, 1, 1, 5));
+	CU_ASSERT_STRING_EQUAL(names_now(), "1:5 101 102 0 104 105 0 0 0 0");
+	CU_ASSERT_FALSE(login_with_names(1, 1, 1, 5)); /* known already */
+	CU_ASSERT_FALSE(login_with_names(0, 1, 1, 0)); /* nothing was asked */
+	CU_ASSERT_TRUE(login_with_names(1, 1, 6, 9));
+	reopen();
+	CU_ASSERT_STRING_EQUAL(names_now(), "1:9 101 102 0 104 105 106 107 108 109");
+	CU_ASSERT_TRUE(login_with_names(2, 1, 1, 9)); /* of another kind */
+	CU_ASSERT_STRING_EQUAL(names_now(), "2:9 201 202 0 204 205 206 207 208 209");
+	CU_ASSERT_TRUE(login_with_names(3, 8, 8, 9)); /* seven messages are gone */
+	CU_ASSERT_STRING_EQUAL(names_now(), "3:9 308 309");
+	CU_ASSERT_EQUAL(count_rows("SELECT count(*) FROM name"), 2);
+	rig_end();
+}
+
+static void
+a_file_of_the_version_before_is_brought_up_to_date(void)
+{
+	rig_begin();
+	login(&inbox, UIDVALIDITY, "a%u", 1, 9);
+	ledger_file_free(file);
+	run_sql("DROP TABLE name; DROP TABLE named; PRAGMA user_version = 1");
+	CU_ASSERT_EQUAL_FATAL(ledger_file_new(state, &file), 0);
+	CU_ASSERT_STRING_EQUAL(names_now(), "0:0 0 0 0 0 0 0 0 0 0");
+	CU_ASSERT_EQUAL(count_rows("PRAGMA user_version"), 2);
+	CU_ASSERT_FALSE(login(&inbox, UIDVALIDITY, "a%u", 1, 9)); /* nothing was lost */
+	CU_ASSERT_TRUE(login_with_names(1, 1, 1, 9));
+	rig_end();
+}
+
+int
+main(void)
+{
+	static const struct unit_test tests[] = {
+		{ "names_of_messages_are_kept", names_of_messages_are_kept },
+		{ "a_file_of_the_version_before_is_brought_up_to_date",
+		    a_file_of_the_version_before_is_brought_up_to_date },
+	};
+
+	return unit_run("ledger_write", tests, sizeof(tests) / sizeof(tests[0]));
+}
