@@ -347,7 +347,7 @@ class Identity(Ledger):
         server.number_anew(user)
         with server.imap(user) as mailbox:
             self.assertNotEqual(mailbox.uidvalidity(), before)
-            subjects = [re.search(rb"Subject: (\d+)", body)[1] for body in mailbox.bodies()]
+            subjects = [re.search(rb"Subject: (\d+)", body)[1] for body in mailbox.bodies().values()]
         self.assertEqual(subjects, sorted(subjects, reverse=True))
 
     def refused(self, gate, user):
@@ -367,7 +367,7 @@ class Identity(Ledger):
         self.assertIn("by_identity=22", gate.log())
         self.restart(gate)
         self.number_anew(server, user, 2)  # and once more
-        self.assertEqual(self.by_letter(gate, user), {letter: first[letter] for letter in list(again)[:-2]})
+        self.assertEqual(self.by_letter(gate, user), {letter: first[letter] for letter in list(again)[2:]})
 
     def test_without_it_the_guard_stops_the_login(self):
         server = servers.dovecot()
@@ -386,9 +386,8 @@ class Identity(Ledger):
         with server.imap(user) as mailbox:
             mailbox.expunge(mailbox.uids())
         server.number_anew(user)
-        server.fill(user, [self.letter(number) for number in (7, 3, 24, 0, 11, 99)])
+        server.fill(user, [self.letter(number) for number in [99, *range(20, 0, -2), *range(1, 24, 2)]])
         again = self.by_letter(gate, user)
-        self.assertEqual(len(set(again.values())), 6)
         self.assertNotIn(again.pop("Subject: 099"), first.values())
         self.assertEqual(again, {letter: first[letter] for letter in again})
 
@@ -405,7 +404,7 @@ class Identity(Ledger):
         return self.gateway({"port": self.server.port, **settings})
 
     def asked(self):
-        return [line.split()[3] for line in self.server.lines("UID FETCH") if b"EMAILID" in line.upper()]
+        return [line.split()[0] for line in self.server.lines("UID FETCH") if b"EMAILID" in line.upper()]
 
     def test_emailid_by_itself_where_the_server_has_it(self):
         gate = self.emailid()
