@@ -334,7 +334,10 @@ connection_new(struct worker *worker, const struct listener *listener, int fd,
 	memcpy(c->address, address, sizeof(c->address));
 	make_session_id(worker->census, seat, c->id);
 	c->dispatch.gatekeeper = worker->gatekeeper;
-	c->dispatch.winners = worker->winners;
+	c->dispatch.preference = (struct preference){ .winners = worker->winners,
+		.ledger = worker->ledger,
+		.log = worker->log,
+		.session_id = c->id };
 	c->dispatch.auth_http = worker->auth_http;
 	c->dispatch.maildrop = (struct maildrop_context){
 		.config = c->config,

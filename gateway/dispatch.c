@@ -182,40 +182,14 @@ move_on(struct dispatch *d, const struct upstream *upstream, const struct creden
 
 /* Sets the target to UPSTREAM on the way W. */
 static int
-aim(struct dispatch *d, struct way *w, const struct upstream *upstream,
+aim(struct dispatch *d, const struct way *w, const struct upstream *upstream,
     const struct credentials *c, struct error *e)
 {
-	char *only[] = { w->mailbox };
-	const struct text_list one = { only, 1 };
-	const struct text_list *mailboxes = &upstream->mailboxes;
+	int rc = way_aim(w, upstream, &d->target, e);
 
-	if (w->mailbox[0] != '\0')
-		mailboxes = &one;
-	else if (w->route->mailboxes.count > 0)
-		mailboxes = &w->route->mailboxes;
-	if (target_set(&d->target, upstream, w->login, mailboxes) != 0)
-		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	for (size_t i = 0; i < mailboxes->count; i++) {
-		if (!target_is_trash(upstream, mailboxes->items[i]))
-			continue;
-		error_set(e, ERR_PERMANENT, "\"%s\" is the trash_mailbox", mailboxes->items[i]);
+	if (rc == ERR_PERMANENT)
 		log_refusal(d, c, e);
-		return e->code;
-	}
-	return 0;
-}
-
-/* The upstream that was right last time comes first. */
-static void
-prefer_winner(const struct dispatch *d, struct way *w)
-{
-	for (size_t i = 1; i < w->count; i++) {
-		if (!winners_know(d->winners, w->route->label, d->account, w->upstreams[i]->name,
-			fiber_now()))
-			continue;
-		way_prefer(w, i);
-		return;
-	}
+	return rc;
 }
 
 /* Tries C at the upstreams of W, until one does not reject it. One that cannot be reached, say, may be
@@ -234,9 +208,8 @@ try_each(struct dispatch *d, struct way *w, const struct credentials *c,
 		if ((rc = aim(d, w, w->upstreams[i], c, e)) == 0)
 			rc = open_target(d, c, out, e);
 	}
-	if (rc == 0 && w->count > 1)
-		winners_note(d->winners, w->route->label, d->account, d->target.upstream->name,
-		    fiber_now());
+	if (rc == 0 && w->route->auth_http == NULL)
+		preference_note(&d->preference, d->account, w, d->target.upstream);
 	/* Who guesses is not to profit from it that another server is down. */
 	gatekeeper_tell(&d->visit, rc != 0 && rejected ? ERR_AUTH : rc);
 	return rc;
@@ -301,7 +274,7 @@ dispatch_open(
 	if (way_find(d->maildrop.config, c->user, &way, e) != 0)
 		return refuse_stranded(d, c, e);
 	if (way.route->auth_http == NULL)
-		prefer_winner(d, &way);
+		preference_apply(&d->preference, d->account, &way);
 	first = way.upstreams[0];
 	if ((rc = follow_state(d, &way, c, e)) != 0)
 		return rc;

@@ -7,8 +7,8 @@
 #pragma once
 #include "gateway/gatekeeper.h"
 #include "gateway/maildrop.h"
+#include "gateway/preference.h"
 #include "gateway/target.h"
-#include "gateway/winners.h"
 #include "pop3front/session.h"
 
 struct auth_http;
@@ -18,7 +18,7 @@ struct dispatch {
 	/* Filled by the owner; upstream, account and mailbox are set at each login. */
 	struct maildrop_context maildrop;
 	struct gatekeeper *gatekeeper;
-	struct winners *winners;
+	struct preference preference; /* among several upstreams */
 	struct auth_http *auth_http;
 
 	struct gate_visit visit; /* the last try to log in */

@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "fiberio/fiber.h"
-#include "gateway/migration.h"
 #include "gateway/pop3_client.h"
 #include "gateway/uidl_csv.h"
 
@@ -16,6 +15,7 @@ struct run {
 	const struct importer *importer;
 	const struct import_item *item;
 	struct import_result *result;
+	struct migration_ends ends;
 	struct pop3_client *old;
 	struct imap *new;
 	struct imap_mailbox mailbox;
@@ -25,9 +25,21 @@ struct run {
 static struct ledger_key
 new_key(const struct run *r)
 {
-	const struct upstream *u = r->importer->new;
+	const struct target *t = &r->ends.new;
 
-	return (struct ledger_key){ u->name, r->item->account, u->mailboxes.items[0] };
+	return (struct ledger_key){ t->upstream->name, t->login, t->mailboxes.items[0] };
+}
+
+static int
+step_way(struct run *r, struct error *e)
+{
+	int rc = migration_find(r->importer->migration, r->item->account, &r->ends, e);
+
+	if (rc == 0 && r->ends.old == NULL && !r->importer->from_file)
+		return error_set(e, ERR_PERMANENT, "%s names no old server", r->ends.new.upstream->name);
+	if (rc == 0)
+		r->pairing.max_messages = (size_t) r->ends.new.upstream->max_messages;
+	return rc;
 }
 
 /* ---- the old side ---- */
@@ -35,11 +47,10 @@ new_key(const struct run *r)
 static int
 step_old_login(struct run *r, struct error *e)
 {
-	const struct upstream *u = r->importer->old;
-
-	if (u == NULL)
+	if (r->importer->from_file)
 		return 0;
-	return migration_open_old(u, r->item->account, r->item->old_password, &r->old, e);
+	return migration_open_old(
+	    r->ends.old, r->ends.old_login, r->item->old_password, &r->old, e);
 }
 
 static int
@@ -97,10 +108,10 @@ step_old_list(struct run *r, struct error *e)
 static int
 step_new_login(struct run *r, struct error *e)
 {
-	const struct upstream *u = r->importer->new;
+	const struct target *t = &r->ends.new;
 
-	return migration_open_new(u, r->item->account, r->item->new_password, u->mailboxes.items[0], &r->new,
-	    &r->mailbox, e);
+	return migration_open_new(t->upstream, t->login, r->item->new_password, t->mailboxes.items[0],
+	    &r->new, &r->mailbox, e);
 }
 
 static int
@@ -128,7 +139,7 @@ store_rows(struct run *r, struct error *e)
 	if (pairing_rows(&r->pairing, &rows, &count) != 0)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	rc = ledger_import(r->importer->ledger, &key, r->mailbox.uidvalidity, rows, count,
-	    r->importer->old == NULL ? LEDGER_FROM_FILE : LEDGER_FROM_IMPORT, &r->result->stored, e);
+	    r->importer->from_file ? LEDGER_FROM_FILE : LEDGER_FROM_IMPORT, &r->result->stored, e);
 	free(rows);
 	return rc;
 }
@@ -137,8 +148,8 @@ store_rows(struct run *r, struct error *e)
 static int
 store_seen(struct run *r, struct error *e)
 {
-	const struct upstream *u = r->importer->old;
-	const struct ledger_key key = { u != NULL ? u->name : "file", r->item->account, "INBOX" };
+	const char *where = r->importer->from_file ? "file" : r->ends.old->name;
+	const struct ledger_key key = { where, r->item->account, "INBOX" };
 	struct ledger_seen *items;
 	int rc;
 
@@ -166,6 +177,7 @@ step_store(struct run *r, struct error *e)
 /* ---- the whole ---- */
 
 static int (*const steps[])(struct run *, struct error *) = {
+	[IMPORT_WAY] = step_way,
 	[IMPORT_OLD_LOGIN] = step_old_login,
 	[IMPORT_OLD_LIST] = step_old_list,
 	[IMPORT_NEW_LOGIN] = step_new_login,
@@ -215,7 +227,6 @@ importer_run(
 	int rc;
 
 	*result = (struct import_result){ 0 };
-	r.pairing.max_messages = (size_t) importer->new->max_messages;
 	rc = find_done(importer, item->account, &result->skipped, &result->error);
 	if (rc != 0)
 		result->reached = IMPORT_STORE;
@@ -230,6 +241,7 @@ importer_run(
 	pop3_client_quit(r.old);
 	imap_logout(r.new);
 	pairing_clear(&r.pairing);
+	migration_ends_clear(&r.ends);
 	result->took_ms = fiber_now() - began;
 }
 
@@ -237,6 +249,7 @@ const char *
 import_step_name(enum import_step step)
 {
 	static const char *const names[] = {
+		[IMPORT_WAY] = "the way of the user",
 		[IMPORT_OLD_LOGIN] = "the login at the old server",
 		[IMPORT_OLD_LIST] = "the old listing",
 		[IMPORT_NEW_LOGIN] = "the login at the new server",

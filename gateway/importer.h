@@ -11,12 +11,13 @@
 
 #include "base/error.h"
 #include "gateway/ledger.h"
+#include "gateway/migration.h"
 #include "gateway/pairing.h"
-#include "gateway/upstream.h"
 
 #define IMPORT_DONE_NAME "imported" /* of the account's fact in the ledger */
 
 enum import_step { /* in this order */
+	IMPORT_WAY,
 	IMPORT_OLD_LOGIN,
 	IMPORT_OLD_LIST,
 	IMPORT_NEW_LOGIN,
@@ -33,8 +34,8 @@ enum import_repeat {
 
 /* What all users of an import share. */
 struct importer {
-	const struct upstream *old; /* NULL: the old side's messages come from a file */
-	const struct upstream *new;
+	const struct migration *migration;
+	bool from_file; /* the old side's messages come from there */
 	struct ledger *ledger;
 	enum match_depth depth;
 	enum import_repeat repeat;

@@ -175,7 +175,7 @@ int ledger_seen_add(
 int ledger_saw_elsewhere(struct ledger *ledger, const char *account, const struct ledger_key *key,
     const struct ledger_seen *items, size_t count, struct error *e);
 
-/* Small facts about an account ("winner", "learned", ...). *VALUE is to be freed, NULL: there is
+/* Small facts about an account ("winner:ROUTE", "learned", ...). *VALUE is to be freed, NULL: there is
  * none. Setting NULL removes it. */
 int ledger_account_get(struct ledger *ledger, const char *account, const char *name, char **value,
     struct error *e);

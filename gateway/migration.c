@@ -4,6 +4,69 @@
 #include <string.h>
 
 #include "gateway/pop3_client.h"
+#include "gateway/way.h"
+
+/* The new server of M for who goes the way W. What a service chooses only a login knows. */
+static const struct upstream *
+find_new(const struct migration *m, const struct way *w)
+{
+	if (m->new != NULL)
+		return m->new;
+	for (size_t i = 0; i < w->count; i++)
+		if (w->upstreams[i]->protocol == UPSTREAM_IMAP)
+			return w->upstreams[i];
+	return m->usual_new;
+}
+
+/* The old server of those that move to NEW by the way W. */
+static const struct upstream *
+find_old(const struct migration *m, const struct way *w, const struct upstream *new)
+{
+	if (m->old != NULL)
+		return m->old;
+	if (new->old != NULL)
+		return new->old;
+	if (new->learn_from != NULL)
+		return new->learn_from;
+	for (size_t i = 0; i < w->count; i++)
+		if (w->upstreams[i]->protocol == UPSTREAM_POP3)
+			return w->upstreams[i];
+	return m->usual_old;
+}
+
+static bool
+leads_to(const struct way *w, const struct upstream *u)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (w->upstreams[i] == u)
+			return true;
+	return false;
+}
+
+int
+migration_find(const struct migration *m, const char *account, struct migration_ends *ends,
+    struct error *e)
+{
+	const struct upstream *new;
+	struct way way;
+	int rc;
+
+	if ((rc = way_find(m->config, account, &way, e)) != 0)
+		return rc == ERR_GONE ? (e->code = ERR_PERMANENT) : rc;
+	new = find_new(m, &way);
+	if ((rc = way_aim(&way, new, &ends->new, e)) != 0)
+		return rc;
+	ends->old = find_old(m, &way, new);
+	/* Who is passed on to it by his state says the account's name there; by his route, the route's. */
+	ends->old_login = ends->old != NULL && leads_to(&way, ends->old) ? ends->new.login : account;
+	return 0;
+}
+
+void
+migration_ends_clear(struct migration_ends *ends)
+{
+	target_clear(&ends->new);
+}
 
 int
 migration_credentials(const struct upstream *u, const char *login, const char *password,

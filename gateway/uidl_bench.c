@@ -45,16 +45,22 @@ find_upstream(const struct config *config, const char *name, enum upstream_proto
 static int
 find_servers(struct uidl_bench *b, const struct uidl_options *o)
 {
-	b->new = find_upstream(b->config, o->new, UPSTREAM_IMAP);
-	b->old = find_upstream(b->config, o->old, UPSTREAM_POP3);
-	if (b->new == NULL)
+	const struct upstream *new = find_upstream(b->config, o->new, UPSTREAM_IMAP);
+	const struct upstream *old = find_upstream(b->config, o->old, UPSTREAM_POP3);
+
+	if (new == NULL)
 		return uidl_complain(o, EX_USAGE, "--new: no such upstream", o->new != NULL ? o->new : "");
-	if (b->new->protocol != UPSTREAM_IMAP)
-		return uidl_complain(o, EX_USAGE, "--new: this upstream does not speak IMAP", b->new->name);
-	if (b->old == NULL && o->old != NULL)
+	if (new->protocol != UPSTREAM_IMAP)
+		return uidl_complain(o, EX_USAGE, "--new: this upstream does not speak IMAP", new->name);
+	if (old == NULL && o->old != NULL)
 		return uidl_complain(o, EX_USAGE, "--old: no such upstream", o->old);
-	if (b->old != NULL && b->old->protocol != UPSTREAM_POP3)
-		return uidl_complain(o, EX_USAGE, "--old: this upstream does not speak POP3", b->old->name);
+	if (old != NULL && old->protocol != UPSTREAM_POP3)
+		return uidl_complain(o, EX_USAGE, "--old: this upstream does not speak POP3", old->name);
+	b->migration = (struct migration){ .config = b->config,
+		.old = o->old != NULL ? old : NULL,
+		.new = o->new != NULL ? new : NULL,
+		.usual_old = old,
+		.usual_new = new };
 	return 0;
 }
 

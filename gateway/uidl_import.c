@@ -235,8 +235,8 @@ run(struct import *m)
 		.ctx = m };
 	int rc;
 
-	m->importer = (struct importer){ .old = m->options->file == NULL ? m->bench.old : NULL,
-		.new = m->bench.new,
+	m->importer = (struct importer){ .migration = &m->bench.migration,
+		.from_file = m->options->file != NULL,
 		.ledger = m->bench.ledger,
 		.depth = m->options->depth,
 		.repeat = m->options->again ? IMPORT_AGAIN : IMPORT_ONCE };
@@ -264,7 +264,7 @@ prepare(struct import *m)
 		return EX_CANTCREAT;
 	if ((status = uidl_bench_prepare(&m->bench, o)) != 0)
 		return status;
-	if (o->file == NULL && m->bench.old == NULL)
+	if (o->file == NULL && m->bench.migration.usual_old == NULL)
 		return uidl_complain(m->options, EX_CONFIG, o->config,
 		    "there is no upstream with protocol = pop3 to read from");
 	return o->file != NULL ? list_csv(m) : list_users(m);

@@ -6,6 +6,7 @@
 
 #include "gateway/config.h"
 #include "gateway/ledger.h"
+#include "gateway/migration.h"
 #include "gateway/user_list.h"
 #include "mapping/match.h"
 
@@ -13,7 +14,7 @@ struct uidl_options {
 	const char *command; /* for messages: "popgate uidl import" */
 	const char *config;
 	const char *users;  /* a file, "-"; NULL: only those on the command line */
-	const char *old;    /* names of upstreams; NULL: found by their protocols */
+	const char *old;    /* names of upstreams; NULL: by each user's way */
 	const char *new;
 	const char *file;   /* CSV */
 	const char *report; /* JSON */
@@ -30,8 +31,7 @@ struct uidl_options {
 /* What a command works with. */
 struct uidl_bench {
 	struct config *config;
-	const struct upstream *old; /* NULL: there is none */
-	const struct upstream *new;
+	struct migration migration;
 	struct user_list users;
 	struct ledger *ledger;
 };

@@ -69,7 +69,7 @@ run(struct verification *v)
 		.ctx = v };
 	int rc;
 
-	v->verifier = (struct verifier){ v->bench.old, v->bench.new, v->bench.ledger };
+	v->verifier = (struct verifier){ &v->bench.migration, v->bench.ledger };
 	v->readiness.table = stdout;
 	if (readiness_begin(&v->readiness) != 0)
 		return uidl_complain(v->options, EX_CANTCREAT, "--html", strerror(errno));

@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "fiberio/fiber.h"
-#include "gateway/migration.h"
 #include "gateway/pop3_client.h"
 
 struct run {
 	const struct verifier *verifier;
 	const struct listed_user *user;
 	struct verify_result *result;
+	struct migration_ends ends;
 	struct pop3_client *old;
 	struct imap *new;
 	struct imap_mailbox mailbox;
@@ -29,6 +29,16 @@ struct named {
 };
 
 /* ---- what there is ---- */
+
+static int
+step_way(struct run *r, struct error *e)
+{
+	int rc = migration_find(r->verifier->migration, r->user->name, &r->ends, e);
+
+	if (rc == 0)
+		r->pairing.max_messages = (size_t) r->ends.new.upstream->max_messages;
+	return rc;
+}
 
 static int
 take_last_login(struct run *r, struct error *e)
@@ -48,22 +58,22 @@ take_last_login(struct run *r, struct error *e)
 static int
 step_before(struct run *r, struct error *e)
 {
-	const struct verifier *v = r->verifier;
 	int rc;
 
-	if (v->old == NULL)
+	if (r->ends.old == NULL)
 		return take_last_login(r, e);
-	rc = migration_open_old(v->old, r->user->name, r->user->old_password, &r->old, e);
+	rc = migration_open_old(
+	    r->ends.old, r->ends.old_login, r->user->old_password, &r->old, e);
 	return rc != 0 ? rc : pairing_list_old(&r->pairing, r->old, e);
 }
 
 static int
 step_new_login(struct run *r, struct error *e)
 {
-	const struct upstream *u = r->verifier->new;
+	const struct target *t = &r->ends.new;
 
-	return migration_open_new(
-	    u, r->user->name, r->user->new_password, u->mailboxes.items[0], &r->new, &r->mailbox, e);
+	return migration_open_new(t->upstream, t->login, r->user->new_password, t->mailboxes.items[0],
+	    &r->new, &r->mailbox, e);
 }
 
 static int
@@ -76,8 +86,9 @@ step_new_list(struct run *r, struct error *e)
 static int
 step_ledger(struct run *r, struct error *e)
 {
-	const struct upstream *u = r->verifier->new;
-	const struct ledger_key key = { u->name, r->user->name, u->mailboxes.items[0] };
+	const struct target *t = &r->ends.new;
+	const struct upstream *u = t->upstream;
+	const struct ledger_key key = { u->name, t->login, t->mailboxes.items[0] };
 	struct ledger_maildrop found;
 	const struct uidl_template *last;
 	uint32_t first;
@@ -220,6 +231,7 @@ step_compare(struct run *r, struct error *e)
 /* ---- the whole ---- */
 
 static int (*const steps[])(struct run *, struct error *) = {
+	[VERIFY_WAY] = step_way,
 	[VERIFY_BEFORE] = step_before,
 	[VERIFY_NEW_LOGIN] = step_new_login,
 	[VERIFY_NEW_LIST] = step_new_list,
@@ -236,7 +248,6 @@ verifier_run(
 	int rc = 0;
 
 	memset(result, 0, sizeof(*result));
-	r.pairing.max_messages = (size_t) v->new->max_messages;
 	while (rc == 0 && result->reached < VERIFY_DONE)
 		if ((rc = steps[result->reached](&r, &result->error)) == 0)
 			result->reached++;
@@ -244,6 +255,7 @@ verifier_run(
 	pop3_client_quit(r.old);
 	imap_logout(r.new);
 	pairing_clear(&r.pairing);
+	migration_ends_clear(&r.ends);
 	uidl_book_free(r.book);
 	free(r.before);
 	free(r.now);
@@ -260,6 +272,7 @@ const char *
 verify_step_name(enum verify_step step)
 {
 	static const char *const names[] = {
+		[VERIFY_WAY] = "the way of the user",
 		[VERIFY_BEFORE] = "what was seen before",
 		[VERIFY_NEW_LOGIN] = "the login at the new server",
 		[VERIFY_NEW_LIST] = "the new listing",

@@ -9,10 +9,11 @@
 
 #include "base/error.h"
 #include "gateway/ledger.h"
-#include "gateway/upstream.h"
+#include "gateway/migration.h"
 #include "gateway/user_list.h"
 
 enum verify_step { /* in this order */
+	VERIFY_WAY,
 	VERIFY_BEFORE,
 	VERIFY_NEW_LOGIN,
 	VERIFY_NEW_LIST,
@@ -30,8 +31,7 @@ struct verify_detail {
 };
 
 struct verifier {
-	const struct upstream *old; /* NULL: the last login */
-	const struct upstream *new;
+	const struct migration *migration;
 	struct ledger *ledger;
 };
 

@@ -182,3 +182,23 @@ way_prefer(struct way *w, size_t which)
 	memmove(&w->upstreams[1], &w->upstreams[0], which * sizeof(w->upstreams[0]));
 	w->upstreams[0] = first;
 }
+
+int
+way_aim(const struct way *w, const struct upstream *upstream, struct target *out, struct error *e)
+{
+	char *only[] = { (char *) (uintptr_t) w->mailbox };
+	const struct text_list one = { only, 1 };
+	const struct text_list *mailboxes = &upstream->mailboxes;
+
+	if (w->mailbox[0] != '\0')
+		mailboxes = &one;
+	else if (w->route->mailboxes.count > 0)
+		mailboxes = &w->route->mailboxes;
+	if (target_set(out, upstream, w->login, mailboxes) != 0)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	for (size_t i = 0; i < mailboxes->count; i++)
+		if (target_is_trash(upstream, mailboxes->items[i]))
+			return error_set(e, ERR_PERMANENT, "\"%s\" is the trash_mailbox",
+			    mailboxes->items[i]);
+	return 0;
+}

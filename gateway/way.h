@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "gateway/config.h"
 #include "gateway/route.h"
+#include "gateway/target.h"
 
 struct auth_reply;
 
@@ -36,3 +37,8 @@ int way_follow_reply(struct way *w, const struct auth_reply *reply,
 
 /* Puts upstream WHICH before the others, which keep their order. */
 void way_prefer(struct way *w, size_t which);
+
+/* Sets OUT to UPSTREAM and to what the account of W is called and shown there. Returns 0; ERR_PERMANENT:
+ * that is where deletions go; ERR_NO_MEMORY. */
+int way_aim(
+    const struct way *w, const struct upstream *upstream, struct target *out, struct error *e);

@@ -13,7 +13,6 @@
 enum {
 	BUCKETS = 16384, /* a power of 2 */
 	BUCKET = 4,
-	KEEP_S = 24 * 60 * 60,
 };
 
 struct winner {
@@ -100,6 +99,6 @@ winners_know(const struct winners *w, const char *route, const char *account,
 	for (size_t i = 0; i < BUCKET; i++)
 		if (bucket[i].who == who && bucket[i].noted != 0)
 			return bucket[i].which == which_is(w, upstream) &&
-			       seconds(now) - bucket[i].noted < KEEP_S;
+			       seconds(now) - bucket[i].noted < WINNERS_KEEP_S;
 	return 0;
 }

@@ -1,11 +1,13 @@
 /* winners.h - which of several upstreams an account's last login was good at, so that the others need
  * not reject it each time.
  *
- * A memory of one process, of fixed size, by keyed hashes; what is not in it costs one rejected
- * login. Forgets after a day, so that an account that both servers let in comes back to the first one.
+ * A memory of one process, of fixed size, by keyed hashes; what is not in it costs a look into the state
+ * store (preference.h). Forgets after a day, so that an account that both servers let in comes back to the first one.
  * Pure but for the key of chance. */
 #pragma once
 #include <stdint.h>
+
+enum { WINNERS_KEEP_S = 24 * 60 * 60 }; /* for how long */
 
 struct winners;
 

@@ -1,4 +1,8 @@
 """Where a user goes: two real servers behind one gateway, and the ways to choose between them."""
+import contextlib
+import os
+import sqlite3
+
 from harness import corpus, ports, servers
 from harness.cases import Case
 from harness.dovecot import Dovecot
@@ -11,7 +15,7 @@ OLD_MAIL = corpus.message("on the old server", b"old\r\n")
 def setUpModule():
     global NEW, OLD
     NEW = servers.dovecot()
-    OLD = Dovecot(passwords={"mover": "on old alone", "mover2": "on old alone", "both": "on old alone"})
+    OLD = Dovecot(passwords={"lasting": "on old alone", "mover": "on old alone", "mover2": "on old alone", "both": "on old alone"})
 
 
 def tearDownModule():
@@ -162,6 +166,53 @@ class Order(RoutingCase):
         gate.login_when_free("mover2", "secret").quit()  # old lets that in too, and is asked first
         gate.wait_log(lambda log: log.count("reason=quit") == 2)
         self.assertNotIn("upstream=new", gate.log().split("reason=quit", 1)[1])
+
+    def test_the_winner_outlives_workers_and_restarts(self):
+        OLD.fill("lasting", [])
+        OLD.fill("first", [])
+        gate = self.routed(("all", {"upstream": "new, old"}))
+        start = NEW.log().count("auth failed")
+        gate.login("lasting", "on old alone").quit()
+        for _ in range(6):  # by either worker
+            gate.login_when_free("lasting", "on old alone").quit()
+        self.assertEqual(self.winners(gate), [("lasting", "winner:all", "old")])
+        gate.stop()
+        gate.start()
+        gate.login_when_free("lasting", "on old alone").quit()
+        self.assertEqual(NEW.log().count("auth failed"), start + 1)
+        self.at_both("lasting")  # new knows it now, and its password is another
+        self.assertEqual(self.mail_of(gate, "lasting"), OLD_MAIL)
+
+    def winners(self, gate):
+        with contextlib.closing(sqlite3.connect(os.path.join(gate.state_directory, "state.db"))) as store:
+            return [(account, name, value.split(" ", 1)[1]) for account, name, value in store.execute(
+                "SELECT account, name, value FROM account WHERE name LIKE 'winner:%'")]
+
+    def test_the_first_one_needs_no_line_in_the_store(self):
+        new, old = self.scripted(), self.scripted()
+        gate = self.gateway({"label": "new", "port": new.port}, workers=0, blocks=[
+            ("upstream old", {"port": old.port}), ("route all", {"upstream": "new, old"})])
+        gate.login("homer").quit()
+        self.assertEqual(self.winners(gate), [])
+        new.users = {}
+        gate.login_when_free("homer").quit()
+        self.assertEqual(self.winners(gate), [("homer", "winner:all", "old")])
+        new.users, old.users = None, {}
+        gate.login_when_free("homer").quit()
+        self.assertEqual(self.winners(gate), [])
+
+    def test_a_store_that_cannot_be_read_costs_the_preference_alone(self):
+        OLD.fill("lasting", [])
+        gate = self.routed(("all", {"upstream": "new, old"}), uidl_ledger="no")
+        gate.login("lasting", "on old alone").quit()
+        gate.stop()
+        with contextlib.closing(sqlite3.connect(os.path.join(gate.state_directory, "state.db"))) as store, store:
+            store.execute("ALTER TABLE account RENAME COLUMN value TO lost")
+        gate.start()
+        start = NEW.log().count("auth failed")
+        gate.login_when_free("lasting", "on old alone").quit()
+        self.assertEqual(NEW.log().count("auth failed"), start + 1)
+        gate.wait_log("the upstream of the last login cannot be read")
 
     def test_who_moves_is_found(self):
         new, old = self.scripted(), self.scripted()

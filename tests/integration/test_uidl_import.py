@@ -226,6 +226,71 @@ class Commanded(Moving):
             self.assertIn(why, done.stderr)
             self.assertEqual(done.stdout, "")
 
+    # users by routes
+
+    def routed(self, routes, **options):
+        """A gateway whose first upstreams of either protocol are wrong for everybody who is on the way of ROUTES."""
+        nowhere = ports.free_port()
+        gate = self.gateway({"label": "wrong", "port": nowhere}, plaintext_loopback="yes", blocks=[
+            ("upstream wrongold", {"protocol": "pop3", "port": nowhere}),
+            ("upstream new", {"port": self.new.imap_port, "old": "old", **options}),
+            ("upstream old", {"protocol": "pop3", "port": self.old.pop3_port}),
+            *[(f"route {label}", values) for label, values in routes]])
+        return gate
+
+    def by_route(self, gate, command, account, *more):
+        return popgate.run("uidl", command, "--config", gate.config, "--users", "-", *more, input=f"{account} secret\n")
+
+    def assert_taken_over(self, gate, account, before):
+        done = self.by_route(gate, "import", account)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        verified = self.by_route(gate, "verify", account)
+        self.assertEqual(verified.returncode, SAFE, verified.stdout + verified.stderr)
+        popgate.run("state", "--config", gate.config, "set", account, "new")
+        with gate.login_when_free(account) as session:
+            self.assertEqual([line.split(b" ", 1)[1].decode() for line in session.lines("UIDL")][1:], before)
+            session.quit()
+
+    def moved_as(self, login):
+        """A user with mail on both servers, who is LOGIN (a template) on the new one; returns the account and its UIDLs."""
+        account = self.old.user("mover") + "@example.org"
+        self.old.fill(account, [message(number) for number in range(8)])
+        with self.old.imap(account) as source:
+            bodies = [octets for _, octets in sorted(source.bodies().items())]
+        self.new.fill(login % account.partition("@")[0], [message(9000), *bodies])
+        return account, moving.old_uidls(self.old, account)
+
+    def test_the_ledger_is_that_of_the_users_login(self):
+        gate = self.routed([("all", {"upstream": "wrong"}),
+                            ("moved", {"users": "@example.org", "upstream": "new", "login": "%n"})])
+        self.assert_taken_over(gate, *self.moved_as("%s"))
+
+    def test_the_mailbox_is_that_of_the_route(self):
+        account, before = self.moved_as("%s")
+        name = account.partition("@")[0]
+        with self.new.imap(name) as mailbox:
+            bodies = [octets for _, octets in sorted(mailbox.bodies().items())]
+            mailbox.expunge(mailbox.uids())
+            mailbox.create("Shown")
+            mailbox.append(bodies, "Shown")
+        gate = self.routed([("moved", {"users": "@example.org", "upstream": "new", "login": "%n", "mailbox": "Shown"})])
+        self.assert_taken_over(gate, account, before)
+
+    def test_options_count_more_than_routes(self):
+        gate = self.routed([("all", {"upstream": "wrong", "login": "%n"})])
+        account, _ = self.moved_as("%s")
+        self.assertEqual(self.by_route(gate, "import", account).returncode, LATER)
+        done = self.by_route(gate, "import", account, "--new", "new", "--old", "old")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("8", done.stdout)
+
+    def test_without_a_way_nobody_is_moved(self):
+        gate = self.routed([("some", {"users": "@example.org", "upstream": "new"})])
+        for command in ("import", "verify"):
+            done = self.by_route(gate, command, "jane")
+            self.assertEqual(done.returncode, LATER, done.stdout)
+            self.assertIn("the way of the user: no route fits the user", done.stdout)
+
     # the command line
 
     def test_command_line(self):

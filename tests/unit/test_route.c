@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "gateway/route.h"
+#include "gateway/preference.h"
 #include "gateway/winners.h"
 
 static void
@@ -208,6 +209,41 @@ winners_are_remembered_for_a_day(void)
 	winners_free(w);
 }
 
+static void
+stored_winners(void)
+{
+	static const struct {
+		const char *text;
+		int64_t now;
+		const char *name; /* NULL: none */
+		uint64_t age_s;
+	} rows[] = {
+		{ "1000 old", 1000, "old", 0 },
+		{ "1000 old", 1000 + WINNERS_KEEP_S - 1, "old", WINNERS_KEEP_S - 1 },
+		{ "1000 old", 1000 + WINNERS_KEEP_S, NULL, 0 },
+		{ "1000 old", 999, NULL, 0 }, /* the clock was set back */
+		{ "1000 host:143", 1000, "host:143", 0 },
+		{ "old", 1000, NULL, 0 },
+		{ " old", 1000, NULL, 0 },
+		{ "-1 old", 1000, NULL, 0 },
+		{ "99999999999999999999 old", 1000, NULL, 0 },
+		{ "", 1000, NULL, 0 },
+	};
+	char text[32];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t age_s = 0;
+		const char *name = preference_read(rows[i].text, rows[i].now, &age_s);
+
+		UNIT_CHECK(rows[i].name == NULL ? name == NULL
+						: name != NULL && strcmp(name, rows[i].name) == 0 &&
+			    age_s == rows[i].age_s,
+		    rows[i].text);
+	}
+	preference_format("old", 1000, text, sizeof(text));
+	CU_ASSERT_STRING_EQUAL(text, "1000 old");
+}
+
 int
 main(void)
 {
@@ -219,6 +255,7 @@ main(void)
 		{ "templates", templates },
 		{ "INBOX has no case", inbox_has_no_case },
 		{ "winners are remembered for a day", winners_are_remembered_for_a_day },
+		{ "stored winners", stored_winners },
 	};
 
 	return unit_run("route", tests, sizeof(tests) / sizeof(tests[0]));
