@@ -381,7 +381,7 @@ write_names(struct ledger_file *file, const struct write_part *w, struct error *
 		return 0;
 	sqlite3_bind_int64(drop, 1, w->found.id);
 	sqlite3_bind_int64(drop, 2, w->oldest);
-	if ((rc = run(file, LEDGER_DROP_NAMES, e)) != 0)
+	if ((rc = ledger_change(file, LEDGER_DROP_NAMES, e)) != 0)
 		return rc;
 	for (size_t i = 0; i < w->names.count && rc == 0; i++) {
 		if (w->names.items[i].digest == 0)
@@ -389,14 +389,14 @@ write_names(struct ledger_file *file, const struct write_part *w, struct error *
 		sqlite3_bind_int64(add, 1, w->found.id);
 		sqlite3_bind_int64(add, 2, w->names.items[i].uid);
 		sqlite3_bind_int64(add, 3, (int64_t) w->names.items[i].digest);
-		rc = run(file, LEDGER_ADD_NAME, e);
+		rc = ledger_change(file, LEDGER_ADD_NAME, e);
 	}
 	if (rc != 0)
 		return rc;
 	sqlite3_bind_int64(set, 1, w->found.id);
 	sqlite3_bind_int(set, 2, (int) w->names.kind);
 	sqlite3_bind_int64(set, 3, w->names.last);
-	return run(file, LEDGER_SET_NAMED, e);
+	return ledger_change(file, LEDGER_SET_NAMED, e);
 }
 
 /* The maildrop as it was when the session read it, or a new one. */

@@ -153,7 +153,7 @@ BUGS = [
         ("mapping/snapshot.c", "if (s->messages[i].deleted && s->messages[i].part == part)", "if (s->messages[i].deleted)"),),
         {"test_mailboxes": "OnRealServers.test_rule_14"}),
     Bug("uidls-that-meet", "messages of two mailboxes have the same UIDL", (
-        (BOX, "if (box->part > 0 && box->uidls == NULL &&", "if (box->owner == NULL && box->uidls == NULL &&"),),
+        (BOX, "if (box->part > 0 && box->remembered == NULL &&", "if (box->owner == NULL && box->remembered == NULL &&"),),
         {"test_mailboxes": "OnRealServers.test_rule_7"}),
     Bug("left-out-for-now", "a mailbox that cannot be opened just now seems empty", (
         (BOX, "	return code == ERR_PERMANENT || !there;", "	return code != 0;"),),
