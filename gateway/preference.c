@@ -57,9 +57,10 @@ ask_store(struct preference *p, const char *account, const struct way *w, size_t
 	name_fact(w, fact);
 	if (ledger_account_get(p->ledger, account, fact, &value, &e) != 0) {
 		log_store(p, account, "the upstream of the last login cannot be read", &e);
+		p->store = PREFERENCE_FAILED;
 		return false;
 	}
-	p->blank = value == NULL;
+	p->store = value == NULL ? PREFERENCE_NONE : PREFERENCE_UNKNOWN;
 	if (value != NULL)
 		name = preference_read(value, time(NULL), &age_s);
 	for (*which = 0; name != NULL && *which < w->count; ++*which) {
@@ -90,7 +91,7 @@ preference_apply(struct preference *p, const char *account, struct way *w)
 
 	p->first = w->upstreams[0];
 	p->known = NULL;
-	p->blank = false;
+	p->store = PREFERENCE_UNKNOWN;
 	if (w->count < 2)
 		return;
 	if (!ask_memory(p, account, w, &which) &&
@@ -110,7 +111,8 @@ preference_note(struct preference *p, const char *account, const struct way *w,
 	if (w->count < 2 || upstream == p->known)
 		return;
 	winners_note(p->winners, w->route->label, account, upstream->name, fiber_now());
-	if (p->ledger == NULL || (upstream == p->first && p->blank))
+	if (p->ledger == NULL || p->store == PREFERENCE_FAILED ||
+	    (p->store == PREFERENCE_NONE && upstream == p->first))
 		return;
 	name_fact(w, fact);
 	preference_format(upstream->name, time(NULL), value, sizeof(value));

@@ -24,7 +24,11 @@ struct preference {
 
 	const struct upstream *first; /* without a preference */
 	const struct upstream *known; /* that let ACCOUNT in last; NULL: nobody knows */
-	bool blank;		      /* the store has no line of ACCOUNT */
+	enum {
+		PREFERENCE_UNKNOWN, /* it may have one */
+		PREFERENCE_NONE,   /* the store has no line of ACCOUNT */
+		PREFERENCE_FAILED, /* it cannot be used */
+	} store;
 };
 
 /* Puts the upstream that is known to have let ACCOUNT in before the others of W. Suspends. */

@@ -203,11 +203,14 @@ class Order(RoutingCase):
 
     def test_a_store_that_cannot_be_read_costs_the_preference_alone(self):
         OLD.fill("lasting", [])
-        gate = self.routed(("all", {"upstream": "new, old"}), uidl_ledger="no")
+        forgetful = {"uidl_ledger": "no"}
+        gate = self.gateway({"label": "new", "port": NEW.imap_port, **forgetful}, blocks=[
+            ("upstream old", {"port": OLD.imap_port, **forgetful}), ("route all", {"upstream": "new, old"})])
         gate.login("lasting", "on old alone").quit()
+        self.assertEqual(len(self.winners(gate)), 1)
         gate.stop()
-        with contextlib.closing(sqlite3.connect(os.path.join(gate.state_directory, "state.db"))) as store, store:
-            store.execute("ALTER TABLE account RENAME COLUMN value TO lost")
+        with open(os.path.join(gate.state_directory, "state.db"), "r+b") as damaged:
+            damaged.write(b"\xff" * 4096)
         gate.start()
         start = NEW.log().count("auth failed")
         gate.login_when_free("lasting", "on old alone").quit()

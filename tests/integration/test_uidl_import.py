@@ -289,7 +289,7 @@ class Commanded(Moving):
         for command in ("import", "verify"):
             done = self.by_route(gate, command, "jane")
             self.assertEqual(done.returncode, LATER, done.stdout)
-            self.assertIn("the way of the user: no route fits the user", done.stdout)
+            self.assertIn("no route fits the user", done.stdout)
 
     # the command line
 
