@@ -251,8 +251,9 @@ class Doubling(Case):
     def test_t24_listings(self):
         def work(size):
             self.server.messages = [scripted_imap.Message(number, b"x") for number in range(1, size + 1)]
-            self.server.uidvalidity += 1  # so that no listing is kept from last time
-            with self.gate.login_when_free("someone") as session:
+            self.server.uidvalidity += 1  # so that no listing is kept from last time,
+            user = f"someone{self.server.uidvalidity}"  # and the guard has seen nothing of it
+            with self.gate.login_when_free(user) as session:
                 self.assertEqual(len(session.uidl()), size)
                 self.assertEqual(len(session.list()), size)
                 session.send(b"".join(b"DELE %d\r\n" % number for number in range(1, 501)))
