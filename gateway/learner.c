@@ -46,8 +46,12 @@ log_in(struct lesson *s, struct error *e)
 {
 	const struct learner *l = s->learner;
 	struct credentials brought = *l->credentials, c; /* own nothing */
+	char user[USER_NAME_MAX + 1];
 	int rc;
 
+	/* The new server may call the user something else. */
+	snprintf(user, sizeof(user), "%s", l->account);
+	brought.user = user;
 	if (brought.master != NULL)
 		brought.kind = CREDENTIALS_CERTIFICATE;
 	if ((rc = admission_credentials(l->old, &brought, &c, e)) != 0)

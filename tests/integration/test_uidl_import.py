@@ -372,6 +372,14 @@ class Login(Moving):
         gate.reload()
         self.assertEqual(gate.uidls(user), second)
 
+    def test_the_old_server_hears_the_name_that_the_client_says(self):
+        messages = [message(number) for number in range(12)]
+        user = self.old.user()
+        self.old.fill(f"{user}@example.org", messages)
+        self.new.fill(user, messages)
+        gate = self.gate(more='route all {\n\tupstream = new\n\tlogin = "%n"\n}\n')
+        self.assertEqual(gate.uidls(f"{user}@example.org"), moving.old_uidls(self.old, f"{user}@example.org"))
+
     def test_control_without_learning_all_is_new(self):
         user = self.moved([message(number) for number in range(12)])
         gate = self.gate(new={"learn": None})

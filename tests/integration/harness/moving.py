@@ -90,13 +90,13 @@ class Commands:
 class LearningGate(popgate.Popgate):
     """A gateway in front of the new server that learns from the old one."""
 
-    def __init__(self, old_port, new_port, new=None, **settings):
-        self.old_port = old_port
+    def __init__(self, old_port, new_port, new=None, more="", **settings):
+        self.old_port, self.more = old_port, more
         super().__init__({"label": "new", "port": new_port, "learn": "old", **(new or {})}, **settings)
 
     def write(self, text):
         super().write(text + "upstream old {\n    protocol = pop3\n    host = localhost\n    tls = none\n"
-                             f"    connect_timeout = 5s\n    port = {self.old_port}\n}}\n")
+                             f"    connect_timeout = 5s\n    port = {self.old_port}\n}}\n{self.more}")
 
     def uidls(self, user):
         """What a client is told, by message number."""
