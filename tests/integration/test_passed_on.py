@@ -314,7 +314,7 @@ class ScriptedServer(Case):
         session.stat()
         gate.process.signal(15)
         self.assertTrue(session.line().startswith(b"-ERR [SYS/TEMP]"))
-        gate.stop()
+        self.assertEqual(gate.process.wait(30), 0)
 
     def test_rule_17_who_is_silent_is_let_go(self):
         gate = self.gateway({**OLD, "port": self.server.port, "command_timeout": "1s"}, idle_timeout="2s")
