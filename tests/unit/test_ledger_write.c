@@ -88,7 +88,9 @@ a_file_of_the_version_before_is_brought_up_to_date(void)
 	rig_begin();
 	login(&inbox, UIDVALIDITY, "a%u", 1, 9);
 	ledger_file_free(file);
-	run_sql("DROP TABLE name; DROP TABLE named; PRAGMA user_version = 1");
+	run_sql("DROP TABLE name; DROP TABLE named; DROP TABLE counter; "
+		"ALTER TABLE guard DROP COLUMN fresh; ALTER TABLE guard DROP COLUMN missing_uidls; "
+		"ALTER TABLE guard DROP COLUMN fresh_uidls; PRAGMA user_version = 1");
 	CU_ASSERT_EQUAL_FATAL(ledger_file_new(state, &file), 0);
 	CU_ASSERT_STRING_EQUAL(names_now(), "0:0 0 0 0 0 0 0 0 0 0");
 	CU_ASSERT_EQUAL(count_rows("PRAGMA user_version"), 2);
