@@ -87,7 +87,7 @@ class Stable(Ledger):
         server = servers.dovecot()
         user = server.user()
         server.fill(user, MAIL)
-        gate = self.gateway({"port": server.imap_port})
+        gate = self.gateway({"port": server.imap_port}, workers=0)  # each worker opens the file once
         uidls(gate, user)
         path = self.database(gate) + "-wal"
         before = os.stat(path).st_mtime_ns, self.query(gate, "SELECT * FROM maildrop")
@@ -395,13 +395,13 @@ class Identity(Ledger):
         with self.server.lock:
             self.server.messages = [scripted_imap.Message(uid, self.letter(int(name[1:]))) for uid, name in names.items()]
 
-    def emailid(self, **settings):
+    def emailid(self, workers="auto", **settings):
         """A server that tells EMAILIDs, and a gateway."""
         self.names = {uid: b"M%d" % uid for uid in range(1, self.COUNT + 1)}
         self.server = self.scripted(capability=[*scripted_imap.CAPABILITY, "OBJECTID"])
         self.server.on("fetch listing", telling(self.names, b"EMAILID", b"EMAILID (%s)"))
         self.scripted_boxes(self.names)
-        return self.gateway({"port": self.server.port, **settings})
+        return self.gateway({"port": self.server.port, **settings}, workers=workers)
 
     def asked(self):
         return [line.split()[0] for line in self.server.lines("UID FETCH") if b"EMAILID" in line.upper()]
@@ -420,7 +420,7 @@ class Identity(Ledger):
         self.assertEqual(again, {letter: first[letter] for letter in again})
 
     def test_nothing_new_is_no_question_and_no_write(self):
-        gate = self.emailid()
+        gate = self.emailid(workers=0)  # each worker opens the file once
         uidls(gate, "user")
         self.assertEqual(self.asked(), [b"1:25"])
         path = self.database(gate) + "-wal"
