@@ -1,6 +1,7 @@
 /* sockets.h - connected pairs of sockets for the tests of streams. */
 #pragma once
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -20,18 +21,36 @@ loopback(const char *address, uint16_t port)
 	return name;
 }
 
-/* A socket that listens on ADDRESS; *PORT (0: any) is set. */
+/* A socket that holds *PORT (0: any; it is set) of ADDRESS and refuses who connects until it listens.
+ * -1: the port is somebody else's. */
 static inline int
-listen_on(const char *address, int backlog, uint16_t *port)
+hold_port(const char *address, uint16_t *port)
 {
 	struct sockaddr_in name = loopback(address, *port);
 	socklen_t size = sizeof(name);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *) &name, size), 0);
-	CU_ASSERT_EQUAL_FATAL(listen(fd, backlog), 0);
+	CU_ASSERT_TRUE_FATAL(fd >= 0);
+	if (bind(fd, (struct sockaddr *) &name, size) != 0) {
+		CU_ASSERT_EQUAL_FATAL(errno, EADDRINUSE);
+		close(fd);
+		return -1;
+	}
 	CU_ASSERT_EQUAL_FATAL(getsockname(fd, (struct sockaddr *) &name, &size), 0);
 	*port = ntohs(name.sin_port);
+	return fd;
+}
+
+/* A socket that listens on ADDRESS; *PORT is set. */
+static inline int
+listen_on(const char *address, int backlog, uint16_t *port)
+{
+	int fd;
+
+	*port = 0;
+	fd = hold_port(address, port);
+	CU_ASSERT_TRUE_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL_FATAL(listen(fd, backlog), 0);
 	return fd;
 }
 
@@ -39,7 +58,7 @@ static inline void
 tcp_pair(int fds[2])
 {
 	static const int on = 1;
-	uint16_t port = 0;
+	uint16_t port;
 	int listener = listen_on("127.0.0.1", 1, &port);
 	struct sockaddr_in name = loopback("127.0.0.1", port);
 
