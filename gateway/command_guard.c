@@ -13,6 +13,7 @@
 #include "gateway/config.h"
 #include "gateway/identity.h"
 #include "gateway/ledger_guard.h"
+#include "gateway/state_directory.h"
 
 enum { PATIENCE_MS = 30000 };
 
@@ -205,7 +206,8 @@ run_with(const struct config *config, const struct words *w)
 	struct error e = { 0 };
 	int rc;
 
-	if ((rc = identity_assume_owner(config->user, &e)) == 0 &&
+	if ((rc = identity_assume_owner(config->user, config->state_directory, &e)) == 0 &&
+	    (rc = state_directory_prepare(config->state_directory, &e)) == 0 &&
 	    (rc = ledger_file_new(config->state_directory, &g.file)) != 0)
 		error_set(&e, rc, "out of memory");
 	if (rc == 0)

@@ -17,6 +17,7 @@
 #include "gateway/database_place.h"
 #include "gateway/identity.h"
 #include "gateway/ledger_file.h"
+#include "gateway/state_directory.h"
 #include "gateway/state_table.h"
 
 enum { PATIENCE_MS = 10000, SUBJECT_MAX = STATE_NAME_MAX + 2, LINE_MAX_OCTETS = SUBJECT_MAX + 64 };
@@ -230,7 +231,8 @@ run_with(const struct config *config, char **words, int count)
 	sqlite3 *db;
 	int status;
 
-	if (identity_assume_owner(config->user, &e) != 0)
+	if (identity_assume_owner(config->user, config->state_directory, &e) != 0 ||
+	    state_directory_prepare(config->state_directory, &e) != 0)
 		return failed(&e);
 	if (ledger_file_new(config->state_directory, &file) != 0)
 		return EX_OSERR;

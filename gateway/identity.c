@@ -75,14 +75,35 @@ identity_assume(const struct identity *identity, struct error *e)
 	return 0;
 }
 
+/* The user whose files are in DIRECTORY. Returns 0 with *OUT for somebody but root, or with a NULL name
+ * in it. */
+static int
+find_owner(const char *directory, struct identity *out, struct error *e)
+{
+	const struct passwd *user;
+	struct stat st;
+
+	*out = (struct identity){ 0 };
+	if (stat(directory, &st) != 0 || st.st_uid == 0)
+		return 0; /* a folder that is still to be made is root's */
+	if ((user = getpwuid(st.st_uid)) == NULL)
+		return error_set(e, ERR_PERMANENT, "%s belongs to user %u, who has no name", directory,
+		    (unsigned) st.st_uid);
+	*out = (struct identity){ .name = user->pw_name, .uid = user->pw_uid, .gid = user->pw_gid };
+	return 0;
+}
+
 int
-identity_assume_owner(const char *name, struct error *e)
+identity_assume_owner(const char *name, const char *directory, struct error *e)
 {
 	struct identity identity;
 	int rc;
 
-	if (geteuid() != 0 || name[0] == '\0')
+	if (geteuid() != 0)
 		return 0;
-	rc = identity_find(name, &identity, e);
-	return rc != 0 ? rc : identity_assume(&identity, e);
+	rc = name[0] != '\0' ? identity_find(name, &identity, e)
+			     : find_owner(directory, &identity, e);
+	if (rc != 0 || identity.name == NULL)
+		return rc;
+	return identity_assume(&identity, e);
 }

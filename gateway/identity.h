@@ -24,6 +24,6 @@ int identity_check_owner(const struct identity *identity, const char *path, stru
  * privacy_begin. Returns 0, or ERR_PERMANENT, after which the process must end. */
 int identity_assume(const struct identity *identity, struct error *e);
 
-/* For commands that touch files of the user NAME: where they are root's, and NAME is not "", they become
- * that user first, who could not use the files else. As above. */
-int identity_assume_owner(const char *name, struct error *e);
+/* For commands that touch files in DIRECTORY: where they are root's, they become the user NAME first, or
+ * where that is "" the one whom the folder belongs to, who could not use the files else. As above. */
+int identity_assume_owner(const char *name, const char *directory, struct error *e);

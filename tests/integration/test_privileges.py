@@ -2,6 +2,7 @@
 import os
 import pwd
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -322,6 +323,29 @@ class Dropped(Privileges):
             gate.settings["user"] = None
             gate.reload("configuration not reloaded, the old one stays")
             self.assertIn("user cannot change without a restart", gate.log())
+            self.assert_works(gate)
+
+    def test_commands_leave_no_files_of_root(self):
+        """Root calls them before popgate, whose user the unit of systemd names and the configuration does not, has made its
+        own: what they make is for that user."""
+        csv = os.path.join(workspace.folder("roots"), "uidls.csv")
+        with open(csv, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+            out.write("user,uidl\njane,a1\n")
+        for words in (["state"], ["guard"], ["uidl", "import", "--file", csv]):
+            gate = self.dropped()
+            gate.stop()
+            gate.settings["user"] = None
+            gate.write_config()
+            shutil.rmtree(gate.state_directory)
+            os.mkdir(gate.state_directory, 0o700)
+            os.chown(gate.state_directory, self.identity.pw_uid, -1)
+            gate.launcher = lambda: ["setpriv", "--reuid", USER, "--clear-groups"]
+            done = popgate.run(*words, "--config", gate.config)
+            # the import has no password for jane, but could read the file
+            self.assertEqual(done.returncode, 75 if words[0] == "uidl" else 0, done.stderr)
+            owner = os.stat(os.path.join(gate.state_directory, "state.db")).st_uid
+            self.assertEqual(owner, self.identity.pw_uid, words)
+            gate.start()
             self.assert_works(gate)
 
     def test_the_setting_is_nothing_to_others(self):
