@@ -24,8 +24,8 @@ import_report_begin(struct import_report *r, size_t total)
 	    "unmatched", "new", "result");
 }
 
-static void
-clear_bar(struct import_report *r)
+void
+import_report_pause(struct import_report *r)
 {
 	if (r->progress == NULL || !r->is_terminal)
 		return;
@@ -147,7 +147,7 @@ import_report_add(struct import_report *r, const char *user, const struct import
 	r->so_far.done++;
 	r->so_far.passed += result->skipped;
 	add_totals(&r->totals, result);
-	clear_bar(r);
+	import_report_pause(r);
 	print_row(r, user, result);
 	if (r->json != NULL)
 		print_json(r, user, result);
@@ -188,7 +188,7 @@ import_report_end(struct import_report *r)
 {
 	const struct import_totals *t = &r->totals;
 
-	clear_bar(r);
+	import_report_pause(r);
 	fprintf(r->table, "%zu users imported, %zu imported before, %zu failed: ", t->imported,
 	    t->skipped, t->failed);
 	fprintf(r->table, "%zu messages matched, %zu ambiguous, %zu unmatched, %zu new\n",

@@ -38,5 +38,8 @@ void import_report_add(
 /* Shows how far it is, ELAPSED_MS after the beginning. */
 void import_report_tick(struct import_report *r, uint64_t elapsed_ms);
 
+/* Something else is about to be written where the bar is. */
+void import_report_pause(struct import_report *r);
+
 /* Ends both forms with the sum of all. */
 void import_report_end(struct import_report *r);

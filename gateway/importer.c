@@ -186,20 +186,24 @@ static int (*const steps[])(struct run *, struct error *) = {
 	[IMPORT_STORE] = step_store,
 };
 
-/* Whether the account was done by an earlier import. */
-static int
-find_done(const struct importer *importer, const char *account, bool *done, struct error *e)
+bool
+importer_passes(
+    const struct importer *importer, const struct import_item *item, struct import_result *result)
 {
 	char *value = NULL;
 	int rc;
 
-	*done = false;
+	*result = (struct import_result){ .reached = IMPORT_STORE };
 	if (importer->repeat == IMPORT_AGAIN)
-		return 0;
-	rc = ledger_account_get(importer->ledger, account, IMPORT_DONE_NAME, &value, e);
-	*done = rc == 0 && value != NULL;
+		return false;
+	rc = ledger_account_get(
+	    importer->ledger, item->account, IMPORT_DONE_NAME, &value, &result->error);
+	result->error.code = rc;
+	result->skipped = rc == 0 && value != NULL;
+	if (result->skipped)
+		result->reached = IMPORT_DONE;
 	free(value);
-	return rc;
+	return rc != 0 || result->skipped;
 }
 
 static void
@@ -224,14 +228,9 @@ importer_run(
 {
 	struct run r = { .importer = importer, .item = item, .result = result };
 	uint64_t began = fiber_now();
-	int rc;
+	int rc = 0;
 
 	*result = (struct import_result){ 0 };
-	rc = find_done(importer, item->account, &result->skipped, &result->error);
-	if (rc != 0)
-		result->reached = IMPORT_STORE;
-	if (result->skipped)
-		result->reached = IMPORT_DONE;
 	while (rc == 0 && result->reached < IMPORT_DONE) {
 		if ((rc = steps[result->reached](&r, &result->error)) == 0)
 			result->reached++;

@@ -61,7 +61,12 @@ struct import_result {
 	uint64_t took_ms;
 };
 
-/* Imports ITEM. R is filled. Suspends. */
+/* Whether there is nothing to do for ITEM: it was imported before, or the ledger cannot be asked. R is
+ * filled then. Suspends. */
+bool importer_passes(
+    const struct importer *importer, const struct import_item *item, struct import_result *r);
+
+/* Imports ITEM, for which importer_passes says no. R is filled. Suspends. */
 void importer_run(
     const struct importer *importer, const struct import_item *item, struct import_result *r);
 

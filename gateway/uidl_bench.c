@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "gateway/identity.h"
 #include "gateway/state_directory.h"
@@ -15,6 +14,21 @@ uidl_complain(const struct uidl_options *o, int status, const char *what, const 
 {
 	fprintf(stderr, "%s: %s%s%s\n", o->command, what, why[0] != '\0' ? ": " : "", why);
 	return status;
+}
+
+void
+uidl_tell_called_off(const struct uidl_options *o)
+{
+	fprintf(stderr,
+	    "%s: interrupted; those who are begun are finished (once more ends it at once)\n", o->command);
+}
+
+int
+uidl_complain_of_left(const struct uidl_options *o, size_t left)
+{
+	fprintf(stderr, "%s: interrupted; %zu users are left: call it again for them\n", o->command,
+	    left);
+	return EX_TEMPFAIL;
 }
 
 static int
@@ -73,7 +87,8 @@ load_users(struct uidl_bench *b, const struct uidl_options *o)
 	struct listed_user *users;
 
 	if (o->users != NULL && user_list_read(&b->users, o->users, &e) != 0)
-		return uidl_complain(o, EX_DATAERR, o->users, e.text);
+		return uidl_complain(
+		    o, e.code == ERR_INVALID ? EX_DATAERR : EX_NOINPUT, o->users, e.text);
 	if (count == 0)
 		return 0;
 	users = realloc(b->users.users, (b->users.count + count) * sizeof(*users));
@@ -85,27 +100,14 @@ load_users(struct uidl_bench *b, const struct uidl_options *o)
 	return 0;
 }
 
-/* Files that root makes would be root's, and the workers could not use them. */
-static int
-become_owner(const struct uidl_bench *b, const struct uidl_options *o)
-{
-	struct identity identity;
-	struct error e = { 0 };
-
-	if (geteuid() != 0 || b->config->user[0] == '\0')
-		return 0;
-	if (identity_find(b->config->user, &identity, &e) != 0)
-		return uidl_complain(o, EX_NOUSER, "user", e.text);
-	if (identity_assume(&identity, &e) != 0)
-		return uidl_complain(o, EX_NOPERM, "user", e.text);
-	return 0;
-}
-
 static int
 open_ledger(struct uidl_bench *b, const struct uidl_options *o)
 {
 	struct error e = { 0 };
 
+	/* Files that root makes would be root's, and the workers could not use them. */
+	if (identity_assume_owner(b->config->user, b->config->state_directory, &e) != 0)
+		return uidl_complain(o, EX_NOPERM, "user", e.text);
 	if (state_directory_prepare(b->config->state_directory, &e) != 0)
 		return uidl_complain(o, EX_CANTCREAT, "state_directory", e.text);
 	if (ledger_open(b->config->state_directory, &b->ledger) != 0)
@@ -122,7 +124,7 @@ uidl_bench_prepare(struct uidl_bench *b, const struct uidl_options *o)
 
 	*b = (struct uidl_bench){ 0 };
 	if ((status = load_config(b, o)) != 0 || (status = find_servers(b, o)) != 0 ||
-	    (status = load_users(b, o)) != 0 || (status = become_owner(b, o)) != 0)
+	    (status = load_users(b, o)) != 0)
 		return status;
 	return open_ledger(b, o);
 }

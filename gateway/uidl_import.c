@@ -169,13 +169,11 @@ list_csv(struct import *m)
 	unsigned number = 1;
 	struct error e;
 	bool is_row;
-	int status;
+	int status = 0;
 
 	if (m->bench.users.count > 0)
 		qsort(m->bench.users.users, m->bench.users.count, sizeof(struct listed_user),
 		    compare_users);
-	if ((status = read_csv(m)) != 0)
-		return status;
 	end = m->csv + m->csv_len;
 	for (at = m->csv; at < end && status == 0; at += len, number++) {
 		const char *lf = memchr(at, '\n', (size_t) (end - at));
@@ -206,6 +204,18 @@ now_ms(void)
 	return (uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000;
 }
 
+static bool
+pass(void *ctx, size_t at)
+{
+	struct import *m = ctx;
+	struct import_result result;
+
+	if (!importer_passes(&m->importer, &m->items[at], &result))
+		return false;
+	import_report_add(&m->report, m->items[at].account, &result);
+	return true;
+}
+
 static void
 work(void *ctx, size_t at)
 {
@@ -224,15 +234,27 @@ tick(void *ctx)
 	import_report_tick(&m->report, now_ms() - m->began);
 }
 
+static void
+called_off(void *ctx)
+{
+	struct import *m = ctx;
+
+	import_report_pause(&m->report);
+	uidl_tell_called_off(m->options);
+}
+
 static int
 run(struct import *m)
 {
 	const struct crew crew = { .jobs = m->count,
 		.hands = m->options->jobs,
 		.per_minute = m->options->per_minute,
+		.pass = pass,
 		.work = work,
 		.tick = tick,
+		.called_off = called_off,
 		.ctx = m };
+	size_t left;
 	int rc;
 
 	m->importer = (struct importer){ .migration = &m->bench.migration,
@@ -245,10 +267,12 @@ run(struct import *m)
 	m->report.is_terminal = isatty(STDERR_FILENO) == 1;
 	m->began = now_ms();
 	import_report_begin(&m->report, m->count);
-	rc = crew_run(&crew);
+	rc = crew_run(&crew, &left);
 	import_report_end(&m->report);
 	if (rc != 0)
 		return uidl_complain(m->options, EX_OSERR, "import", error_name(rc));
+	if (left > 0)
+		return uidl_complain_of_left(m->options, left);
 	return m->report.totals.failed > 0 ? EX_TEMPFAIL : 0;
 }
 
@@ -262,6 +286,8 @@ prepare(struct import *m)
 		return uidl_complain(m->options, EX_USAGE, "users", "give --users, --file, or names");
 	if (o->report != NULL && (m->report.json = uidl_open_output(o, o->report)) == NULL)
 		return EX_CANTCREAT;
+	if (o->file != NULL && (status = read_csv(m)) != 0)
+		return status; /* before root becomes somebody who could not read it */
 	if ((status = uidl_bench_prepare(&m->bench, o)) != 0)
 		return status;
 	if (o->file == NULL && m->bench.migration.usual_old == NULL)

@@ -44,6 +44,11 @@ void uidl_bench_clear(struct uidl_bench *b);
 /* Says on standard error that WHAT failed, and WHY ("": nothing more is known). Returns STATUS. */
 int uidl_complain(const struct uidl_options *o, int status, const char *what, const char *why);
 
+/* Somebody has interrupted the command: says what goes on yet; and, at the end, that LEFT users were not
+ * begun. The latter returns an exit status. */
+void uidl_tell_called_off(const struct uidl_options *o);
+int uidl_complain_of_left(const struct uidl_options *o, size_t left);
+
 /* Opens PATH for writing, to be closed by whoever asked. NULL after a message. */
 FILE *uidl_open_output(const struct uidl_options *o, const char *path);
 

@@ -28,6 +28,13 @@ print_uidl(const char *uidl)
 	printf("%s", shown);
 }
 
+static void
+print_more(size_t count, const char *what)
+{
+	if (count > VERIFY_DETAILS)
+		printf("  and %zu more %s\n", count - VERIFY_DETAILS, what);
+}
+
 /* Some of the messages that are not as they were. */
 static void
 print_details(const struct verify_result *r)
@@ -39,11 +46,13 @@ print_details(const struct verify_result *r)
 		print_uidl(r->changes[i].now);
 		printf("\n");
 	}
+	print_more(r->changed, "changed");
 	for (size_t i = 0; i < r->missing && i < VERIFY_DETAILS; i++) {
 		printf("  missing: ");
 		print_uidl(r->losses[i].before);
 		printf("\n");
 	}
+	print_more(r->missing, "missing");
 }
 
 static void
@@ -59,6 +68,14 @@ work(void *ctx, size_t at)
 		print_details(&result);
 }
 
+static void
+called_off(void *ctx)
+{
+	const struct verification *v = ctx;
+
+	uidl_tell_called_off(v->options);
+}
+
 static int
 run(struct verification *v)
 {
@@ -66,20 +83,24 @@ run(struct verification *v)
 		.hands = v->options->jobs,
 		.per_minute = v->options->per_minute,
 		.work = work,
+		.called_off = called_off,
 		.ctx = v };
+	size_t left;
 	int rc;
 
 	v->verifier = (struct verifier){ &v->bench.migration, v->bench.ledger };
 	v->readiness.table = stdout;
 	if (readiness_begin(&v->readiness) != 0)
 		return uidl_complain(v->options, EX_CANTCREAT, "--html", strerror(errno));
-	rc = crew_run(&crew);
+	rc = crew_run(&crew, &left);
 	readiness_end(&v->readiness);
 	if (rc != 0)
 		return uidl_complain(v->options, EX_OSERR, "verify", error_name(rc));
+	if (left > 0)
+		uidl_complain_of_left(v->options, left);
 	if (v->readiness.unsafe > 0)
 		return EXIT_UNSAFE;
-	return v->readiness.failed > 0 ? EX_TEMPFAIL : 0;
+	return v->readiness.failed > 0 || left > 0 ? EX_TEMPFAIL : 0;
 }
 
 static int

@@ -121,6 +121,14 @@ compare_named(const void *a, const void *b)
 	return (x->at > y->at) - (x->at < y->at);
 }
 
+static int
+compare_places(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+
+	return (x->at > y->at) - (x->at < y->at);
+}
+
 static void
 uidl_now(const struct run *r, size_t at, char buf[UIDL_MAX + 1])
 {
@@ -197,6 +205,7 @@ tell_apart(struct run *r, struct error *e)
 	else
 		for (size_t i = 0; i < p->old.count; i++)
 			p->old.messages[i].partner = MATCH_NONE;
+	qsort(r->before, p->old.count, sizeof(*r->before), compare_places);
 	for (size_t i = 0; i < p->old.count && rc == 0; i++) {
 		size_t at = r->before[i].at;
 		uint32_t partner = p->old.messages[at].partner;
