@@ -362,6 +362,25 @@ user_and_pass(struct pop3_client *client, const struct credentials *c, struct er
 	return event == POP3_EVENT_OK ? 0 : login_refused(client, BEARER_UNKNOWN, e);
 }
 
+/* Octets behind +OK: Dovecot opens the maildrop only then, and where it cannot, it says why and is
+ * gone. */
+static int
+read_afterthought(struct pop3_client *client, struct error *e)
+{
+	const struct pop3_response *r = &client->response;
+	enum pop3_response_event event;
+	int rc;
+
+	if (client->in[client->begin] != '-')
+		return fail(client, e, ERR_PROTOCOL, "the server speaks unasked");
+	begin_answer(client, POP3_RESPONSE_STATUS);
+	if ((rc = next_event(client, &event, e)) != 0)
+		return rc;
+	refused(client, "maildrop", pop3_refusal(r->text, r->text_len), &client->error);
+	client->dead = true;
+	return error_set(e, client->error.code, "%s", client->error.text);
+}
+
 int
 pop3_client_login(struct pop3_client *client, const struct credentials *c, struct error *e)
 {
@@ -379,7 +398,7 @@ pop3_client_login(struct pop3_client *client, const struct credentials *c, struc
 	else
 		rc = user_and_pass(client, c, e);
 	if (rc == 0 && client->begin < client->end)
-		return fail(client, e, ERR_PROTOCOL, "the server speaks unasked");
+		return read_afterthought(client, e);
 	return rc;
 }
 

@@ -316,6 +316,14 @@ logins(void)
 		{ "octets behind the login", NULL,
 		    { NO_CAPA, { "USER joe", "+OK\r\n" }, { "PASS  se cret", "+OK\r\n+OK\r\n" } },
 		    do_login, ERR_PROTOCOL, "" },
+		{ "a maildrop that cannot be opened after all", NULL,
+		    { NO_CAPA, { "USER joe", "+OK\r\n" },
+			{ "PASS  se cret", "+OK\r\n-ERR [SYS/PERM] no INBOX\r\n" } },
+		    do_login, ERR_PERMANENT, "" },
+		{ "one that cannot be opened now", NULL,
+		    { NO_CAPA, { "USER joe", "+OK\r\n" },
+			{ "PASS  se cret", "+OK\r\n-ERR [IN-USE] busy\r\n" } },
+		    do_login, ERR_IN_USE, "" },
 	};
 
 	check_all(rows, COUNT(rows), 10000);
