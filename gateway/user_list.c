@@ -59,24 +59,41 @@ split(char *line, struct listed_user *user)
 		user->new_password = NULL;
 }
 
-static int
-check(const struct listed_user *user)
+/* What is wrong with USER; NULL: nothing. */
+static const char *
+find_fault(const struct listed_user *user)
 {
+	const char *passwords[] = { user->old_password, user->new_password };
+	const char *fault = NULL;
 	struct credentials c = { 0 };
-	int rc = credentials_set_user(&c, user->name, strlen(user->name));
 
-	if (rc == 0 && user->old_password != NULL)
-		rc = credentials_set_password(&c, user->old_password, strlen(user->old_password));
-	if (rc == 0 && user->new_password != NULL)
-		rc = credentials_set_password(&c, user->new_password, strlen(user->new_password));
+	if (user->name[0] == '\0')
+		fault = "a blank where the user's name should begin";
+	else if (credentials_set_user(&c, user->name, strlen(user->name)) != 0)
+		fault = "the user's name is too long, has control characters or is not UTF-8";
+	for (unsigned i = 0; i < 2 && fault == NULL; i++)
+		if (passwords[i] != NULL &&
+		    credentials_set_password(&c, passwords[i], strlen(passwords[i])) != 0)
+			fault = "the password is too long or has a CR";
 	credentials_clear(&c);
-	return rc;
+	return fault;
+}
+
+/* What some editors write before UTF-8. */
+static char *
+behind_mark(char *text, size_t len)
+{
+	static const char mark[] = "\xEF\xBB\xBF";
+
+	return len >= sizeof(mark) - 1 && memcmp(text, mark, sizeof(mark) - 1) == 0
+		   ? text + sizeof(mark) - 1
+		   : text;
 }
 
 int
 user_list_parse(struct user_list *list, char *text, size_t len, struct error *e)
 {
-	char *line = text, *end = text + len;
+	char *line = behind_mark(text, len), *end = text + len;
 	unsigned number = 0;
 	size_t room = 0;
 
@@ -85,6 +102,7 @@ user_list_parse(struct user_list *list, char *text, size_t len, struct error *e)
 		char *lf = memchr(line, '\n', (size_t) (end - line));
 		char *last = lf != NULL ? lf : end - 1, *next = last + 1;
 		struct listed_user *user;
+		const char *fault;
 
 		number++;
 		if (memchr(line, '\0', (size_t) (next - line)) != NULL || lf == NULL)
@@ -97,9 +115,8 @@ user_list_parse(struct user_list *list, char *text, size_t len, struct error *e)
 			if ((user = add_user(list, &room)) == NULL)
 				return error_set(e, ERR_NO_MEMORY, "out of memory");
 			split(line, user);
-			if (check(user) != 0)
-				return error_set(e, ERR_INVALID,
-				    "line %u: no user name, or no password", number);
+			if ((fault = find_fault(user)) != NULL)
+				return error_set(e, ERR_INVALID, "line %u: %s", number, fault);
 		}
 		line = next;
 	}

@@ -2,7 +2,7 @@
  *
  * A line for each user: the name alone (somebody who may log in for all users does it then), or name,
  * blank, password; or name, tab, password at the old server, tab, password at the new one. Empty lines
- * and those that begin with "#" say nothing. The parser is pure. */
+ * and those that begin with "#" say nothing, nor does a byte order mark. The parser is pure. */
 #pragma once
 #include <stddef.h>
 

@@ -18,6 +18,7 @@ static const struct {
 	{ "quoted columns", "\"user\",\"uidl\"", "j,x", "j|x|-||0" },
 	{ "quoted and empty", "user,uidl,size", "j,x,\"\"", "j|x|-||0" },
 	{ "CR at the end", "user,uidl\r", "j,x\r", "j|x|-||0" },
+	{ "a byte order mark", "\xEF\xBB\xBFuser,uidl", "j,x", "j|x|-||0" },
 	{ "an empty line", "user,uidl", "", "" },
 	{ "no user", "user,uidl", ",x", NULL },
 	{ "no uidl", "user,uidl", "jane", NULL },

@@ -20,6 +20,8 @@ static const struct {
 	{ "CRLF, comments, empty lines", "# x\r\n\r\njane a\r\n#\njoe b\n", "jane/a/a joe/b/b " },
 	{ "a control character in a name", "ja\001ne x\n", NULL },
 	{ "a blank first", " x\n", NULL },
+	{ "a byte order mark", "\xEF\xBB\xBFjane a\n", "jane/a/a " },
+	{ "a byte order mark alone", "\xEF\xBB\xBF\n", "" },
 	{ "no end", "jane", NULL },
 };
 
