@@ -148,10 +148,6 @@ config_check_logins(
 		    line_of(lines, SETTING_UPSTREAM, "auth_mechanisms"),
 		    "auth_mechanisms: external needs a master_user, for a certificate is no "
 		    "password");
-	if (!external && u->master_user[0] != '\0')
-		config_report_add(report, CONFIG_WARNING,
-		    line_of(lines, SETTING_UPSTREAM, "master_user"),
-		    "master_user: means nothing without external in auth_mechanisms");
 	return check_master(u, lines, report);
 }
 

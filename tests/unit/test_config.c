@@ -237,13 +237,9 @@ static const struct row {
 	{ UPSTREAM("master_password_file = /nowhere"),
 	    "popgate.conf:6: master_user and master_password_file need each other\n" },
 	{ UPSTREAM("master_user = boss\nmaster_password_file = /nowhere"),
-	    "popgate.conf:6: warning: master_user: means nothing without external in "
-	    "auth_mechanisms\n"
 	    "popgate.conf:7: master_password_file: cannot read /nowhere: No such file or "
 	    "directory\n" },
 	{ UPSTREAM("master_user = boss\nmaster_password_file = /dev/null"),
-	    "popgate.conf:6: warning: master_user: means nothing without external in "
-	    "auth_mechanisms\n"
 	    "popgate.conf:7: master_password_file: /dev/null is not a file\n" },
 	{ LEAST "listener pop3 {\naddress = 127.0.0.1:0\nclient_certificate = require\n}\n",
 	    "popgate.conf:9: client_certificate: needs a client_ca, from whom certificates are "
