@@ -2,6 +2,7 @@
 #include "gateway/readiness.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/text.h"
 
@@ -10,7 +11,8 @@ enum { SHOWN_MAX = 1100 }; /* octets of a user name or an error, escaped */
 int
 readiness_begin(struct readiness *r)
 {
-	if (r->html != NULL && (r->rows = tmpfile()) == NULL)
+	if (r->html != NULL &&
+	    ((r->bad_rows = tmpfile()) == NULL || (r->safe_rows = tmpfile()) == NULL))
 		return ERR_TEMPORARY;
 	if (r->table != NULL)
 		fprintf(r->table, "%-32s %8s %8s %8s %8s %8s  %s\n", "user", "before", "same",
@@ -145,8 +147,8 @@ readiness_add(struct readiness *r, const char *user, const struct verify_result 
 		print_table_row(r->table, shown, result, why);
 	if (r->csv != NULL)
 		print_csv_row(r->csv, shown, result, why);
-	if (r->rows != NULL)
-		print_html_row(r->rows, shown, result, why);
+	if (r->html != NULL)
+		print_html_row(verify_is_safe(result) ? r->safe_rows : r->bad_rows, shown, result, why);
 }
 
 /* ---- the page ---- */
@@ -241,20 +243,35 @@ print_chart(const struct readiness *r)
 }
 
 static void
-copy_rows(const struct readiness *r)
+copy_rows(FILE *rows, FILE *to)
 {
 	char buf[4096];
 	size_t got;
 
-	rewind(r->rows);
-	while ((got = fread(buf, 1, sizeof(buf), r->rows)) > 0)
-		fwrite(buf, 1, got, r->html);
+	rewind(rows);
+	while ((got = fread(buf, 1, sizeof(buf), rows)) > 0)
+		fwrite(buf, 1, got, to);
+	fclose(rows);
+}
+
+/* A page that is kept must say of when it is. */
+static void
+print_date(FILE *to)
+{
+	char text[40] = "";
+	time_t now = time(NULL);
+	struct tm utc;
+
+	if (gmtime_r(&now, &utc) != NULL)
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%SZ", &utc);
+	fprintf(to, "<p>As of %s.</p>\n", text);
 }
 
 static void
 print_page(struct readiness *r)
 {
 	fputs(head, r->html);
+	print_date(r->html);
 	fprintf(r->html,
 	    "<p>%zu users; of %zu messages seen before, <b>%zu</b> stay as they are, <b>%zu</b> would be "
 	    "downloaded again, <b>%zu</b> are missing; %zu are new.</p>\n",
@@ -264,10 +281,10 @@ print_page(struct readiness *r)
 	      "<th scope=\"col\">Same</th><th scope=\"col\">Changed</th><th scope=\"col\">Missing</th>"
 	      "<th scope=\"col\">New</th><th scope=\"col\">Verdict</th></tr></thead>\n<tbody>\n",
 	    r->html);
-	copy_rows(r);
+	copy_rows(r->bad_rows, r->html);
+	copy_rows(r->safe_rows, r->html);
+	r->bad_rows = r->safe_rows = NULL;
 	fputs("</tbody>\n</table>\n</body>\n</html>\n", r->html);
-	fclose(r->rows);
-	r->rows = NULL;
 }
 
 void
@@ -279,6 +296,6 @@ readiness_end(struct readiness *r)
 		fprintf(r->table, "%zu messages same, %zu changed, %zu missing, %zu new\n", r->same,
 		    r->changed, r->missing, r->fresh);
 	}
-	if (r->html != NULL && r->rows != NULL)
+	if (r->html != NULL && r->safe_rows != NULL)
 		print_page(r);
 }

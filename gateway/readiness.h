@@ -14,7 +14,8 @@ struct readiness {
 	size_t safe, unsafe, failed; /* users */
 	size_t before, now, same, changed, missing, fresh; /* messages */
 	size_t shares[READINESS_SHARES]; /* users who have messages, from the least share on */
-	FILE *rows; /* of the page, until the end of it; a temporary file */
+	/* Of the page, until the end of it: who cannot be moved, and who can; temporary files. */
+	FILE *bad_rows, *safe_rows;
 };
 
 /* Returns 0 or ERR_TEMPORARY: there is no room for the page's rows. */
