@@ -171,10 +171,17 @@ struct words {
 };
 
 static int
+try_help(void)
+{
+	fprintf(stderr, "Try \"popgate guard --help\".\n");
+	return EX_USAGE;
+}
+
+static int
 usage_error(const char *message)
 {
-	fprintf(stderr, "popgate guard: %s\nTry \"popgate guard --help\".\n", message);
-	return EX_USAGE;
+	fprintf(stderr, "popgate guard: %s\n", message);
+	return try_help();
 }
 
 static int
@@ -187,15 +194,21 @@ run(struct guard_command *g, const struct words *w, struct error *e)
 	return approve(g, w->subject, e);
 }
 
-/* Whether the words go together. */
-static bool
-is_understood(const struct words *w)
+/* What is wrong with the words; NULL: they go together. */
+static const char *
+find_fault(const struct words *w)
 {
-	if (strcmp(w->what, "list") == 0)
-		return !w->all;
+	bool is_domain = w->subject != NULL && w->subject[0] == '@';
+
+	if (strcmp(w->what, "approve") == 0)
+		return (w->subject != NULL) == w->all
+			   ? "approve takes a user, a domain (\"@example.org\") or --all"
+			   : NULL;
+	if (w->all)
+		return "--all goes with approve only";
 	if (strcmp(w->what, "show") == 0)
-		return w->subject != NULL && !w->all && w->subject[0] != '@';
-	return strcmp(w->what, "approve") == 0 && (w->subject != NULL) != w->all;
+		return w->subject == NULL || is_domain ? "show takes the name of a user" : NULL;
+	return strcmp(w->what, "list") == 0 ? NULL : "expected list, show or approve";
 }
 
 /* With the configuration at hand. */
@@ -219,7 +232,7 @@ run_with(const struct config *config, const struct words *w)
 	}
 	if (g.count > 0 || (w->subject == NULL && !w->all))
 		return 0;
-	fprintf(stderr, "popgate guard: nobody is stopped by that name\n");
+	fprintf(stderr, "popgate guard: nobody is stopped%s\n", w->all ? "" : " by that name");
 	return 1;
 }
 
@@ -251,8 +264,11 @@ command_guard(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct words w = { .config = CONFIG_DEFAULT_FILE, .what = "list" };
+	char name[] = "popgate guard"; /* getopt's messages begin with argv[0] */
+	const char *fault;
 	int option;
 
+	argv[0] = name;
 	while ((option = getopt_long(argc, argv, "ac:h", options, NULL)) != -1) {
 		if (option == 'h')
 			return fputs(help, stdout) < 0 ? EX_IOERR : 0;
@@ -261,7 +277,7 @@ command_guard(int argc, char **argv)
 		else if (option == 'a')
 			w.all = true;
 		else
-			return usage_error("unknown option");
+			return try_help();
 	}
 	if (optind < argc)
 		w.what = argv[optind++];
@@ -269,5 +285,5 @@ command_guard(int argc, char **argv)
 		w.subject = argv[optind++];
 	if (optind < argc)
 		return usage_error("too many arguments");
-	return is_understood(&w) ? run_words(&w) : usage_error("what is to be done?");
+	return (fault = find_fault(&w)) == NULL ? run_words(&w) : usage_error(fault);
 }

@@ -33,10 +33,17 @@ static const char help[] =
     "  -h, --help            this text\n";
 
 static int
+try_help(void)
+{
+	fprintf(stderr, "Try \"popgate state --help\".\n");
+	return EX_USAGE;
+}
+
+static int
 usage_error(const char *message)
 {
-	fprintf(stderr, "popgate state: %s\nTry \"popgate state --help\".\n", message);
-	return EX_USAGE;
+	fprintf(stderr, "popgate state: %s\n", message);
+	return try_help();
 }
 
 static int
@@ -108,8 +115,9 @@ show_users(sqlite3 *db, char **users, int count)
 		if (state_table_find(db, users[i], &state, &source, &e) != 0)
 			return failed(&e);
 		text_escape(users[i], strlen(users[i]), shown, sizeof(shown));
-		printf("%-40s  %-3s  by %s\n", shown, user_state_name(state),
-		    state_scope_name(source));
+		printf("%-40s  %-3s  %s%s\n", shown, user_state_name(state),
+		    source == STATE_UNSET ? "as nothing is set" : "by ",
+		    source == STATE_UNSET ? "" : state_scope_name(source));
 	}
 	return 0;
 }
@@ -214,13 +222,28 @@ run_words(sqlite3 *db, char **words, int count)
 static int
 check_words(char **words, int count)
 {
-	if (count == 0 || strcmp(words[0], "show") == 0)
+	if (count == 0)
 		return 0;
+	if (strcmp(words[0], "show") == 0) {
+		for (int i = 1; i < count; i++)
+			if (words[i][0] == '@')
+				return usage_error("show takes names of users");
+		return 0;
+	}
 	if (strcmp(words[0], "set") != 0 && strcmp(words[0], "unset") != 0)
 		return usage_error("expected show, set or unset");
 	if (count < (words[0][0] == 's' ? 3 : 2))
 		return usage_error("a user, domain, percentage or \"default\" is missing");
 	return 0;
+}
+
+static bool
+has_old_server(const struct config *config)
+{
+	for (size_t i = 0; i < config->upstream_count; i++)
+		if (config->upstreams[i].old != NULL)
+			return true;
+	return false;
 }
 
 static int
@@ -241,6 +264,9 @@ run_with(const struct config *config, char **words, int count)
 	else
 		status = failed(&e);
 	ledger_file_free(file);
+	if (status == 0 && count > 0 && strcmp(words[0], "set") == 0 && !has_old_server(config))
+		fprintf(stderr, "popgate state: no upstream of the configuration has an old server "
+				"(\"old\"): this has no effect yet\n");
 	return status;
 }
 
@@ -255,13 +281,15 @@ command_state(int argc, char **argv)
 	const char *path = CONFIG_DEFAULT_FILE;
 	struct config_report report = { 0 };
 	struct config *config = NULL;
+	char name[] = "popgate state"; /* getopt's messages begin with argv[0] */
 	int option, rc, status;
 
+	argv[0] = name;
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		if (option == 'h')
 			return fputs(help, stdout) < 0 ? EX_IOERR : 0;
 		if (option != 'c')
-			return usage_error("unknown option");
+			return try_help();
 		path = optarg;
 	}
 	if ((status = check_words(argv + optind, argc - optind)) != 0)

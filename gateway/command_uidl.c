@@ -48,12 +48,34 @@ static const struct uidl_command {
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
+static const char overview[] =
+    "usage: popgate uidl import [OPTION]... [USER]...\n"
+    "       popgate uidl verify [OPTION]... [USER]...\n\n"
+    "  import: take over what the old POP3 server calls the messages\n"
+    "  verify: say what clients would see now against what they saw before\n\n"
+    "\"popgate uidl import --help\" and \"popgate uidl verify --help\" tell more.\n";
+
 static int
-usage(void)
+usage_error(void)
 {
-	fprintf(stderr, "usage: popgate uidl import|verify [OPTION]... [USER]...\n"
-			"Try \"popgate uidl import --help\" or \"popgate uidl verify --help\".\n");
+	fprintf(stderr,
+	    "popgate uidl: expected import or verify\nTry \"popgate uidl --help\".\n");
 	return EX_USAGE;
+}
+
+static bool
+is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* OPTION's name, of OPTIONS. */
+static const char *
+option_name(const struct option *options, int option)
+{
+	while (options->val != option)
+		options++;
+	return options->name;
 }
 
 static int
@@ -140,7 +162,8 @@ run(const struct uidl_command *c, struct uidl_options *o, int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		if (option == '?' || strchr(c->options, option) == NULL) {
 			if (option != '?')
-				fprintf(stderr, "%s: there is no such option here\n", o->command);
+				fprintf(stderr, "%s: takes no --%s\n", o->command,
+				    option_name(options, option));
 			fprintf(stderr, "Try \"%s --help\".\n", o->command);
 			return EX_USAGE;
 		}
@@ -167,7 +190,9 @@ command_uidl(int argc, char **argv)
 	char name[64];
 
 	if (argc < 2)
-		return usage();
+		return usage_error();
+	if (is_help(argv[1]))
+		return fputs(overview, stdout) < 0 ? EX_IOERR : 0;
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
@@ -175,5 +200,5 @@ command_uidl(int argc, char **argv)
 		o.command = argv[1] = name;
 		return run(&commands[i], &o, argc - 1, argv + 1);
 	}
-	return usage();
+	return usage_error();
 }

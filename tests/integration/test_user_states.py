@@ -60,8 +60,22 @@ class UserStates(Case):
     def test_nothing_is_set(self):
         user = self.user("joe")
         self.assertIn("nothing is set", self.state().stdout)
-        self.assertRegex(self.state("show", user).stdout, r"joe\S+ +old +by unset")
+        self.assertRegex(self.state("show", user).stdout, r"joe\S+ +old +as nothing is set")
         self.assert_state(user, "old")
+
+    def test_who_is_asked_for(self):
+        self.assertIn("show takes names of users", self.state("show", "@example.org", status=64).stderr)
+
+    def test_no_server_is_old(self):
+        gate = self.start_without_old()
+        self.addCleanup(gate.stop)
+        self.assertIn("no upstream of the configuration has an old server", self.state("set", "joe", "old", gate=gate).stderr)
+        self.assertEqual(self.state("unset", "joe", gate=gate).stderr, "")
+        self.assertEqual(self.state("set", "joe", "old").stderr, "")
+
+    @staticmethod
+    def start_without_old():
+        return popgate.Popgate({"label": "new", "port": servers.dovecot().imap_port})
 
     def test_a_user_moves_and_comes_back(self):
         user, other = self.user("joe"), self.user("jane")
