@@ -1,9 +1,11 @@
 """Moving users from an old POP3 server: what "popgate uidl import" and "verify" make of two real servers."""
 import contextlib
 import csv
+import json
 import os
 import pty
 import shutil
+import signal
 import subprocess
 
 from harness import moving, popgate, ports, scripted_imap, scripted_pop3, workspace
@@ -127,6 +129,24 @@ class Commanded(Moving):
         self.assertEqual(verified.returncode, SAFE, verified.stdout)
         again, _, total = commands.imported("--again", "--users", commands.users(users))
         self.assertEqual((again.returncode, total["imported"], total["written"], total["same"]), (0, 8, 0, 40))
+
+    def test_interrupted(self):
+        """Those who are begun are finished, the report is whole, and the rest is for the next time."""
+        commands = self.commands()
+        users = [self.moved([message(number) for number in range(5)]) for _ in range(8)]
+        report = os.path.join(commands.dir, "interrupted.json")
+        # the rate is so low that the second user cannot have begun
+        first = commands.start_import("--rate", "1", "--report", report, "--users", commands.users(users))
+        lines = [first.stdout.readline(), first.stdout.readline()]
+        self.assertTrue(lines[1].endswith("imported\n"), lines)
+        first.send_signal(signal.SIGINT)
+        first.communicate()
+        self.assertEqual(first.returncode, LATER)
+        with open(report, encoding="utf-8") as text:
+            total = json.load(text)["total"]
+        self.assertEqual((total["imported"], total["failed"]), (1, 0))
+        done, _, total = commands.imported("--users", commands.users(users))
+        self.assertEqual((done.returncode, total["skipped"], total["imported"]), (0, 1, 7))
 
     def test_a_master_user_does_it_for_all(self):
         masters = {"extra": "plugin {{\n  acl_user = %u\n}}\npassdb {{\n  driver = passwd-file\n"
@@ -296,7 +316,7 @@ class Commanded(Moving):
     def test_command_line(self):
         commands = self.commands()
         for arguments, why in ((["import"], "users: give --users"), (["import", "--jobs", "0", "x"], "--jobs: expected"),
-                               (["import", "--html", "x", "y"], "no such option here"),
+                               (["import", "--html", "x", "y"], "takes no --html"),
                                (["verify"], "users: give --users"), (["import", "--old", "lost", "x"], "no such upstream"),
                                (["import", "--old", "new", "x"], "does not speak POP3"),
                                (["import", "--new", "old", "x"], "does not speak IMAP")):
@@ -318,7 +338,8 @@ class Commanded(Moving):
         commands.imported("--users", commands.users([good, bad]))
         sheet, page = os.path.join(commands.dir, "ready.csv"), os.path.join(commands.dir, "ready.html")
         users = commands.file("users", f"{good} secret\n{bad} secret\n{odd}\n")
-        done = commands.uidl("verify", "--readiness", "--users", users, "--csv", sheet, "--html", page)
+        done = commands.uidl("verify", "--readiness", "--jobs", "1", "--users", users, "--csv", sheet,
+                             "--html", page)
         self.assertEqual(done.returncode, UNSAFE, done.stdout)
         self.assertIn("1 users safe, 1 not safe, 1 failed", done.stdout)
         with open(sheet, encoding="utf-8", newline="") as text:
@@ -343,6 +364,8 @@ class Commanded(Moving):
         self.assertIn("&lt;b&gt;&amp;", dom)
         self.assertNotIn("<b>&", dom)
         self.assertEqual(dom.count("<tr class="), 3)
+        self.assertLess(dom.index(bad), dom.index(good), "those who cannot be moved come first")
+        self.assertRegex(dom, r"As of 20\d\d-\d\d-\d\d")
         subprocess.run([*base, f"--screenshot={picture}", f"file://{page}"], capture_output=True, timeout=120,
                        env=environment, check=True)
         with open(picture, "rb") as image:
