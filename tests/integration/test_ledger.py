@@ -644,6 +644,18 @@ class Faults(Ledger):
             self.gate.start()
             self.assertEqual(uidls(self.gate, user), ["a1", "a2", "a3", "a4", "a5"])
 
+    def test_rule_44_what_a_client_was_told_outlives_a_crash(self):
+        user = self.server.user()
+        self.server.fill(user, MAIL)
+        session = self.gate.login(user)
+        told = list(session.uidl().values())
+        self.gate.kill()
+        session.close()
+        self.gate.upstream["uidl"] = "b%u"
+        self.gate.write_config()
+        self.gate.start()
+        self.assertEqual((told, uidls(self.gate, user)), (["a1", "a2", "a3", "a4", "a5"],) * 2)
+
     def test_a_failing_write_shows_nothing(self):
         user = self.server.user()
         self.server.fill(user, MAIL)

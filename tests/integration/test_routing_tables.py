@@ -157,6 +157,16 @@ class Http(RoutingCase):
             self.assertEqual(len(service.requests), asked)
             self.assert_code(self.refusal(gate, user, "wrong"), "AUTH")  # another password is another question
             self.assertEqual(len(service.requests), asked + 1)
+            gate.login(f"not{user}").quit()  # and so is another user
+            self.assertEqual(len(service.requests), asked + 2)
+
+    def test_a_yes_is_for_one_address(self):
+        service = self.service(lambda fields: reply("OK" if fields["client-ip"] == "127.0.0.1" else "not from there"))
+        gate = self.asking(service, auth_http_cache="1m")
+        gate.login("local").quit()
+        with gate.connect(source="127.0.0.2") as session:
+            session.ok("USER local")
+            self.assert_code(session.command("PASS secret"), "AUTH")
 
     def test_the_certificate_of_the_service_is_verified(self):
         certificate = certificates.good()

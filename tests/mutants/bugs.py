@@ -22,7 +22,9 @@ CONNECTION = "gateway/connection.c"
 DISPATCH = "gateway/dispatch.c"
 SESSION, QUIT, RETRIEVE = "pop3front/session.c", "pop3front/session_quit.c", "pop3front/session_retrieve.c"
 
-MATCH, BOX = "mapping/match.c", "gateway/box.c"
+MATCH, FINGERPRINT, RECALL = "mapping/match.c", "mapping/fingerprint.c", "gateway/recall.c"
+LEDGER_WRITE, LEDGER_IMPORT = "gateway/ledger_write.c", "gateway/ledger_import.c"
+POP3_CLIENT, RELAY = "gateway/pop3_client.c", "gateway/relay.c"
 
 BUGS = [
     Bug("match-without-headers", "order and size are believed without a look at headers", (
@@ -35,6 +37,95 @@ BUGS = [
     Bug("learned-too-late", "what is learned comes behind what is shown", (
         (BOX, "	return recall_read(recall, &box->recalled, e);\n}\n\n", "	return 0;\n}\n\n"),),
         {"test_uidl_import": "Login.test_first_login_learns"}),
+    Bug("learned-each-time", "the old server is asked at each login", (
+        ("gateway/learner.c", "&learned, e)) != 0 || learned ||", "&learned, e)) != 0 ||"),
+        (BOX, "m->is_read && m->found.id == 0 && m->found.before == 0 && m->found.view == 0;", "m->is_read;")),
+        {"test_uidl_import": "Login.test_first_login_learns"}),
+    Bug("fingerprint-as-it-is", "headers that a server has folded anew, or blanks doubled in, are other headers", (
+        (FINGERPRINT, "	if (is_blank(c)) {\n		r->blank = r->value_len > 0;\n		return;\n	}\n", ""),),
+        {"unit": "test_fingerprint"}),
+    Bug("epoch-off-by-one", "a new template rules the last message that was shown, too", (
+        (RECALL, "first = m->found.shown + 1 > last ? m->found.shown + 1 : last;",
+         "first = m->found.shown > last ? m->found.shown : last;"),),
+        {"test_ledger": "Stable.test_rule_39"}),
+    Bug("shown-before-remembered", "clients are told UIDLs that the state store learns of when they have gone", (
+        ("gateway/maildrop.c", "\n	    (rc = remember(m, e)) != 0)\n		goto fail;", ")\n		goto fail;"),
+        ("gateway/maildrop.c", "	remember_removed(m);\n	maildrop_free(m);\n",
+         "	(void) remember(m, &(struct error){ 0 });\n	remember_removed(m);\n	maildrop_free(m);\n")),
+        {"test_ledger": "Faults.test_rule_44_what_a_client_was_told_outlives_a_crash|Faults.test_a_failing_write"}),
+    Bug("ledger-without-uidvalidity", "UIDLs are those of the same UIDs before the mailbox was made anew", (
+        (RECALL, "	uint32_t uidvalidity = r->link->mailbox.uidvalidity;\n	int rc = 0;\n",
+         "	uint32_t uidvalidity = r->link->mailbox.exists > 0;\n	int rc = 0;\n"),),
+        {"test_ledger": "Guard.test_rule_43_a_mailbox_made_anew"}),
+    Bug("ledger-without-users", "what is remembered of one user's mailbox is another user's too", (
+        ("gateway/ledger_file.c", "	database_bind_text(statement, 1, key->user);\n",
+         "	database_bind_text(statement, 1, key->user[0] != 0 ? \"user\" : \"\");\n"),),
+        {"test_ledger": "Stable.test_users_and_mailboxes_are_told_apart"}),
+    Bug("import-over-what-was-shown", "an import gives messages that a client has seen another UIDL", (
+        (LEDGER_IMPORT, "	if (row->uid <= im->found.shown) {\n", "	if (row->uid < im->found.shown && im->uids == NULL) {\n"),),
+        {"test_uidl_import": "Login.test_what_was_shown_stays_after_an_import"}),
+    Bug("import-gives-one-twice", "an import gives a message the UIDL that another one has", (
+        (LEDGER_IMPORT, "	if (!uidl_set_add(&im->taken, row->uidl)) {\n",
+         "	if (!uidl_set_add(&im->taken, row->uidl) && row->uid == 0) {\n"),),
+        {"unit": "test_ledger_file"}),
+    Bug("import-beside-a-login", "a login that began before an import shows what was true before it", (
+        (LEDGER_WRITE, "now.id != w->found.id || now.version != w->found.version", "now.id != w->found.id"),),
+        {"unit": "test_ledger_file"}),
+    Bug("ledger-not-on-disk", "what a client is told is remembered as soon as the disk has time", (
+        (LEDGER_WRITE, "ledger_begin_writing(file, deadline, !w->durable, e)", "ledger_begin_writing(file, deadline, true, e)"),),
+        {"unit": "test_ledger_write"}),
+    Bug("import-without-a-view", "what clients saw at the old server is not remembered", (
+        (LEDGER_IMPORT, "found.id != 0 || found.view != 0 || count == 0", "found.id != 0 || found.view != 0 || count > 0"),),
+        {"test_uidl_import": "Login.test_guard_stops_a_login"}),
+    Bug("guard-the-wrong-way", "the guard stops those who miss little", (
+        (RECALL, "c->missing * 100 > (uint64_t) upstream", "c->missing * 100 < (uint64_t) upstream"),),
+        {"test_ledger": "Guard"}),
+    Bug("guard-counts-only", "as many messages as before are the same messages to the guard", (
+        (RECALL, "		c->missing += !uidl_set_contains(&c->now, c->seen.items[i].uidl);\n",
+         "		c->missing += i >= parts[0].count;\n"),),
+        {"test_ledger": "Guard.test_rule_43_a_mailbox_made_anew"}),
+    Bug("guard-approved-for-ever", "who was let through by the guard once is never looked at again", (
+        (LEDGER_WRITE, " ||\n	    (rc = run_about(file, LEDGER_DROP_GUARD, w->account, e)) != 0)", ")"),),
+        {"test_ledger": "Guard.test_rule_43_a_mailbox_made_anew"}),
+    Bug("verify-is-content", "verify ends with 0 whatever it finds", (
+        ("gateway/uidl_verify.c", "		return EXIT_UNSAFE;\n", "		return 0;\n"),),
+        {"test_uidl_import": "Commanded.test_a_message_that_was_not_copied|Login.test_verify_against"}),
+    Bug("tried-whatever-happened", "the next server is shown the password although the first did not reject it", (
+        (DISPATCH, "i < w->count && rc == ERR_AUTH; i++", "i < w->count && rc != 0; i++"),),
+        {"test_routing": "Order.test_a_server_that_is_down"}),
+    Bug("winner-forgotten", "which server let a user in is not remembered", (
+        (DISPATCH, "	if (rc == 0 && w->route->auth_http == NULL)\n", "	if (rc == 0 && w->count == 0)\n"),),
+        {"test_routing": "Order.test_rejected_by_one"}),
+    Bug("winner-of-a-process", "which server let a user in is remembered as long as the worker lives", (
+        ("gateway/preference.c", "	if (p->ledger == NULL || p->store == PREFERENCE_FAILED ||\n",
+         "	if (p->ledger != NULL || p->store == PREFERENCE_FAILED ||\n"),),
+        {"test_routing": "Order.test_the_winner_outlives"}),
+    Bug("yes-for-another-user", "what auth_http said of one user is believed of others with that password", (
+        ("gateway/auth_http.c", "		{ c->user, strlen(c->user) },\n", ""),),
+        {"test_routing_tables": "Http.test_a_yes_is_remembered"}),
+    Bug("yes-for-another-address", "what auth_http said to a client is believed of clients elsewhere", (
+        ("gateway/auth_http.c", "		{ q->client, strlen(q->client) },\n", ""),),
+        {"test_routing_tables": "Http.test_a_yes_is_for_one_address"}),
+    Bug("service-chooses-anything", "auth_http may send a password to any address", (
+        ("gateway/way.c", "	if (!is_allowed(w->route, reply->server) ||\n", "	if (!is_allowed(w->route, reply->server) > 1 ||\n"),),
+        {"test_routing_tables": "Http.test_it_cannot_choose_anything_else"}),
+    Bug("state-guessed", "where the state store cannot be read users have moved", (
+        (DISPATCH, "&state, &source, e)) != 0) {\n		log_refusal(d, c, e);\n		return rc;\n",
+         "&state, &source, e)) != 0) {\n		log_refusal(d, c, e);\n		return 0;\n"),),
+        {"test_user_states": "test_a_state_store_that_cannot_be_read"}),
+    Bug("deletion-in-the-first-mailbox", "what was marked in a further mailbox is removed from the first", (
+        (COMMIT, "mailbox_link_turn(c->link, c->maildrop.mailbox, uidvalidity_of(c), e)",
+         "mailbox_link_turn(c->link, \"INBOX\", snapshot_uidvalidity(c->snapshot, 0), e)"),),
+        {"test_mailboxes": "OnRealServers.test_rule_14"}),
+    Bug("relay-goes-on-without-tls", "an old server that refuses STLS gets the password in the clear", (
+        (POP3_CLIENT, '		return refused(client, "STLS", ERR_TLS, e);\n', "		return 0;\n"),),
+        {"test_passed_on": "TlsCare.test_stls_refused"}),
+    Bug("relay-believes-what-came-before-tls", "octets behind the answer to STLS are an answer within TLS", (
+        (POP3_CLIENT, "	if (client->begin < client->end)\n		return fail(client, e, ERR_PROTOCOL, \"octets behind the answer to STLS\");\n", ""),),
+        {"test_passed_on": "TlsCare.test_octets_behind_stls"}),
+    Bug("relay-ends-in-order", "a session that the old server has cut ends as if it were complete", (
+        (RELAY, "	r->passage->must_abort = !negative;\n", "	r->passage->must_abort = false;\n"),),
+        {"test_passed_on": "ScriptedServer.test_rule_32_a_cut_is_a_reset"}),
     Bug("plain-expunge", "EXPUNGE instead of UID EXPUNGE", (
         (MAILBOX, 'return on_set(imap, "EXPUNGE", "UID EXPUNGE ", ranges, count, "", e);',
          'return on_set(imap, "EXPUNGE", "EXPUNGE", ranges, count * 0, "", e);'),),

@@ -219,6 +219,27 @@ an_import_meanwhile_is_noticed(void)
 	rig_end();
 }
 
+/* The same where the maildrop was known before: a message that has just come gets one UIDL, not two. */
+static void
+an_import_for_a_new_message_is_noticed(void)
+{
+	static const struct ledger_row rows[] = { { 4, "old4" } };
+	struct ledger_imported got;
+	struct visit v;
+	bool written;
+
+	rig_begin();
+	CU_ASSERT_TRUE(login(&inbox, UIDVALIDITY, "a%u", 1, 3));
+	CU_ASSERT_EQUAL(visit_begin(&v, &inbox, UIDVALIDITY, "a%u"), 0);
+	visit_fill(&v, 1, 4);
+	CU_ASSERT_EQUAL(import(&inbox, rows, 1, &got), 0);
+	CU_ASSERT_EQUAL(show(&v, false, &written), ERR_IN_USE);
+	visit_end(&v);
+	CU_ASSERT_TRUE(login(&inbox, UIDVALIDITY, "a%u", 1, 4));
+	CU_ASSERT_STRING_EQUAL(last_seen("jane@x"), "1=a1/10 2=a2/20 3=a3/30 4=old4/40");
+	rig_end();
+}
+
 static void
 what_was_seen_elsewhere(void)
 {
@@ -381,6 +402,7 @@ main(void)
 		    rule_40_an_import_never_changes_what_was_shown },
 		{ "an_import_before_the_first_login", an_import_before_the_first_login },
 		{ "an_import_meanwhile_is_noticed", an_import_meanwhile_is_noticed },
+		{ "an_import_for_a_new_message_is_noticed", an_import_for_a_new_message_is_noticed },
 		{ "what_was_seen_elsewhere", what_was_seen_elsewhere },
 		{ "facts_about_accounts", facts_about_accounts },
 		{ "rule_44_what_cannot_be_read_is_not_guessed",

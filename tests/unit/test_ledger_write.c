@@ -1,8 +1,23 @@
-/* Unit tests of gateway/ledger_write.c: what is kept of messages beside their UIDLs, for when UIDVALIDITY
- * changes, and files that have no room for that yet. The rest is in test_ledger_file.c. */
+/* Unit tests of gateway/ledger_write.c: what is kept of messages beside their UIDLs, for when
+ * UIDVALIDITY changes, files that have no room for that yet, and what is asked of the disk. The rest is
+ * in test_ledger_file.c. */
 #include "gateway/ledger_write.h"
 
+#include <sys/syscall.h>
+
 #include "ledger_rig.h"
+
+/* What SQLite asks of the disk comes here. */
+static unsigned syncs;
+
+int fdatasync(int fd);
+
+int
+fdatasync(int fd)
+{
+	syncs++;
+	return (int) syscall(SYS_fdatasync, fd);
+}
 
 /* The one number that SQL tells. */
 static int64_t
@@ -82,6 +97,28 @@ names_of_messages_are_kept(void)
 	rig_end();
 }
 
+/* How often a login that sees messages 1 to LAST_UID waits for the disk. */
+static unsigned
+syncs_of_login(const char *template, uint32_t last_uid)
+{
+	syncs = 0;
+	CU_ASSERT_TRUE(login(&inbox, UIDVALIDITY, template, 1, last_uid));
+	return syncs;
+}
+
+/* UIDLs that could not be made again wait for the disk; what was shown last does not. */
+static void
+what_must_last_is_synced(void)
+{
+	rig_begin();
+	CU_ASSERT_TRUE(syncs_of_login("a%u", 5) > 0);
+	CU_ASSERT_EQUAL(syncs_of_login("a%u", 6), 0);
+	CU_ASSERT_EQUAL(syncs_of_login("b%u", 7), 1);
+	CU_ASSERT_EQUAL(syncs_of_login("b%u", 8), 0);
+	CU_ASSERT_EQUAL(syncs_of_login("a%u", 9), 1);
+	rig_end();
+}
+
 static void
 a_file_of_the_version_before_is_brought_up_to_date(void)
 {
@@ -104,6 +141,7 @@ main(void)
 {
 	static const struct unit_test tests[] = {
 		{ "names_of_messages_are_kept", names_of_messages_are_kept },
+		{ "what_must_last_is_synced", what_must_last_is_synced },
 		{ "a_file_of_the_version_before_is_brought_up_to_date",
 		    a_file_of_the_version_before_is_brought_up_to_date },
 	};
