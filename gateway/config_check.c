@@ -386,17 +386,18 @@ static void
 check_separators(
     const struct config *config, const struct config_lines *lines, struct config_report *report)
 {
-	const struct upstream *first = NULL, *u;
+	const struct upstream *first = NULL;
 
-	for (u = config->upstreams; u < config->upstreams + config->upstream_count; u++) {
+	for (size_t i = 0; i < config->upstream_count; i++) {
+		const struct upstream *u = &config->upstreams[i];
+
 		if (u->master_separator[0] == '\0')
 			continue;
 		if (first == NULL)
 			first = u;
 		else if (strcmp(first->master_separator, u->master_separator) != 0)
 			config_report_add(report, CONFIG_FAULT,
-			    line_of(&lines->upstreams[u - config->upstreams], SETTING_UPSTREAM,
-				"master_separator"),
+			    line_of(&lines->upstreams[i], SETTING_UPSTREAM, "master_separator"),
 			    "master_separator: must be the same in all upstreams that have one");
 	}
 }
