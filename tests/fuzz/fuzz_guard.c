@@ -137,10 +137,14 @@ check_output(const struct result *r)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const enum guard_expectation expectations[] = { GUARD_EXPECT_GREETING,
-		GUARD_EXPECT_RESPONSE, GUARD_EXPECT_ID, GUARD_EXPECT_LIST, GUARD_EXPECT_BODY,
-		GUARD_EXPECT_PART, GUARD_EXPECT_SEARCH, GUARD_EXPECT_VANISHED,
-		GUARD_EXPECT_CHALLENGE };
+	static const enum guard_expectation expectations[2][8] = {
+		{ GUARD_EXPECT_GREETING, GUARD_EXPECT_RESPONSE, GUARD_EXPECT_ID, GUARD_EXPECT_LIST,
+		    GUARD_EXPECT_BODY, GUARD_EXPECT_PART, GUARD_EXPECT_SEARCH,
+		    GUARD_EXPECT_VANISHED },
+		{ GUARD_EXPECT_GREETING, GUARD_EXPECT_RESPONSE, GUARD_EXPECT_CHALLENGE,
+		    GUARD_EXPECT_UIDS, GUARD_EXPECT_BODIES, GUARD_EXPECT_PARTS,
+		    GUARD_EXPECT_HEADERS, GUARD_EXPECT_ATTRIBUTE },
+	};
 	struct result whole = { 0 }, cut = { 0 };
 	enum guard_expectation expectation;
 
@@ -150,14 +154,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cut.out = malloc(2 * size + 128);
 	if (whole.out == NULL || cut.out == NULL)
 		abort();
-	expectation = expectations[data[0] & 7];
-	if ((data[0] & 0x87) == 0x87) /* of two sizes of pieces, one is for this */
-		expectation = GUARD_EXPECT_ATTRIBUTE;
-	if ((data[0] & 0x87) == 0x86)
-		expectation = GUARD_EXPECT_HEADERS;
+	expectation = expectations[data[0] >> 7][data[0] & 7];
 	feed(expectation, (const char *) data + 1, size - 1, size, 64, &whole);
-	feed(expectation, (const char *) data + 1, size - 1, 1 + (data[0] >> 2), 1 + (data[0] >> 3),
-	    &cut);
+	feed(expectation, (const char *) data + 1, size - 1, 1 + (data[0] >> 2 & 31),
+	    1 + (data[0] >> 3 & 15), &cut);
 	if (whole.refused != cut.refused || whole.events != cut.events)
 		abort();
 	/* Once refused, what was still held back depends on the room there was; up to there all

@@ -41,7 +41,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		}
 		check(rc == ERR_GONE || rc == ERR_INVALID);
 		if (count > 0) {
-			check(seen_encode(messages, count, again, &used) == count);
+			/* One of the next piece is not taken along. */
+			messages[count].uid = (piece + 1) << SEEN_PIECE_BITS;
+			check(seen_encode(messages, count + 1, again, &used) == count);
+			check(seen_digest(messages, count) ==
+			      seen_digest(messages, 1) + seen_digest(messages + 1, count - 1));
 			check(used <= len - 2 && used <= count * SEEN_MESSAGE_MAX);
 			seen_reader_init(&second, piece, again, used);
 			for (size_t i = 0; i < count; i++)
