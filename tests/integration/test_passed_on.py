@@ -362,7 +362,11 @@ class TlsCare(Case):
 
     def test_octets_behind_stls(self):
         server = scripted_pop3.Server(THREE, tls="starttls")
-        server.on("STLS", b"+OK\r\n+OK capabilities\r\n")
+
+        def inject(connection, _command):
+            connection.send(b"+OK\r\n+OK capabilities\r\n")
+            connection.start_tls()
+        server.on("STLS", inject)
         self.refused(server, tls="starttls", ca_file=certificates.authority().cert)
 
     def test_certificates(self):

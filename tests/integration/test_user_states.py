@@ -16,9 +16,9 @@ class UserStates(Case):
         cls.gate = cls.start()
 
     @classmethod
-    def start(cls, **settings):
+    def start(cls, upstream=None, **settings):
         return popgate.Popgate(
-            {"label": "new", "port": servers.dovecot().imap_port, "old": "oldpop"},
+            {"label": "new", "port": servers.dovecot().imap_port, "old": "oldpop", **(upstream or {})},
             blocks=[("upstream oldpop", {"protocol": "pop3", "port": cls.old.port, "command_timeout": "5s"})],
             plaintext_loopback="yes", **settings)
 
@@ -148,7 +148,7 @@ class UserStates(Case):
         self.assertIn("upstream=oldpop", re.search(r"login failed.*", self.gate.log())[0])
 
     def test_a_state_store_that_cannot_be_read_is_no_answer(self):
-        gate = self.start(workers=0)
+        gate = self.start({"uidl_ledger": "no"}, workers=0)  # of the store it is the state alone that is wanted
         self.addCleanup(self._stop, gate)
         user = self.user("joe")
         gate.stop()

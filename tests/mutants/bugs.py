@@ -49,7 +49,7 @@ BUGS = [
          "first = m->found.shown > last ? m->found.shown : last;"),),
         {"test_ledger": "Stable.test_rule_39"}),
     Bug("shown-before-remembered", "clients are told UIDLs that the state store learns of when they have gone", (
-        ("gateway/maildrop.c", "\n	    (rc = remember(m, e)) != 0)\n		goto fail;", ")\n		goto fail;"),
+        ("gateway/maildrop.c", " ||\n	    (rc = remember(m, e)) != 0)\n		goto fail;", ")\n		goto fail;"),
         ("gateway/maildrop.c", "	remember_removed(m);\n	maildrop_free(m);\n",
          "	(void) remember(m, &(struct error){ 0 });\n	remember_removed(m);\n	maildrop_free(m);\n")),
         {"test_ledger": "Faults.test_rule_44_what_a_client_was_told_outlives_a_crash|Faults.test_a_failing_write"}),
@@ -121,7 +121,9 @@ BUGS = [
         (POP3_CLIENT, '		return refused(client, "STLS", ERR_TLS, e);\n', "		return 0;\n"),),
         {"test_passed_on": "TlsCare.test_stls_refused"}),
     Bug("relay-believes-what-came-before-tls", "octets behind the answer to STLS are an answer within TLS", (
-        (POP3_CLIENT, "	if (client->begin < client->end)\n		return fail(client, e, ERR_PROTOCOL, \"octets behind the answer to STLS\");\n", ""),),
+        (POP3_CLIENT, "	if (client->begin < client->end)\n		return fail(client, e, ERR_PROTOCOL, \"octets behind the answer to STLS\");\n", ""),
+        (POP3_CLIENT, "taken for the answer. */\n	if (!client->dead && client->begin < client->end)\n",
+         "taken for the answer. */\n	if (!client->dead && client->begin > client->end)\n")),
         {"test_passed_on": "TlsCare.test_octets_behind_stls"}),
     Bug("relay-ends-in-order", "a session that the old server has cut ends as if it were complete", (
         (RELAY, "	r->passage->must_abort = !negative;\n", "	r->passage->must_abort = false;\n"),),
