@@ -9,6 +9,9 @@
 #include "gateway/state_directory.h"
 #include "gateway/uidl_options.h"
 
+/* For the ledger: all UIDLs of a large mailbox are one transaction, and no client waits for it. */
+enum { PATIENCE_MS = 60000 };
+
 int
 uidl_complain(const struct uidl_options *o, int status, const char *what, const char *why)
 {
@@ -112,6 +115,7 @@ open_ledger(struct uidl_bench *b, const struct uidl_options *o)
 		return uidl_complain(o, EX_CANTCREAT, "state_directory", e.text);
 	if (ledger_open(b->config->state_directory, &b->ledger) != 0)
 		return uidl_complain(o, EX_OSERR, "out of memory", "");
+	ledger_set_patience(b->ledger, PATIENCE_MS);
 	if (ledger_check(b->ledger, &e) != 0)
 		return uidl_complain(o, EX_CANTCREAT, "the state store", e.text);
 	return 0;
