@@ -1,4 +1,4 @@
-/* Unit tests of gateway/user_list.c. */
+/* Unit tests of gateway/user_list.c and user_list_read.c. */
 #include "gateway/user_list.h"
 
 #include <stdlib.h>
@@ -22,6 +22,9 @@ static const struct {
 	{ "a blank first", " x\n", NULL },
 	{ "a byte order mark", "\xEF\xBB\xBFjane a\n", "jane/a/a " },
 	{ "a byte order mark alone", "\xEF\xBB\xBF\n", "" },
+	{ "a tab first", "\tx\n", NULL },
+	{ "a CR in a password", "jane a\rb\n", NULL },
+	{ "a CR in the new password", "jane\ta\tb\rc\n", NULL },
 	{ "no end", "jane", NULL },
 };
 
@@ -57,7 +60,36 @@ faults_name_their_line(void)
 	CU_ASSERT_NOT_EQUAL(user_list_parse(&list, strdup(text), sizeof(text) - 1, &e), 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "line 3:"));
 	user_list_clear(&list);
-	CU_ASSERT_NOT_EQUAL(user_list_read(&list, "/nowhere/at/all", &e), 0);
+}
+
+/* Larger than what is read at once, and without a line end at its end. */
+static void
+files(void)
+{
+	enum { USERS = 20000 };
+	char path[] = "/tmp/popgate-users-XXXXXX", name[32];
+	int fd = mkstemp(path);
+	struct user_list list;
+	struct error e = { 0 };
+	FILE *file;
+
+	CU_ASSERT_FATAL(fd >= 0 && (file = fdopen(fd, "w")) != NULL);
+	for (unsigned i = 0; i < USERS; i++)
+		fprintf(file, "%suser%u secret%u", i > 0 ? "\n" : "", i, i);
+	fclose(file);
+	CU_ASSERT_EQUAL(user_list_read(&list, path, &e), 0);
+	CU_ASSERT_EQUAL_FATAL(list.count, USERS);
+	for (unsigned i = 0; i < USERS; i++) {
+		snprintf(name, sizeof(name), "user%u", i);
+		if (!UNIT_CHECK(strcmp(list.users[i].name, name) == 0, name))
+			break;
+	}
+	CU_ASSERT_STRING_EQUAL(list.users[USERS - 1].old_password, "secret19999");
+	user_list_clear(&list);
+	remove(path);
+	CU_ASSERT_EQUAL(user_list_read(&list, "/nowhere/at/all", &e), ERR_PERMANENT);
+	user_list_clear(&list);
+	CU_ASSERT_EQUAL(user_list_read(&list, "/", &e), ERR_PERMANENT);
 	user_list_clear(&list);
 }
 
@@ -67,6 +99,7 @@ main(void)
 	static const struct unit_test tests[] = {
 		{ "lines", lines },
 		{ "faults name their line", faults_name_their_line },
+		{ "files", files },
 	};
 
 	return unit_run("user_list", tests, sizeof(tests) / sizeof(tests[0]));
