@@ -11,6 +11,7 @@ packages_for() {
 		echo libcunit1-dev python3 dovecot-imapd dovecot-pop3d curl fetchmail mpop openssl ca-certificates
 		echo getmail6 isync
 		echo haproxy systemd # programs; nothing is started
+		echo nginx-light libnginx-mod-mail # asks auth_http services, and is one
 		echo chromium # looks at the pages that popgate writes
 		# Libraries of Cyrus, whose own packages cannot be installed beside Dovecot's.
 		echo libpcre3 libpq5 libsasl2-modules
@@ -49,7 +50,7 @@ packages_install() {
 	echo "Installing ${missing[*]}"
 	packages_as_root apt-get -qq -o DPkg::Lock::Timeout=300 update || return
 	(
-		# Dovecot and HAProxy are wanted as programs, not as services of this machine.
+		# Dovecot, HAProxy and nginx are wanted as programs, not as services of this machine.
 		if [ ! -e $policy ]; then
 			trap 'packages_as_root rm -f $policy' EXIT
 			printf '#!/bin/sh\nexit 101\n' | packages_as_root tee $policy >/dev/null

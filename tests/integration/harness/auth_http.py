@@ -49,7 +49,7 @@ class Service:
                 fields = {}
                 for field in iter(stream.readline, b"\r\n"):
                     name, _, value = field.rstrip(b"\r\n").partition(b": ")
-                    fields[name.decode().lower()] = value.decode()
+                    fields[name.decode().lower()] = value.decode("utf-8", "surrogateescape")
                 self.requests.append((line.decode().rstrip(), fields))
                 octets = self.answer(fields)
                 if octets is None:
