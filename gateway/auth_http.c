@@ -1,6 +1,7 @@
 /* auth_http.c - see auth_http.h. */
 #include "gateway/auth_http.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,10 @@
 #include "fiberio/fiber.h"
 #include "gateway/http.h"
 
-enum { CACHE = 2048 }; /* replies; a power of 2 */
+enum {
+	CACHE = 2048, /* replies; a power of 2 */
+	LATER_MOST_S = AUTH_WAIT_MAX_S, /* what a service may put us off for, in all */
+};
 
 /* Of whom is known by a keyed digest alone. */
 struct kept {
@@ -82,32 +86,34 @@ place_of(struct auth_http *a, const unsigned char who[KEYED_DIGEST_SIZE])
 	return &a->cache[hash % CACHE];
 }
 
+/* Whether OUT, which is empty, is set to what was said before. */
 static bool
 recall(struct auth_http *a, const unsigned char who[KEYED_DIGEST_SIZE], struct auth_reply *out)
 {
 	const struct kept *k = place_of(a, who);
 
-	if (k->until <= fiber_now() || CRYPTO_memcmp(k->who, who, sizeof(k->who)) != 0)
+	if (k->until <= fiber_now() || CRYPTO_memcmp(k->who, who, sizeof(k->who)) != 0 ||
+	    (k->user[0] != '\0' &&
+		credentials_set_user(&out->login, k->user, strlen(k->user)) != 0))
 		return false;
-	memset(out, 0, sizeof(*out));
 	memcpy(out->server, k->server, sizeof(out->server));
-	memcpy(out->user, k->user, sizeof(out->user));
 	out->port = k->port;
 	return true;
 }
 
+/* A password is not kept: the service is asked for it each time. */
 static void
 keep(struct auth_http *a, const unsigned char who[KEYED_DIGEST_SIZE],
     const struct auth_reply *reply, uint64_t ms)
 {
 	struct kept *k = place_of(a, who);
 
-	if (ms == 0)
+	if (ms == 0 || reply->login.password != NULL)
 		return;
 	memcpy(k->who, who, sizeof(k->who));
 	k->until = fiber_deadline(ms);
 	memcpy(k->server, reply->server, sizeof(k->server));
-	memcpy(k->user, reply->user, sizeof(k->user));
+	snprintf(k->user, sizeof(k->user), "%s", reply->login.user != NULL ? reply->login.user : "");
 	k->port = reply->port;
 }
 
@@ -117,12 +123,12 @@ on_line(void *ctx, const char *line, size_t len)
 	auth_reply_read(ctx, line, len);
 }
 
-/* Asks by the FIELDS of a question, and one of the route's own. */
+/* Asks by FIELDS, COUNT of a question, and one of the route's own. */
 static int
-get(struct auth_http *a, const struct route *r, char *const fields[AUTH_FIELDS],
+get(struct auth_http *a, const struct route *r, char *const fields[], size_t count,
     struct auth_reply *out, struct error *e)
 {
-	char *all[AUTH_FIELDS + 1];
+	char *all[AUTH_FIELDS_MAX + 1];
 	const struct http_request request = {
 		.url = r->auth_http,
 		.host = r->auth_host,
@@ -130,36 +136,54 @@ get(struct auth_http *a, const struct route *r, char *const fields[AUTH_FIELDS],
 		.ca_file = r->auth_ca_file,
 		.timeout_ms = r->auth_timeout_ms,
 		.fields = all,
-		.field_count = AUTH_FIELDS + (r->auth_header[0] != '\0'),
+		.field_count = count + (r->auth_header[0] != '\0'),
 		.on_line = on_line,
 		.ctx = out,
 	};
 
-	memcpy(all, fields, AUTH_FIELDS * sizeof(all[0]));
-	all[AUTH_FIELDS] = r->auth_header;
+	memcpy(all, fields, count * sizeof(all[0]));
+	all[count] = r->auth_header;
 	if (http_get(a->http, &request, e) != 0)
 		return error_prefix(e, "auth_http of the route %s", r->label);
 	return 0;
 }
 
-/* What the reply means. */
+/* As long as REPLY says. */
 static int
-judge(const struct route *r, const struct auth_reply *reply, struct error *e)
+wait_for_it(const struct auth_reply *reply, struct error *e)
 {
+	int rc = fiber_sleep((uint64_t) reply->wait_s * 1000);
+
+	return rc == 0 ? 0 : error_set(e, rc, "the session is ended");
+}
+
+/* REPLY cannot be followed. */
+static int
+complain(const struct route *r, const struct auth_reply *reply, struct error *e)
+{
+	const char *fault = reply->fault;
+
+	if (fault == NULL)
+		fault = reply->status[0] == '\0' ? "a reply without Auth-Status"
+						 : "WAIT without Auth-Wait, or for too long";
+	return error_set(e, ERR_TEMPORARY, "auth_http of the route %s: %s", r->label, fault);
+}
+
+/* One question and its reply. */
+static int
+ask(struct auth_http *a, const struct route *r, const struct auth_question *q,
+    struct auth_reply *out, struct error *e)
+{
+	char *fields[AUTH_FIELDS_MAX];
+	size_t count;
 	int rc;
 
-	switch (auth_reply_outcome(reply)) {
-	case AUTH_ACCEPTED:
-		return 0;
-	case AUTH_REJECTED:
-		if ((rc = fiber_sleep((uint64_t) reply->wait_s * 1000)) != 0)
-			return error_set(e, rc, "the session is ended");
-		return error_set(e, ERR_AUTH, "auth_http says: %s", reply->status);
-	case AUTH_FAULTY:
-		break;
-	}
-	return error_set(e, ERR_TEMPORARY, "auth_http of the route %s: %s", r->label,
-	    reply->fault != NULL ? reply->fault : "a reply without Auth-Status");
+	if (auth_question_fields(q, fields, &count) != 0)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	auth_reply_clear(out);
+	rc = get(a, r, fields, count, out, e);
+	auth_fields_free(fields, count);
+	return rc;
 }
 
 int
@@ -167,19 +191,30 @@ auth_http_ask(struct auth_http *a, const struct route *r, const struct auth_ques
     struct auth_reply *out, struct error *e)
 {
 	unsigned char who[KEYED_DIGEST_SIZE];
-	char *fields[AUTH_FIELDS];
-	int rc;
+	unsigned waited_s = 0;
+	int rc = 0;
 
+	memset(out, 0, sizeof(*out));
 	digest(a, r, q, who);
 	if (recall(a, who, out))
 		return 0;
-	memset(out, 0, sizeof(*out));
-	if (auth_question_fields(q, fields) != 0)
-		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	rc = get(a, r, fields, out, e);
-	auth_fields_free(fields);
-	if (rc != 0 || (rc = judge(r, out, e)) != 0)
-		return rc;
-	keep(a, who, out, r->auth_cache_ms);
-	return 0;
+	while (rc == 0 && (rc = ask(a, r, q, out, e)) == 0) {
+		switch (auth_reply_outcome(out)) {
+		case AUTH_ACCEPTED:
+			keep(a, who, out, r->auth_cache_ms);
+			return 0;
+		case AUTH_REJECTED:
+			if ((rc = wait_for_it(out, e)) == 0)
+				rc = error_set(e, ERR_AUTH, "auth_http says: %s", out->status);
+			break;
+		case AUTH_LATER:
+			waited_s += out->wait_s;
+			rc = waited_s > LATER_MOST_S ? complain(r, out, e) : wait_for_it(out, e);
+			break;
+		case AUTH_FAULTY:
+			rc = complain(r, out, e);
+			break;
+		}
+	}
+	return rc;
 }

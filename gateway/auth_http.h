@@ -12,8 +12,8 @@ struct http;
 int auth_http_new(struct http *http, struct auth_http **out);
 void auth_http_free(struct auth_http *a); /* NULL is allowed */
 
-/* Asks the service of the route R. Returns 0 with what it said in *OUT; ERR_AUTH: it says no (this waits
- * as long as it says); ERR_TEMPORARY: it did not answer, or nothing that can be understood;
- * ERR_CANCELLED; ERR_NO_MEMORY. Suspends. */
+/* Asks the service of the route R, again where it says so. Returns 0 with what it said in *OUT;
+ * ERR_AUTH: it says no (this waits as long as it says); ERR_TEMPORARY: it did not answer, or nothing
+ * that can be understood; ERR_CANCELLED; ERR_NO_MEMORY. OUT is to be cleared in any case. Suspends. */
 int auth_http_ask(struct auth_http *a, const struct route *r, const struct auth_question *q,
     struct auth_reply *out, struct error *e);

@@ -57,33 +57,45 @@ method_of(const struct credentials *c)
 }
 
 int
-auth_question_fields(const struct auth_question *q, char *fields[AUTH_FIELDS])
+auth_question_fields(
+    const struct auth_question *q, char *fields[AUTH_FIELDS_MAX], size_t *count)
 {
 	const struct credentials *c = q->credentials;
-	const char *method = method_of(c);
+	const bool tls = q->tls_version[0] != '\0';
 	char attempt[16];
+	const struct {
+		const char *name, *value;
+		size_t len; /* 0: to the NUL */
+	} said[AUTH_FIELDS_MAX] = {
+		{ "Auth-Method", method_of(c), 0 },
+		{ "Auth-User", c->user, 0 },
+		{ "Auth-Pass", c->password_len > 0 ? c->password : "", c->password_len },
+		{ "Auth-Protocol", q->protocol, 0 },
+		{ "Auth-Login-Attempt", attempt, 0 },
+		{ "Client-IP", q->client, 0 },
+		{ "Auth-SSL", "on", 0 },
+		{ "Auth-SSL-Protocol", q->tls_version, 0 },
+		{ "Auth-SSL-Cipher", q->tls_cipher, 0 },
+	};
+	int rc = 0;
 
 	snprintf(attempt, sizeof(attempt), "%u", q->attempt);
-	fields[0] = escaped_field("Auth-Method", method, strlen(method));
-	fields[1] = escaped_field("Auth-User", c->user, strlen(c->user));
-	fields[2] = escaped_field(
-	    "Auth-Pass", c->password_len > 0 ? c->password : "", c->password_len);
-	fields[3] = escaped_field("Auth-Protocol", q->protocol, strlen(q->protocol));
-	fields[4] = escaped_field("Auth-Login-Attempt", attempt, strlen(attempt));
-	fields[5] = escaped_field("Client-IP", q->client, strlen(q->client));
-	for (size_t i = 0; i < AUTH_FIELDS; i++) {
-		if (fields[i] != NULL)
-			continue;
-		auth_fields_free(fields);
-		return ERR_NO_MEMORY;
+	*count = tls ? AUTH_FIELDS_MAX : AUTH_FIELDS_MAX - 3;
+	for (size_t i = 0; i < *count; i++) {
+		fields[i] = escaped_field(said[i].name, said[i].value,
+		    said[i].len > 0 ? said[i].len : strlen(said[i].value));
+		if (fields[i] == NULL)
+			rc = ERR_NO_MEMORY;
 	}
-	return 0;
+	if (rc != 0)
+		auth_fields_free(fields, *count);
+	return rc;
 }
 
 void
-auth_fields_free(char *fields[AUTH_FIELDS])
+auth_fields_free(char *fields[], size_t count)
 {
-	for (size_t i = 0; i < AUTH_FIELDS; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (fields[i] != NULL)
 			OPENSSL_cleanse(fields[i], strlen(fields[i]));
 		free(fields[i]);
@@ -93,10 +105,10 @@ auth_fields_free(char *fields[AUTH_FIELDS])
 
 /* ---- the reply ---- */
 
-enum field { FIELD_STATUS, FIELD_SERVER, FIELD_PORT, FIELD_WAIT, FIELD_USER, FIELDS };
+enum field { FIELD_STATUS, FIELD_SERVER, FIELD_PORT, FIELD_WAIT, FIELD_USER, FIELD_PASS, FIELDS };
 
 static const char *const names[FIELDS] = { "Auth-Status", "Auth-Server", "Auth-Port", "Auth-Wait",
-	"Auth-User" };
+	"Auth-User", "Auth-Pass" };
 
 /* Copies VALUE (LEN octets) to OUT, which holds nothing yet. Returns what is wrong, or NULL. */
 static const char *
@@ -126,12 +138,31 @@ take_server(const char *value, size_t len, struct auth_reply *r)
 static const char *
 take_user(const char *value, size_t len, struct auth_reply *r)
 {
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char) value[i] < ' ' || value[i] == 0x7f)
-			return "Auth-User has a control character";
-	if (!text_is_utf8(value, len))
-		return "Auth-User is not UTF-8";
-	return take_text(value, len, r->user, sizeof(r->user));
+	if (r->login.user != NULL)
+		return "a field is there twice";
+	switch (len > 0 ? credentials_set_user(&r->login, value, len) : 0) {
+	case 0:
+		return NULL;
+	case ERR_NO_MEMORY:
+		return "there is no memory for it";
+	default:
+		return "Auth-User is no name";
+	}
+}
+
+static const char *
+take_pass(const char *value, size_t len, struct auth_reply *r)
+{
+	if (r->login.password != NULL)
+		return "a field is there twice";
+	switch (len > 0 ? credentials_set_password(&r->login, value, len) : 0) {
+	case 0:
+		return NULL;
+	case ERR_NO_MEMORY:
+		return "there is no memory for it";
+	default:
+		return "Auth-Pass is no password";
+	}
 }
 
 static const char *
@@ -171,10 +202,12 @@ take(struct auth_reply *r, enum field field, const char *value, size_t len)
 	case FIELD_WAIT:
 		return take_wait(value, len, r);
 	case FIELD_USER:
+		return take_user(value, len, r);
+	case FIELD_PASS:
 	case FIELDS:
 		break;
 	}
-	return take_user(value, len, r);
+	return take_pass(value, len, r);
 }
 
 void
@@ -204,5 +237,14 @@ auth_reply_outcome(const struct auth_reply *r)
 {
 	if (r->status[0] == '\0' || r->fault != NULL)
 		return AUTH_FAULTY;
+	if (strcmp(r->status, "WAIT") == 0)
+		return r->wait_s > 0 ? AUTH_LATER : AUTH_FAULTY;
 	return strcmp(r->status, "OK") == 0 ? AUTH_ACCEPTED : AUTH_REJECTED;
+}
+
+void
+auth_reply_clear(struct auth_reply *r)
+{
+	credentials_clear(&r->login);
+	memset(r, 0, sizeof(*r));
 }

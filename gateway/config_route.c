@@ -146,7 +146,7 @@ static int
 check_auth_http(struct route *r, const struct setting_lines *lines, struct config_report *report)
 {
 	static const char *const others[] = { "auth_http_servers", "auth_http_timeout",
-		"auth_http_cache", "auth_http_header", "auth_http_ca_file" };
+		"auth_http_cache", "auth_http_header", "auth_http_ca_file", "auth_http_pass" };
 	unsigned line = line_of(lines, SETTING_ROUTE, "auth_http");
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]) && r->auth_http == NULL; i++)

@@ -335,7 +335,7 @@ connection_new(struct worker *worker, const struct listener *listener, int fd,
 	make_session_id(worker->census, seat, c->id);
 	c->dispatch.gatekeeper = worker->gatekeeper;
 	c->dispatch.preference = (struct preference){ .winners = worker->winners,
-		.ledger = worker->ledger,
+		.ledger = worker->routing,
 		.log = worker->log,
 		.session_id = c->id };
 	c->dispatch.auth_http = worker->auth_http;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fiberio/stream.h"
 #include "gateway/auth_http.h"
 #include "gateway/client_address.h"
 #include "gateway/relay.h"
@@ -35,6 +36,7 @@ void
 dispatch_end(struct dispatch *d)
 {
 	target_clear(&d->target);
+	credentials_clear(&d->instead);
 	free(d->elsewhere);
 }
 
@@ -51,16 +53,44 @@ log_refusal(const struct dispatch *d, const struct credentials *c, const struct 
 		LOG_TEXT("client", m->client_address), LOG_TEXT("upstream", m->upstream->name)));
 }
 
-/* UPSTREAM of CONFIG for the login policy, under the NAME by which the way's logins are known: their
- * order may change, and they are the same logins still. */
+/* UPSTREAM for the login policy, under the NAME by which the way's logins are known: their order may
+ * change, and they are the same logins still. */
 static struct login_target
-login_target_of(const struct config *config, const struct upstream *upstream, const char *name)
+server_target(const struct dispatch *d, const struct upstream *upstream, const char *name)
 {
+	if (d->elsewhere != NULL && upstream == &d->elsewhere->upstream)
+		upstream = d->elsewhere->base;
 	return (struct login_target){
 		.upstream = name,
-		.number = (unsigned) (upstream - config->upstreams),
+		.number = (unsigned) (upstream - d->maildrop.config->upstreams),
 		.failures_per_minute = upstream->max_failed_logins,
+		.budget = LOGIN_AT_SERVER,
 	};
+}
+
+/* The service of W's route, which may reject as many logins as the first server. */
+static struct login_target
+service_target(const struct dispatch *d, const struct way *w)
+{
+	return (struct login_target){
+		.upstream = w->route->label,
+		.number = (unsigned) (w->route - d->maildrop.config->routes),
+		.failures_per_minute = w->upstreams[0]->max_failed_logins,
+		.budget = LOGIN_AT_SERVICE,
+	};
+}
+
+/* Where a login on the way W is tried, as far as that is known before the state store is read. */
+static struct login_target
+first_target(const struct dispatch *d, const struct way *w)
+{
+	if (w->upstreams[0]->old != NULL || (w->route->auth_http == NULL && w->count > 1))
+		return (struct login_target){
+			.upstream = w->route->label,
+			.budget = LOGIN_NOWHERE_YET,
+		};
+	return w->route->auth_http != NULL ? service_target(d, w)
+					   : server_target(d, w->upstreams[0], w->route->label);
 }
 
 /* Which bits of enum sasl_bit stand for what C is. */
@@ -95,19 +125,32 @@ check_way(const struct dispatch *d, const struct credentials *c, struct error *e
 	return 0;
 }
 
+/* What C becomes where the service has said which password the server is told; owns nothing. */
+static struct credentials
+credentials_there(const struct dispatch *d, const struct credentials *c)
+{
+	struct credentials there = *c;
+
+	there.user = d->target.login;
+	if (d->instead.password != NULL) {
+		there.password = d->instead.password;
+		there.password_len = d->instead.password_len;
+	}
+	return there;
+}
+
 /* Logs in at the target, by what it calls the user. */
 static int
 open_target(struct dispatch *d, const struct credentials *c, struct pop3_maildrop *out,
     struct error *e)
 {
-	struct credentials there = *c; /* owns nothing */
+	const struct credentials there = credentials_there(d, c);
 	int rc;
 
 	d->maildrop.upstream = d->target.upstream;
 	d->maildrop.mailboxes = &d->target.mailboxes;
 	d->backend = d->target.upstream->protocol == UPSTREAM_POP3 ? &relay_backend
 								   : &maildrop_backend;
-	there.user = d->target.login;
 	if ((rc = check_way(d, c, e)) != 0) {
 		log_refusal(d, c, e);
 		return rc;
@@ -119,12 +162,12 @@ open_target(struct dispatch *d, const struct credentials *c, struct pop3_maildro
 	return 0;
 }
 
-/* Whether the login policy lets C through to the first upstream of W. A certificate was not guessed. */
+/* Whether the login policy lets C through on the way W. A certificate was not guessed. Nothing is read
+ * from the state store before: whom the policy turns away costs no disk, and need not wait for one. */
 static int
 admit(struct dispatch *d, const struct way *w, const struct credentials *c, struct error *e)
 {
-	const struct login_target target =
-	    login_target_of(d->maildrop.config, w->upstreams[0], w->route->label);
+	const struct login_target target = first_target(d, w);
 	int rc;
 
 	if (c->kind == CREDENTIALS_CERTIFICATE)
@@ -139,7 +182,7 @@ admit(struct dispatch *d, const struct way *w, const struct credentials *c, stru
 /* While mailboxes move, the account's state says whether the new server or its old one is asked; the
  * old one knows the user by the name that the client says. */
 static int
-follow_state(struct dispatch *d, struct way *w, const struct credentials *c, struct error *e)
+follow_state(struct dispatch *d, struct way *w, struct error *e)
 {
 	const struct maildrop_context *m = &d->maildrop;
 	const struct upstream *old = w->upstreams[0]->old;
@@ -149,10 +192,8 @@ follow_state(struct dispatch *d, struct way *w, const struct credentials *c, str
 
 	if (old == NULL)
 		return 0;
-	if ((rc = state_find(m->ledger, d->account, &state, &source, e)) != 0) {
-		log_refusal(d, c, e);
+	if ((rc = state_find(d->preference.ledger, d->account, &state, &source, e)) != 0)
 		return rc;
-	}
 	log_event(m->log, LOG_LEVEL_DEBUG, m->session_id, "state looked up",
 	    LOG_FIELDS(LOG_TEXT("user", d->account), LOG_TEXT("state", user_state_name(state)),
 		LOG_TEXT("by", state_scope_name(source))));
@@ -164,18 +205,18 @@ follow_state(struct dispatch *d, struct way *w, const struct credentials *c, str
 	return 0;
 }
 
-/* One upstream has rejected C; whether UPSTREAM may be asked too. */
+/* Whether UPSTREAM may be asked; STEP says whether another one has rejected C before. */
 static int
-move_on(struct dispatch *d, const struct upstream *upstream, const struct credentials *c,
+approach(struct dispatch *d, const struct upstream *upstream, const struct credentials *c,
+    int (*step)(struct gate_visit *, const struct login_target *, struct stream *, struct error *),
     struct error *e)
 {
-	const struct login_target target =
-	    login_target_of(d->maildrop.config, upstream, upstream->name);
+	const struct login_target target = server_target(d, upstream, upstream->name);
 	int rc;
 
 	if (c->kind == CREDENTIALS_CERTIFICATE)
 		return 0;
-	if ((rc = gatekeeper_move(&d->visit, &target, d->client, e)) != 0)
+	if ((rc = step(&d->visit, &target, d->client, e)) != 0)
 		log_refusal(d, c, e);
 	return rc;
 }
@@ -192,6 +233,29 @@ aim(struct dispatch *d, const struct way *w, const struct upstream *upstream,
 	return rc;
 }
 
+/* Tells the policy what became of C at its last upstream, RC; REJECTED: one before has rejected it. Who
+ * guesses is not to profit from it that another server is down. But a password that the service has
+ * chosen is nobody's guess: the client's own is good, and the client must not hear otherwise. */
+static int
+conclude(struct dispatch *d, const struct credentials *c, int rc, bool rejected, struct error *e)
+{
+	if (rc == 0 || d->instead.password == NULL) {
+		gatekeeper_tell(&d->visit, rc != 0 && rejected ? ERR_AUTH : rc);
+		return rc;
+	}
+	if (rc == ERR_AUTH || rc == ERR_AUTH_EXPIRED) {
+		rejected = true;
+		error_prefix(e, "the server rejects the Auth-Pass of auth_http");
+		e->code = rc = ERR_TEMPORARY;
+		log_refusal(d, c, e);
+	}
+	if (rejected)
+		gatekeeper_excuse(&d->visit);
+	else
+		gatekeeper_tell(&d->visit, rc);
+	return rc;
+}
+
 /* Tries C at the upstreams of W, until one does not reject it. One that cannot be reached, say, may be
  * the right one, so that there is no reason to show the password to another. */
 static int
@@ -203,16 +267,27 @@ try_each(struct dispatch *d, struct way *w, const struct credentials *c,
 
 	for (size_t i = 0; i < w->count && rc == ERR_AUTH; i++) {
 		rejected = i > 0;
-		if (rejected && (rc = move_on(d, w->upstreams[i], c, e)) != 0)
+		rc = approach(d, w->upstreams[i], c, rejected ? gatekeeper_move : gatekeeper_aim, e);
+		if (rc != 0)
 			break;
 		if ((rc = aim(d, w, w->upstreams[i], c, e)) == 0)
 			rc = open_target(d, c, out, e);
 	}
 	if (rc == 0 && w->route->auth_http == NULL)
 		preference_note(&d->preference, d->account, w, d->target.upstream);
-	/* Who guesses is not to profit from it that another server is down. */
-	gatekeeper_tell(&d->visit, rc != 0 && rejected ? ERR_AUTH : rc);
-	return rc;
+	return conclude(d, c, rc, rejected, e);
+}
+
+/* REPLY's password belongs to its name. Where a token, a certificate, or a master's password opens the
+ * mailbox it has no place. */
+static void
+take_password(struct dispatch *d, const struct way *w, const struct credentials *c,
+    struct auth_reply *reply)
+{
+	if (!w->route->auth_pass || c->kind != CREDENTIALS_PASSWORD || c->master != NULL)
+		return;
+	d->instead = reply->login;
+	reply->login = (struct credentials){ 0 };
 }
 
 /* Asks the service of W's route, and goes where it says. */
@@ -221,18 +296,28 @@ ask_service(struct dispatch *d, struct way *w, const struct credentials *c, stru
 {
 	const struct auth_question question = {
 		.credentials = c,
-		.protocol = "imap", /* what we want of the server, not what the client speaks */
+		/* What we want of the server, not what the client speaks. */
+		.protocol = w->upstreams[0]->protocol == UPSTREAM_POP3 ? "pop3" : "imap",
 		.client = d->maildrop.client_address,
 		.attempt = ++d->attempts,
+		.tls_version = stream_tls_version(d->client),
+		.tls_cipher = stream_tls_cipher(d->client),
 	};
-	struct auth_reply reply;
-	int rc;
+	const struct login_target service = service_target(d, w);
+	struct auth_reply reply = { 0 };
+	int rc = 0;
 
-	if ((rc = auth_http_ask(d->auth_http, w->route, &question, &reply, e)) != 0)
-		return rc;
-	if (d->elsewhere == NULL && (d->elsewhere = calloc(1, sizeof(*d->elsewhere))) == NULL)
-		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	return way_follow_reply(w, &reply, d->elsewhere, e);
+	if (c->kind != CREDENTIALS_CERTIFICATE)
+		rc = gatekeeper_aim(&d->visit, &service, d->client, e);
+	if (rc == 0)
+		rc = auth_http_ask(d->auth_http, w->route, &question, &reply, e);
+	if (rc == 0 && d->elsewhere == NULL &&
+	    (d->elsewhere = calloc(1, sizeof(*d->elsewhere))) == NULL)
+		rc = error_set(e, ERR_NO_MEMORY, "out of memory");
+	if (rc == 0 && (rc = way_follow_reply(w, &reply, d->elsewhere, e)) == 0)
+		take_password(d, w, c, &reply);
+	auth_reply_clear(&reply);
+	return rc;
 }
 
 /* A login as USER looks like one with a wrong password, and counts as one of the address. */
@@ -240,8 +325,7 @@ static void
 refuse(struct dispatch *d, const char *user)
 {
 	const struct upstream *upstream = &d->maildrop.config->upstreams[0];
-	const struct login_target target =
-	    login_target_of(d->maildrop.config, upstream, upstream->name);
+	const struct login_target target = server_target(d, upstream, upstream->name);
 
 	gatekeeper_refuse(
 	    d->gatekeeper, &d->visit, &d->maildrop.client->client, &target, user);
@@ -260,12 +344,33 @@ refuse_stranded(struct dispatch *d, const struct credentials *c, struct error *e
 	return e->code;
 }
 
+/* What the state store and the service say of the way W of C, which was let in. */
+static int
+settle_way(struct dispatch *d, struct way *w, const struct credentials *c, struct error *e)
+{
+	const struct upstream *first;
+	int rc;
+
+	if (w->route->auth_http == NULL)
+		preference_apply(&d->preference, d->account, w);
+	first = w->upstreams[0];
+	rc = follow_state(d, w, e);
+	d->maildrop.upstream = w->upstreams[0];
+	/* The service knows the new servers only. */
+	if (rc == 0 && w->route->auth_http != NULL && w->upstreams[0] == first)
+		rc = ask_service(d, w, c, e);
+	if (rc == 0)
+		return 0;
+	gatekeeper_tell(&d->visit, rc);
+	log_refusal(d, c, e);
+	return rc;
+}
+
 static int
 dispatch_open(
     void *ctx, const struct credentials *c, struct pop3_maildrop *out, struct error *e)
 {
 	struct dispatch *d = ctx;
-	const struct upstream *first;
 	struct way way;
 	int rc;
 
@@ -273,22 +378,12 @@ dispatch_open(
 	snprintf(d->account, sizeof(d->account), "%s", c->user);
 	if (way_find(d->maildrop.config, c->user, &way, e) != 0)
 		return refuse_stranded(d, c, e);
-	if (way.route->auth_http == NULL)
-		preference_apply(&d->preference, d->account, &way);
-	first = way.upstreams[0];
-	if ((rc = follow_state(d, &way, c, e)) != 0)
-		return rc;
 	d->maildrop.upstream = way.upstreams[0];
-	if ((rc = admit(d, &way, c, e)) != 0)
+	if ((rc = admit(d, &way, c, e)) != 0 || (rc = settle_way(d, &way, c, e)) != 0)
 		return rc;
-	/* The service knows the new servers only. */
-	if (way.route->auth_http != NULL && way.upstreams[0] == first &&
-	    (rc = ask_service(d, &way, c, e)) != 0) {
-		gatekeeper_tell(&d->visit, rc);
-		log_refusal(d, c, e);
-		return rc;
-	}
-	return try_each(d, &way, c, out, e);
+	rc = try_each(d, &way, c, out, e);
+	credentials_clear(&d->instead);
+	return rc;
 }
 
 static void

@@ -18,13 +18,14 @@ struct dispatch {
 	/* Filled by the owner; upstream, account and mailbox are set at each login. */
 	struct maildrop_context maildrop;
 	struct gatekeeper *gatekeeper;
-	struct preference preference; /* among several upstreams */
+	struct preference preference; /* among several upstreams; its ledger has the states, too */
 	struct auth_http *auth_http;
 
 	struct gate_visit visit; /* the last try to log in */
 	struct stream *client;
 	struct target target; /* of the last try */
 	struct way_elsewhere *elsewhere; /* where that may be; NULL: nowhere but at an upstream */
+	struct credentials instead; /* whose password the server is told; of the last try */
 	unsigned attempts; /* of this session, that were let in */
 	char account[USER_NAME_MAX + 1];
 	const struct pop3_backend *backend; /* of the open maildrop */

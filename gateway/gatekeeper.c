@@ -115,15 +115,20 @@ gatekeeper_set_limits(struct gatekeeper *g, const struct login_policy_limits *li
 	shared_unlock(g->shared);
 }
 
-/* NEXT: where it is to be tried besides; NULL: it was not tried yet. */
+/* login_policy_aim or login_policy_move. */
+typedef enum login_verdict (*next_step)(
+    void *region, struct login_attempt *a, const struct login_target *target, uint64_t now);
+
+/* STEP: where it goes next, TARGET; NULL: it is not in yet. */
 static enum login_verdict
-ask(struct gatekeeper *g, struct login_attempt *a, const struct login_target *next)
+ask(struct gatekeeper *g, struct login_attempt *a, next_step step,
+    const struct login_target *target)
 {
 	enum login_verdict verdict;
 
 	shared_lock(g->shared);
-	verdict = next == NULL ? login_policy_ask(g->region, a, fiber_now())
-			       : login_policy_move(g->region, a, next, fiber_now());
+	verdict = step == NULL ? login_policy_ask(g->region, a, fiber_now())
+			       : step(g->region, a, target, fiber_now());
 	shared_unlock(g->shared);
 	return verdict;
 }
@@ -153,16 +158,16 @@ wait_for_turn(struct stream *client, uint64_t *pause, struct error *e)
 	return 0;
 }
 
-/* NEXT as above. */
+/* STEP and TARGET as above. */
 static int
-wait_to_pass(struct gate_visit *v, const struct login_target *next, struct stream *client,
-    struct error *e)
+wait_to_pass(struct gate_visit *v, next_step step, const struct login_target *target,
+    struct stream *client, struct error *e)
 {
 	uint64_t pause = ASK_AGAIN_FIRST_MS;
 	int rc;
 
 	for (;;) {
-		switch (ask(v->gatekeeper, &v->attempt, next)) {
+		switch (ask(v->gatekeeper, &v->attempt, step, target)) {
 		case LOGIN_GO:
 			v->pending = true;
 			return 0;
@@ -190,14 +195,21 @@ gatekeeper_admit(struct gatekeeper *g, struct gate_visit *v, const struct sockad
 	v->gatekeeper = g;
 	v->pending = false;
 	login_policy_identify(g->region, &v->attempt, peer, target, c, chance(), fiber_now());
-	return wait_to_pass(v, NULL, client, e);
+	return wait_to_pass(v, NULL, target, client, e);
+}
+
+int
+gatekeeper_aim(struct gate_visit *v, const struct login_target *target, struct stream *client,
+    struct error *e)
+{
+	return wait_to_pass(v, login_policy_aim, target, client, e);
 }
 
 int
 gatekeeper_move(struct gate_visit *v, const struct login_target *target, struct stream *client,
     struct error *e)
 {
-	return wait_to_pass(v, target, client, e);
+	return wait_to_pass(v, login_policy_move, target, client, e);
 }
 
 void
@@ -223,19 +235,29 @@ is_rejection(int rc)
 	       rc == ERR_AUTH_PRIVACY;
 }
 
-void
-gatekeeper_tell(struct gate_visit *v, int rc)
+static void
+tell(struct gate_visit *v, enum login_outcome outcome)
 {
-	enum login_outcome outcome = rc == 0		? LOGIN_SUCCEEDED
-				     : is_rejection(rc) ? LOGIN_FAILED
-							: LOGIN_UNKNOWN;
-
 	if (!v->pending)
 		return;
 	v->pending = false;
 	shared_lock(v->gatekeeper->shared);
 	login_policy_tell(v->gatekeeper->region, &v->attempt, outcome, fiber_now());
 	shared_unlock(v->gatekeeper->shared);
+}
+
+void
+gatekeeper_tell(struct gate_visit *v, int rc)
+{
+	tell(v, rc == 0		? LOGIN_SUCCEEDED
+		: is_rejection(rc) ? LOGIN_FAILED
+				   : LOGIN_UNKNOWN);
+}
+
+void
+gatekeeper_excuse(struct gate_visit *v)
+{
+	tell(v, LOGIN_EXCUSED);
 }
 
 int

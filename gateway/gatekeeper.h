@@ -39,6 +39,11 @@ int gatekeeper_admit(struct gatekeeper *g, struct gate_visit *v,
     const struct sockaddr_storage *peer, const struct login_target *target,
     const struct credentials *c, struct stream *client, struct error *e);
 
+/* V was let in, and TARGET is where it is to be tried: asks whether that may be, and waits as
+ * gatekeeper_admit. Tell in any case. Suspends. */
+int gatekeeper_aim(struct gate_visit *v, const struct login_target *target, struct stream *client,
+    struct error *e);
+
 /* V was let in, and the server has rejected it; asks whether TARGET may be tried besides, and waits as
  * gatekeeper_admit. Tell in any case. Suspends. */
 int gatekeeper_move(struct gate_visit *v, const struct login_target *target, struct stream *client,
@@ -51,6 +56,9 @@ void gatekeeper_refuse(struct gatekeeper *g, struct gate_visit *v,
 
 /* What came of it: 0, or the error of the login. The first word counts. Does not suspend. */
 void gatekeeper_tell(struct gate_visit *v, int rc);
+
+/* The same where it was rejected for what somebody else has said. */
+void gatekeeper_excuse(struct gate_visit *v);
 
 /* After a failure of either: waits until it may be told to the client. Returns 0 or ERR_CANCELLED.
  * Suspends. */

@@ -287,6 +287,25 @@ free_fields(struct curl_slist *fields)
 	curl_slist_free_all(fields);
 }
 
+/* libcurl takes a name without a value for a field that is not to be sent, unless a semicolon stands for
+ * the colon. */
+static struct curl_slist *
+append_field(struct curl_slist *fields, const char *field)
+{
+	const char *colon = strchr(field, ':');
+	struct curl_slist *more;
+	char *name;
+
+	if (colon == NULL || colon[1 + strspn(colon + 1, " \t")] != '\0')
+		return curl_slist_append(fields, field);
+	if ((name = strdup(field)) == NULL)
+		return NULL;
+	memcpy(name + (colon - field), ";", 2);
+	more = curl_slist_append(fields, name);
+	free(name);
+	return more;
+}
+
 static int
 prepare(struct call *call)
 {
@@ -297,7 +316,7 @@ prepare(struct call *call)
 	if ((call->easy = easy) == NULL)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < q->field_count; i++) {
-		if ((more = curl_slist_append(call->fields, q->fields[i])) == NULL)
+		if ((more = append_field(call->fields, q->fields[i])) == NULL)
 			return ERR_NO_MEMORY;
 		call->fields = more;
 	}

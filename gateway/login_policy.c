@@ -29,7 +29,9 @@ enum {
 	NETWORK_IN_FLIGHT_FAILED = 4,
 	NETWORK_STEP = 16, /* failures of a /48 that weigh as much as one of an address */
 
-	UPSTREAMS = 64,
+	SERVERS = 64, /* whose budgets are told apart */
+	SERVICES = 64,
+	NO_BUDGET = SERVERS + SERVICES, /* but that for all */
 	BUDGET_UNIT = 60 * 1000, /* of a login: a rate a minute is units a millisecond */
 };
 
@@ -50,7 +52,7 @@ struct login_policy {
 	struct login_policy_limits limits;
 	struct siphash_key hash_key;
 	struct budget all;
-	struct budget upstreams[UPSTREAMS];
+	struct budget budgets[SERVERS + SERVICES];
 	/* the tables follow, in the order of their accessors below */
 };
 
@@ -187,6 +189,23 @@ digest(const struct login_policy *p, const struct keyed_part parts[4], unsigned 
 	memcpy(out, whole, KNOWN_DIGEST);
 }
 
+static void
+set_target(struct login_attempt *a, const struct login_target *target)
+{
+	a->budget_per_minute = target->failures_per_minute;
+	switch (target->budget) {
+	case LOGIN_AT_SERVER:
+		a->budget = target->number % SERVERS;
+		return;
+	case LOGIN_AT_SERVICE:
+		a->budget = SERVERS + target->number % SERVICES;
+		return;
+	case LOGIN_NOWHERE_YET:
+		break;
+	}
+	a->budget = NO_BUDGET;
+}
+
 void
 login_policy_identify(const void *region, struct login_attempt *a,
     const struct sockaddr_storage *peer, const struct login_target *target,
@@ -204,8 +223,7 @@ login_policy_identify(const void *region, struct login_attempt *a,
 	memset(a, 0, sizeof(*a));
 	a->began = now;
 	a->chance = chance;
-	a->upstream = target->number % UPSTREAMS;
-	a->upstream_failures_per_minute = target->failures_per_minute;
+	set_target(a, target);
 	a->user = user_key(p, user);
 	identify_peer(p, a, peer);
 	digest(p, parts, a->pair);
@@ -237,20 +255,22 @@ budget_fill(struct budget *b, uint32_t per_minute, uint64_t now)
 		b->filled_at = now;
 }
 
+/* NULL: none but that for all. */
 static struct budget *
-upstream_budget(struct login_policy *p, const struct login_attempt *a)
+own_budget(struct login_policy *p, const struct login_attempt *a)
 {
-	return &p->upstreams[a->upstream];
+	return a->budget != NO_BUDGET ? &p->budgets[a->budget] : NULL;
 }
 
 static bool
 budgets_have_one(struct login_policy *p, const struct login_attempt *a, uint64_t now)
 {
-	struct budget *here = upstream_budget(p, a);
+	struct budget *own = own_budget(p, a);
 
 	budget_fill(&p->all, p->limits.failures_per_minute, now);
-	budget_fill(here, a->upstream_failures_per_minute, now);
-	return p->all.left >= BUDGET_UNIT && here->left >= BUDGET_UNIT;
+	if (own != NULL)
+		budget_fill(own, a->budget_per_minute, now);
+	return p->all.left >= BUDGET_UNIT && (own == NULL || own->left >= BUDGET_UNIT);
 }
 
 static void
@@ -262,16 +282,25 @@ budget_take(struct budget *b)
 static void
 budgets_take(struct login_policy *p, const struct login_attempt *a)
 {
+	struct budget *own = own_budget(p, a);
+
 	budget_take(&p->all);
-	budget_take(upstream_budget(p, a));
+	if (own != NULL)
+		budget_take(own);
 }
 
-/* It was no failure; the next budget_fill sees to the limit. */
+/* A, as far as it has paid, was no failure; the next budget_fill sees to the limit. */
 static void
-budgets_give_back(struct login_policy *p, const struct login_attempt *a)
+budgets_give_back(struct login_policy *p, struct login_attempt *a)
 {
+	struct budget *own = own_budget(p, a);
+
+	if (!a->paid)
+		return;
+	a->paid = false;
 	p->all.left += BUDGET_UNIT;
-	upstream_budget(p, a)->left += BUDGET_UNIT;
+	if (own != NULL)
+		own->left += BUDGET_UNIT;
 }
 
 static bool
@@ -481,32 +510,55 @@ login_policy_ask(void *region, struct login_attempt *a, uint64_t now)
 	if (!budgets_have_one(p, a, now))
 		return wait_or(region, a, LOGIN_OVERSPENT, BUDGET_PATIENCE_MS, now);
 	budgets_take(p, a);
+	a->paid = true;
 	take_places(region, a, tick);
 	return LOGIN_GO;
+}
+
+/* A, which has nothing to get back, pays at TARGET. */
+static enum login_verdict
+go_to(struct login_policy *p, struct login_attempt *a, const struct login_target *target,
+    uint64_t now)
+{
+	struct login_attempt there = *a;
+
+	set_target(&there, target);
+	if (!a->known) { /* who is pays when it fails */
+		if (!budgets_have_one(p, &there, now))
+			return wait_or(p, a, LOGIN_OVERSPENT, BUDGET_PATIENCE_MS, now);
+		budgets_take(p, &there);
+		there.paid = true;
+	}
+	*a = there;
+	return LOGIN_GO;
+}
+
+enum login_verdict
+login_policy_aim(void *region, struct login_attempt *a, const struct login_target *target,
+    uint64_t now)
+{
+	/* Who waits here holds nothing that a login elsewhere might need. */
+	budgets_give_back(region, a);
+	return go_to(region, a, target, now);
+}
+
+/* A was rejected, so that its share stays taken; who was known pays now. */
+static void
+budgets_charge(struct login_policy *p, struct login_attempt *a, uint64_t now)
+{
+	if (a->known) {
+		(void) budgets_have_one(p, a, now);
+		budgets_take(p, a);
+	}
+	a->paid = false;
 }
 
 enum login_verdict
 login_policy_move(void *region, struct login_attempt *a, const struct login_target *target,
     uint64_t now)
 {
-	struct login_policy *p = region;
-	struct login_attempt there = *a;
-
-	there.upstream = target->number % UPSTREAMS;
-	there.upstream_failures_per_minute = target->failures_per_minute;
-	if (a->known) { /* and so has not paid yet; it may go on in any case */
-		(void) budgets_have_one(p, a, now);
-		budgets_take(p, a);
-		*a = there;
-		return LOGIN_GO;
-	}
-	a->spent = true;
-	if (!budgets_have_one(p, &there, now))
-		return wait_or(region, a, LOGIN_OVERSPENT, BUDGET_PATIENCE_MS, now);
-	budgets_take(p, &there);
-	*a = there;
-	a->spent = false;
-	return LOGIN_GO;
+	budgets_charge(region, a, now);
+	return go_to(region, a, target, now);
 }
 
 static void
@@ -525,12 +577,11 @@ static void
 tell_failure(void *region, struct login_attempt *a, uint64_t now)
 {
 	const struct known_logins known = known_of(region);
-	struct login_policy *p = region;
 	uint32_t tick = tick_of(now);
 
+	budgets_charge(region, a, now);
 	if (a->known) { /* the password was changed */
 		known_logins_remove(&known, a->pair);
-		budgets_take(p, a);
 	} else if (is_blocked(region, a, tick)) {
 		known_logins_remove(&known, a->home); /* its good name is worth one mistake */
 	}
@@ -544,15 +595,19 @@ tell_failure(void *region, struct login_attempt *a, uint64_t now)
 void
 login_policy_tell(void *region, struct login_attempt *a, enum login_outcome outcome, uint64_t now)
 {
-	struct login_policy *p = region;
-
-	if (outcome == LOGIN_FAILED) {
+	switch (outcome) {
+	case LOGIN_FAILED:
 		tell_failure(region, a, now);
 		return;
-	}
-	if (outcome == LOGIN_SUCCEEDED)
+	case LOGIN_EXCUSED:
+		budgets_charge(region, a, now);
+		break;
+	case LOGIN_SUCCEEDED:
 		tell_success(region, a, tick_of(now));
-	if (a->lease != 0 && !a->spent)
-		budgets_give_back(p, a);
+		break;
+	case LOGIN_UNKNOWN:
+		break;
+	}
+	budgets_give_back(region, a);
 	change_places(region, a, 0, tick_of(now));
 }

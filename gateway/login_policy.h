@@ -51,14 +51,23 @@ enum login_verdict {
 enum login_outcome {
 	LOGIN_SUCCEEDED,
 	LOGIN_FAILED, /* the server rejected the credentials */
+	LOGIN_EXCUSED, /* it did, but they were not those of who logs in: costs the server's budget alone */
 	LOGIN_UNKNOWN /* it did not get so far */
+};
+
+/* Whose budget of failures a login is to spare. */
+enum login_budget {
+	LOGIN_AT_SERVER,
+	LOGIN_AT_SERVICE, /* that is asked where the mail is */
+	LOGIN_NOWHERE_YET /* where it will be is not known */
 };
 
 /* Where a login is tried. */
 struct login_target {
 	const char *upstream; /* its name */
-	unsigned number;      /* in the configuration: has a budget of its own */
+	unsigned number;      /* of the server or service in the configuration: has a budget of its own */
 	uint32_t failures_per_minute;
+	enum login_budget budget;
 };
 
 /* One attempt to log in. Filled by login_policy_identify. */
@@ -69,11 +78,10 @@ struct login_attempt {
 	unsigned char pair[KNOWN_DIGEST]; /* of user and password */
 	unsigned char home[KNOWN_DIGEST]; /* of user and address */
 	uint32_t proof;
-	unsigned upstream;
-	uint32_t upstream_failures_per_minute;
+	unsigned budget; /* which of those that the policy has */
+	uint32_t budget_per_minute;
 	uint16_t chance;
-	bool spent;	/* a server that was tried before has rejected it: its share of the budget
-			   stays taken */
+	bool paid;	/* has taken its share of the budgets, which it gets back unless it fails */
 	bool known;	/* went by the pair's good name */
 	uint32_t lease; /* until when it holds its places, if nobody tells; 0: it holds none */
 };
@@ -97,9 +105,15 @@ void login_policy_identify(const void *region, struct login_attempt *a,
  * it does not come to that for ever. */
 enum login_verdict login_policy_ask(void *region, struct login_attempt *a, uint64_t now);
 
+/* A, for which the verdict was LOGIN_GO and which nobody has rejected, is to be tried at TARGET: that
+ * one's budget has to do with it from now on, and no other. As login_policy_ask, without LOGIN_REJECTED
+ * and LOGIN_BUSY; login_policy_tell is due in any case. */
+enum login_verdict login_policy_aim(void *region, struct login_attempt *a,
+    const struct login_target *target, uint64_t now);
+
 /* The server of A, for which the verdict was LOGIN_GO, has rejected it, but TARGET may be another
- * matter: one attempt at two servers, a failure of each one's budget, but of the user at most one. As
- * login_policy_ask, without LOGIN_REJECTED and LOGIN_BUSY; login_policy_tell is due in any case. */
+ * matter: one attempt at two servers, a failure of each one's budget, but of the user at most one.
+ * Else as login_policy_aim. */
 enum login_verdict login_policy_move(void *region, struct login_attempt *a,
     const struct login_target *target, uint64_t now);
 

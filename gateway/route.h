@@ -39,6 +39,7 @@ struct route {
 	uint64_t auth_timeout_ms;
 	uint64_t auth_cache_ms; /* for how long its yes counts; 0: once */
 	struct network_list auth_servers; /* that it may choose, besides UPSTREAMS */
+	bool auth_pass; /* the password that it says counts */
 };
 
 /* How well the route R fits ACCOUNT. */

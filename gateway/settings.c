@@ -391,6 +391,8 @@ const struct setting settings[] = {
 	{ "auth_http_ca_file", NULL,
 	    "PEM file: whom to trust with https; without it the system's certificates", NULL,
 	    0, 0, ROUTE(SETTING_PATH, auth_ca_file) },
+	{ "auth_http_pass", "yes", "whether it may say which password the server is told (Auth-Pass)",
+	    NULL, 0, 0, ROUTE(SETTING_YES_NO, auth_pass) },
 };
 
 const size_t settings_count = sizeof(settings) / sizeof(settings[0]);

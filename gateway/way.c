@@ -133,6 +133,7 @@ static void
 move_elsewhere(
     struct way_elsewhere *elsewhere, const struct upstream *base, const char *address)
 {
+	elsewhere->base = base;
 	elsewhere->upstream = *base;
 	snprintf(elsewhere->host, sizeof(elsewhere->host), "%s", address);
 	snprintf(elsewhere->name, sizeof(elsewhere->name), "%.90s/%s", base->name, address);
@@ -150,8 +151,8 @@ way_follow_reply(struct way *w, const struct auth_reply *reply, struct way_elsew
 {
 	const struct upstream *base = w->upstreams[0];
 
-	if (reply->user[0] != '\0')
-		memcpy(w->login, reply->user, sizeof(w->login));
+	if (reply->login.user != NULL)
+		snprintf(w->login, sizeof(w->login), "%s", reply->login.user);
 	if (reply->server[0] == '\0')
 		return 0;
 	for (size_t i = 0; i < w->count; i++) {

@@ -11,6 +11,7 @@ struct auth_reply;
 /* An upstream at an address that a service has chosen: all else is as at another one. */
 struct way_elsewhere {
 	struct upstream upstream; /* owns nothing */
+	const struct upstream *base;
 	char host[64];
 	char name[160];
 };
@@ -30,7 +31,7 @@ struct way {
 int way_find(
     const struct config *config, const char *account, struct way *out, struct error *e);
 
-/* Goes where REPLY says; a server that is none of W's upstreams is made ELSEWHERE, which must outlive
+/* Goes where REPLY says, but for its password; a server that is none of W's upstreams is made ELSEWHERE, which must outlive
  * the session. Returns 0; ERR_PERMANENT: the configuration does not allow that. */
 int way_follow_reply(struct way *w, const struct auth_reply *reply,
     struct way_elsewhere *elsewhere, struct error *e);

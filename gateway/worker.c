@@ -16,6 +16,8 @@ enum {
 	TRIM_CONNECTIONS = 100,	     /* so many must have ended for that */
 	DESCRIPTORS_PER_SESSION = 3, /* client, upstream, lock */
 	DESCRIPTORS_SPARE = 64,
+	/* Until a store that others keep locked is given up, where it only says which way to go. */
+	ROUTING_PATIENCE_MS = 1000,
 };
 
 static void
@@ -240,6 +242,9 @@ start_ledger(struct worker *worker)
 
 	if (ledger_open(worker->config->state_directory, &worker->ledger) != 0)
 		return ERR_NO_MEMORY;
+	if (ledger_open(worker->config->state_directory, &worker->routing) != 0)
+		return ERR_NO_MEMORY;
+	ledger_set_patience(worker->routing, ROUTING_PATIENCE_MS);
 	if (ledger_check(worker->ledger, &e) != 0)
 		log_failure(worker, "the state store cannot be used: logins will be refused", &e);
 	return 0;
@@ -282,6 +287,7 @@ worker_free(struct worker *worker)
 	uv_loop_close(&worker->loop);
 	journal_close(worker->journal);
 	ledger_close(worker->ledger);
+	ledger_close(worker->routing);
 	census_free(worker->census);
 	reuse_free(worker->reuse);
 	winners_free(worker->winners);

@@ -35,6 +35,7 @@ struct worker {
 	struct gatekeeper *gatekeeper;
 	struct journal *journal;
 	struct ledger *ledger;
+	struct ledger *routing; /* the same store for who looks for a way, and soon gives up */
 	struct retrieval_pool prefetch;
 	struct reuse *reuse;
 	struct winners *winners;

@@ -81,11 +81,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		newline = newline != NULL ? newline + 1 : end;
 		auth_reply_read(&reply, at, (size_t) (newline - at));
 	}
-	if (auth_reply_outcome(&reply) == AUTH_FAULTY)
+	if (auth_reply_outcome(&reply) == AUTH_FAULTY) {
+		auth_reply_clear(&reply);
 		return 0;
+	}
 	check(reply.status[0] != '\0' && reply.wait_s <= AUTH_WAIT_MAX_S);
 	check(reply.server[0] == '\0' || inet_pton(AF_INET, reply.server, address) == 1 ||
 	      inet_pton(AF_INET6, reply.server, address) == 1);
-	check(text_is_utf8(reply.user, strlen(reply.user)));
+	check(auth_reply_outcome(&reply) != AUTH_LATER || reply.wait_s > 0);
+	check(reply.login.user == NULL ||
+	      text_is_utf8(reply.login.user, strlen(reply.login.user)));
+	check(reply.login.password == NULL ||
+	      strlen(reply.login.password) == reply.login.password_len);
+	auth_reply_clear(&reply);
+	check(reply.login.password == NULL);
 	return 0;
 }

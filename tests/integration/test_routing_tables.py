@@ -74,7 +74,7 @@ class Tables(RoutingCase):
         self.assertIn("has no index", checked.stderr + checked.stdout)
 
 
-class Http(RoutingCase):
+class HttpCase(RoutingCase):
     def service(self, answer, **options):
         started = auth_http.Service(answer, **options)
         self.addCleanup(started.stop)
@@ -84,6 +84,8 @@ class Http(RoutingCase):
         return self.routed(("web", {"auth_http": service.url, "upstream": "new, old", **route}),
                            upstream={"host": "127.0.0.1", **(upstream or {})}, workers=0)
 
+
+class Http(HttpCase):
     def test_what_is_asked(self):
         service = self.service(lambda fields: reply("OK"))
         gate = self.asking(service, auth_http_header="X-Key: very secret")

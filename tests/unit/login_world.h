@@ -66,7 +66,8 @@ identify(struct world *w, struct login_attempt *a, const char *from, const char 
     const char *password)
 {
 	const struct sockaddr_storage peer = address_of(from);
-	const struct login_target target = { "imap:993", 0, w->upstream_failures_per_minute };
+	const struct login_target target = { "imap:993", 0, w->upstream_failures_per_minute,
+		LOGIN_AT_SERVER };
 	char user_copy[64], password_copy[64];
 	const struct credentials c = {
 		.user = user_copy, .password = password_copy, .password_len = strlen(password)

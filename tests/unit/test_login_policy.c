@@ -420,7 +420,7 @@ t3_each_server_has_its_own(void)
 	const struct sockaddr_storage peer = address_of("192.0.2.1");
 	char user[16] = "user", password[] = "x";
 	const struct credentials c = { .user = user, .password = password, .password_len = 1 };
-	struct login_target target = { "one:993", 0, 6 };
+	struct login_target target = { "one:993", 0, 6, LOGIN_AT_SERVER };
 	struct login_attempt a;
 	struct world w;
 
@@ -431,7 +431,7 @@ t3_each_server_has_its_own(void)
 	snprintf(user, sizeof(user), "another");
 	login_policy_identify(w.region, &a, &peer, &target, &c, MIDDLE, w.now);
 	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_WAIT);
-	target = (struct login_target){ "two:993", 1, 6 };
+	target = (struct login_target){ "two:993", 1, 6, LOGIN_AT_SERVER };
 	login_policy_identify(w.region, &a, &peer, &target, &c, MIDDLE, w.now);
 	CU_ASSERT_EQUAL(ask(&w, &a), LOGIN_GO);
 	free(w.region);
@@ -484,7 +484,7 @@ static void
 masters_are_guessed_at_themselves(void)
 {
 	const struct sockaddr_storage peer = address_of("192.0.2.1");
-	const struct login_target target = { "imap:993", 0, 1000000 };
+	const struct login_target target = { "imap:993", 0, 1000000, LOGIN_AT_SERVER };
 	struct login_attempt a, b;
 	char user[16], password[16], master[] = "boss";
 	const struct credentials c = {
@@ -533,7 +533,7 @@ static void
 bounded_memory(void)
 {
 	const struct sockaddr_storage peer = address_of("192.0.2.1");
-	const struct login_target target = { "imap:993", 0, 1000000 };
+	const struct login_target target = { "imap:993", 0, 1000000, LOGIN_AT_SERVER };
 	struct sockaddr_in in = { .sin_family = AF_INET };
 	struct sockaddr_storage other = { 0 };
 	char user[32] = "victim", password[] = "x?";

@@ -48,8 +48,8 @@ class Service:
                     break
                 fields = {}
                 for field in iter(stream.readline, b"\r\n"):
-                    name, _, value = field.rstrip(b"\r\n").partition(b": ")
-                    fields[name.decode().lower()] = value.decode("utf-8", "surrogateescape")
+                    name, _, value = field.rstrip(b"\r\n").partition(b":")
+                    fields[name.decode().lower()] = value.decode("utf-8", "surrogateescape").removeprefix(" ")
                 self.requests.append((line.decode().rstrip(), fields))
                 octets = self.answer(fields)
                 if octets is None:

@@ -42,8 +42,8 @@ class Nginx:
 
 HTTP = """
 http {{
-  access_log {folder}/access asked;
   log_format asked '$connection $status $http_auth_user';
+  access_log {folder}/access asked;
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi;
@@ -122,6 +122,7 @@ mail {{
   auth_http {url};
   {header}
   pop3_auth plain external;
+  ssl_protocols TLSv1.3;
   ssl_certificate {cert};
   ssl_certificate_key {key};
   server {{
