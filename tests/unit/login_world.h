@@ -1,11 +1,10 @@
 /* login_world.h - a login policy with a clock and a mail server of its own, for the tests of it. */
 #pragma once
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "base/credentials.h"
 #include "gateway/login_policy.h"
+#include "tests/unit/addresses.h"
 #include "tests/unit/unit.h"
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND, DELAY = 2 * SECOND, MIDDLE = UINT16_MAX / 2 };
@@ -45,20 +44,6 @@ set_limits(struct world *w, uint32_t failures_per_minute)
 	const struct login_policy_limits limits = { DELAY, failures_per_minute, 10 };
 
 	login_policy_set_limits(w->region, &limits);
-}
-
-static inline struct sockaddr_storage
-address_of(const char *text)
-{
-	struct sockaddr_storage out = { 0 };
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
-
-	if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
-		memcpy(&out, &in, sizeof(in));
-	else if (inet_pton(AF_INET6, text, &in6.sin6_addr) == 1)
-		memcpy(&out, &in6, sizeof(in6));
-	return out;
 }
 
 static inline void

@@ -1,8 +1,6 @@
 /* Tests of gateway/census.c, of the memory that it shares, and of the hash that it stands on. */
 #include "tests/unit/unit.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -11,20 +9,7 @@
 #include "gateway/census.h"
 #include "gateway/shared.h"
 #include "base/siphash.h"
-
-static struct sockaddr_storage
-address(const char *text)
-{
-	struct sockaddr_storage out = { 0 };
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
-
-	if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
-		memcpy(&out, &in, sizeof(in));
-	else if (inet_pton(AF_INET6, text, &in6.sin6_addr) == 1)
-		memcpy(&out, &in6, sizeof(in6));
-	return out;
-}
+#include "tests/unit/addresses.h"
 
 static struct census *
 census_of(size_t sessions, size_t per_address, size_t per_user)
@@ -51,7 +36,7 @@ attached(const struct census *census, uint32_t worker, size_t limit)
 static enum census_answer
 take(struct census *census, const char *from, struct census_seat *seat)
 {
-	struct sockaddr_storage peer = address(from);
+	struct sockaddr_storage peer = address_of(from);
 
 	return census_enter(census, &peer, seat);
 }
@@ -84,7 +69,7 @@ limit_of_all(void)
 static bool
 arrive(struct census *census, const char *from, uint64_t now)
 {
-	struct sockaddr_storage peer = address(from);
+	struct sockaddr_storage peer = address_of(from);
 
 	return census_arrive(census, &peer, now);
 }
@@ -118,7 +103,7 @@ arrivals_in_a_minute(void)
 static enum census_answer
 name(struct census *census, const struct census_seat *seat, const char *from)
 {
-	struct sockaddr_storage peer = address(from);
+	struct sockaddr_storage peer = address_of(from);
 
 	return census_name(census, seat, &peer);
 }

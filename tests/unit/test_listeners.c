@@ -10,39 +10,61 @@
 #include "gateway/worker.h"
 #include "unit.h"
 
-/* Two addresses of today, and two fenced ones between them that end on day 100. */
+/* Addresses of today, with two fenced ones between them that end on day 100. */
+struct fenced {
+	char *first[1], *fenced[2], *last[1];
+	struct config_listener listeners[3];
+	struct config config;
+	struct sockets sockets; /* open */
+};
+
+static void
+open_fenced(struct fenced *f)
+{
+	const struct sockets none = { 0 };
+	struct error e;
+
+	*f = (struct fenced){ .first = { "127.0.0.1:0" },
+		.fenced = { "127.0.0.1:0", "[::1]:0" },
+		.last = { "127.0.0.3:0" } };
+	f->listeners[0].addresses = (struct text_list){ f->first, 1 };
+	f->listeners[1] = (struct config_listener){
+		.addresses = { f->fenced, 2 }, .legacy = true, .legacy_until = 100
+	};
+	f->listeners[2].addresses = (struct text_list){ f->last, 1 };
+	f->config.listeners = f->listeners;
+	f->config.listener_count = 3;
+	CU_ASSERT_EQUAL_FATAL(sockets_prepare(&none, &f->config, &f->sockets, &e), 0);
+	CU_ASSERT_EQUAL_FATAL(f->sockets.count, 4);
+}
+
+/* Points of time: the last second of day 100, and what comes then. */
+static const int64_t on_the_day = (int64_t) 100 * 86400 + 86399,
+		     behind_it = (int64_t) 101 * 86400, much_later = (int64_t) 102 * 86400;
+
 static void
 a_fenced_listener_closes_behind_its_last_day(void)
 {
 	static struct worker worker;
-	char *first[] = { "127.0.0.1:0" }, *fenced[] = { "127.0.0.1:0", "[::1]:0" };
-	char *last[] = { "127.0.0.1:0" };
-	struct config_listener listeners[] = {
-		{ .addresses = { first, 1 } },
-		{ .addresses = { fenced, 2 }, .legacy = true, .legacy_until = 100 },
-		{ .addresses = { last, 1 } },
-	};
-	const struct config config = { .listeners = listeners, .listener_count = 3 };
-	const struct sockets none = { 0 };
-	struct sockets sockets;
+	struct fenced f;
 	struct error e;
 
 	begin();
 	worker.fibers = runtime;
-	CU_ASSERT_EQUAL_FATAL(sockets_prepare(&none, &config, &sockets, &e), 0);
-	CU_ASSERT_EQUAL_FATAL(listeners_apply(&worker, &config, sockets.fds, &e), 0);
+	open_fenced(&f);
+	CU_ASSERT_EQUAL_FATAL(listeners_apply(&worker, &f.config, f.sockets.fds, &e), 0);
 	CU_ASSERT_EQUAL(worker.listeners.count, 4);
 	listeners_end_legacy(&worker, 0);
-	listeners_end_legacy(&worker, (int64_t) 100 * 86400 + 86399);
+	listeners_end_legacy(&worker, on_the_day);
 	CU_ASSERT_EQUAL(worker.listeners.count, 4);
-	listeners_end_legacy(&worker, (int64_t) 101 * 86400);
+	listeners_end_legacy(&worker, behind_it);
 	CU_ASSERT_EQUAL_FATAL(worker.listeners.count, 2);
-	CU_ASSERT_PTR_EQUAL(worker.listeners.items[0]->config, &listeners[0]);
-	CU_ASSERT_PTR_EQUAL(worker.listeners.items[1]->config, &listeners[2]);
-	listeners_end_legacy(&worker, (int64_t) 102 * 86400);
+	CU_ASSERT_PTR_EQUAL(worker.listeners.items[0]->config, &f.listeners[0]);
+	CU_ASSERT_PTR_EQUAL(worker.listeners.items[1]->config, &f.listeners[2]);
+	listeners_end_legacy(&worker, much_later);
 	CU_ASSERT_EQUAL(worker.listeners.count, 2);
 	listeners_close(&worker.listeners);
-	sockets_close(&sockets);
+	sockets_close(&f.sockets);
 	run_all();
 	end();
 }
@@ -57,34 +79,24 @@ is_open(int fd)
 static void
 its_socket_closes_too(void)
 {
-	char *first[] = { "127.0.0.1:0" }, *fenced[] = { "127.0.0.1:0", "127.0.0.2:0" };
-	char *last[] = { "127.0.0.3:0" };
-	struct config_listener listeners[] = {
-		{ .addresses = { first, 1 } },
-		{ .addresses = { fenced, 2 }, .legacy = true, .legacy_until = 100 },
-		{ .addresses = { last, 1 } },
-	};
-	const struct config config = { .listeners = listeners, .listener_count = 3 };
-	const struct sockets none = { 0 };
-	struct sockets sockets;
-	struct error e;
+	struct fenced f;
+	struct sockets *sockets = &f.sockets;
 	int fds[4];
 
-	CU_ASSERT_EQUAL_FATAL(sockets_prepare(&none, &config, &sockets, &e), 0);
-	CU_ASSERT_EQUAL_FATAL(sockets.count, 4);
-	memcpy(fds, sockets.fds, sizeof(fds));
-	sockets_end_legacy(&sockets, (int64_t) 100 * 86400 + 86399);
-	CU_ASSERT_EQUAL(sockets.count, 4);
-	sockets_end_legacy(&sockets, (int64_t) 101 * 86400);
-	CU_ASSERT_EQUAL_FATAL(sockets.count, 2);
-	CU_ASSERT_EQUAL(sockets.fds[0], fds[0]);
-	CU_ASSERT_EQUAL(sockets.fds[1], fds[3]);
-	CU_ASSERT_STRING_EQUAL(sockets.addresses[1], "127.0.0.3:0");
+	open_fenced(&f);
+	memcpy(fds, sockets->fds, sizeof(fds));
+	sockets_end_legacy(sockets, on_the_day);
+	CU_ASSERT_EQUAL(sockets->count, 4);
+	sockets_end_legacy(sockets, behind_it);
+	CU_ASSERT_EQUAL_FATAL(sockets->count, 2);
+	CU_ASSERT_EQUAL(sockets->fds[0], fds[0]);
+	CU_ASSERT_EQUAL(sockets->fds[1], fds[3]);
+	CU_ASSERT_STRING_EQUAL(sockets->addresses[1], "127.0.0.3:0");
 	CU_ASSERT_TRUE(is_open(fds[0]) && is_open(fds[3]));
 	CU_ASSERT_FALSE(is_open(fds[1]) || is_open(fds[2]));
-	sockets_end_legacy(&sockets, (int64_t) 102 * 86400);
-	CU_ASSERT_EQUAL(sockets.count, 2);
-	sockets_close(&sockets);
+	sockets_end_legacy(sockets, much_later);
+	CU_ASSERT_EQUAL(sockets->count, 2);
+	sockets_close(sockets);
 }
 
 int

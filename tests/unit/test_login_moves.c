@@ -1,45 +1,17 @@
 /* Tests of login_policy_move and login_policy_aim (gateway/login_policy.c): one attempt at two servers, or
  * at one that is not known at first. */
-#include "tests/unit/unit.h"
-
-#include <netinet/in.h>
-#include <stdlib.h>
-
-#include "base/credentials.h"
-#include "gateway/login_policy.h"
-
-enum { SECOND = 1000, MINUTE = 60 * SECOND, DELAY = 2 * SECOND, MIDDLE = UINT16_MAX / 2 };
+#include "tests/unit/login_world.h"
 
 /* Each may reject one login in ten seconds. */
 static const struct login_target one = { "one", 0, 6, LOGIN_AT_SERVER },
 				 two = { "two", 1, 6, LOGIN_AT_SERVER };
-
-struct world {
-	void *region;
-	uint64_t now;
-};
-
-static void
-world_begin(struct world *w)
-{
-	static const struct login_policy_options options = {
-		.addresses = 64, .networks = 64, .users = 64, .known = 64, .key = { 7 }
-	};
-	static const struct login_policy_limits limits = { DELAY, 1000000, 10 };
-
-	w->region = calloc(1, login_policy_size(&options));
-	CU_ASSERT_FATAL(w->region != NULL);
-	login_policy_init(w->region, &options);
-	login_policy_set_limits(w->region, &limits);
-	w->now = 1000000;
-}
 
 /* USER asks for a try at TARGET. */
 static enum login_verdict
 ask_at(struct world *w, struct login_attempt *a, const struct login_target *target,
     const char *user)
 {
-	struct sockaddr_storage peer = { .ss_family = AF_INET };
+	const struct sockaddr_storage peer = address_of("192.0.2.1");
 	char name[16], password[] = "x";
 	const struct credentials c = { .user = name, .password = password, .password_len = 1 };
 
@@ -49,18 +21,12 @@ ask_at(struct world *w, struct login_attempt *a, const struct login_target *targ
 }
 
 static void
-tell(struct world *w, struct login_attempt *a, enum login_outcome outcome)
-{
-	login_policy_tell(w->region, a, outcome, w->now);
-}
-
-static void
 each_server_pays_and_the_user_once(void)
 {
 	struct login_attempt a, b;
 	struct world w;
 
-	world_begin(&w);
+	world_begin(&w, &small);
 	CU_ASSERT_EQUAL(ask_at(&w, &a, &one, "first"), LOGIN_GO);
 	CU_ASSERT_EQUAL(login_policy_move(w.region, &a, &two, w.now), LOGIN_GO);
 	tell(&w, &a, LOGIN_FAILED);
@@ -76,7 +42,7 @@ who_lets_in_does_not_pay(void)
 	struct login_attempt a, b;
 	struct world w;
 
-	world_begin(&w);
+	world_begin(&w, &small);
 	CU_ASSERT_EQUAL(ask_at(&w, &a, &one, "first"), LOGIN_GO);
 	CU_ASSERT_EQUAL(login_policy_move(w.region, &a, &two, w.now), LOGIN_GO);
 	tell(&w, &a, LOGIN_SUCCEEDED);
@@ -101,7 +67,7 @@ who_has_rejected_pays_though_the_next_cannot_be_asked(void)
 	struct login_attempt a, b;
 	struct world w;
 
-	world_begin(&w);
+	world_begin(&w, &small);
 	CU_ASSERT_EQUAL(ask_at(&w, &b, &two, "first"), LOGIN_GO);
 	CU_ASSERT_EQUAL(ask_at(&w, &a, &one, "second"), LOGIN_GO);
 	CU_ASSERT_EQUAL(login_policy_move(w.region, &a, &two, w.now), LOGIN_WAIT);
@@ -122,7 +88,7 @@ who_is_asked_pays(void)
 	struct world w;
 
 	/* The server that the service chose rejects. */
-	world_begin(&w);
+	world_begin(&w, &small);
 	CU_ASSERT_EQUAL(ask_at(&w, &a, &service, "first"), LOGIN_GO);
 	CU_ASSERT_EQUAL(ask_at(&w, &b, &service, "second"), LOGIN_WAIT);
 	CU_ASSERT_EQUAL(login_policy_aim(w.region, &a, &two, w.now), LOGIN_GO);
@@ -148,7 +114,7 @@ who_is_asked_pays_for_the_known(void)
 	struct login_attempt a, b;
 	struct world w;
 
-	world_begin(&w);
+	world_begin(&w, &small);
 	CU_ASSERT_EQUAL(ask_at(&w, &a, &service, "first"), LOGIN_GO);
 	tell(&w, &a, LOGIN_SUCCEEDED);
 	CU_ASSERT_EQUAL(ask_at(&w, &a, &service, "first"), LOGIN_GO);
@@ -168,7 +134,7 @@ who_waits_for_a_server_holds_up_no_other(void)
 	struct login_attempt a, b, c;
 	struct world w;
 
-	world_begin(&w);
+	world_begin(&w, &small);
 	login_policy_set_limits(w.region, &few);
 	CU_ASSERT_EQUAL(ask_at(&w, &b, &two, "first"), LOGIN_GO);
 	CU_ASSERT_EQUAL(ask_at(&w, &a, &nowhere, "second"), LOGIN_GO);
@@ -194,7 +160,7 @@ the_excused_are_not_blamed(void)
 	struct login_attempt a;
 	struct world w;
 
-	world_begin(&w);
+	world_begin(&w, &small);
 	login_policy_set_limits(w.region, &strict);
 	for (int i = 0; i < 3; i++) {
 		CU_ASSERT_EQUAL(ask_at(&w, &a, &one, "first"), LOGIN_GO);

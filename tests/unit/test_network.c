@@ -1,24 +1,8 @@
 /* Tests of gateway/network.c. */
 #include "tests/unit/unit.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include "gateway/network.h"
-
-static struct sockaddr_storage
-peer(const char *text)
-{
-	struct sockaddr_storage out = { 0 };
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
-
-	if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
-		memcpy(&out, &in, sizeof(in));
-	else if (inet_pton(AF_INET6, text, &in6.sin6_addr) == 1)
-		memcpy(&out, &in6, sizeof(in6));
-	return out;
-}
+#include "tests/unit/addresses.h"
 
 static const struct {
 	const char *network;
@@ -61,9 +45,9 @@ networks_contain(void)
 		if (!UNIT_CHECK((rc == 0) == (networks[i].inside != NULL), networks[i].network) ||
 		    rc != 0)
 			continue;
-		address = peer(networks[i].inside);
+		address = address_of(networks[i].inside);
 		UNIT_CHECK(network_contains(&network, &address), networks[i].inside);
-		address = peer(networks[i].outside);
+		address = address_of(networks[i].outside);
 		UNIT_CHECK(!network_contains(&network, &address), networks[i].outside);
 	}
 }
@@ -79,7 +63,7 @@ loopback(void)
 	struct sockaddr_storage address, none = { 0 };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		address = peer(rows[i].address);
+		address = address_of(rows[i].address);
 		UNIT_CHECK(network_is_loopback(&address) == rows[i].is, rows[i].address);
 	}
 	CU_ASSERT_FALSE(network_is_loopback(&none));
@@ -88,7 +72,7 @@ loopback(void)
 static void
 addresses_as_text(void)
 {
-	struct sockaddr_storage v4 = peer("192.0.2.1"), v6 = peer("2001:db8::1"), none = { 0 };
+	struct sockaddr_storage v4 = address_of("192.0.2.1"), v6 = address_of("2001:db8::1"), none = { 0 };
 	char text[ADDRESS_TEXT_MAX];
 
 	network_peer_text(&v4, text);
@@ -157,8 +141,8 @@ same_clients(void)
 	struct sockaddr_storage a, b;
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-		a = peer(pairs[i].a);
-		b = peer(pairs[i].b);
+		a = address_of(pairs[i].a);
+		b = address_of(pairs[i].b);
 		UNIT_CHECK(network_same_client(&a, &b) == (pairs[i].same != 0), pairs[i].b);
 		UNIT_CHECK(network_same_client(&b, &a) == (pairs[i].same != 0), pairs[i].a);
 	}

@@ -1,15 +1,25 @@
-"""What it takes to move mailboxes: the address that clients keep, what a server's own POP3 says, and copies of the mail."""
+"""What it takes to move mailboxes: the address that clients keep, what a server's own POP3 says, copies of the mail, and the
+commands and gateways that stand between two servers."""
 import contextlib
 import itertools
+import json
 import os
 import re
 import shutil
 import socket
+import subprocess
 import threading
 
 from . import popgate, ports, unpacked, workspace
 from .clients import KeepingClient
+from .dovecot import Dovecot
 from .pop3 import Pop3
+
+OLD_FORMAT = "%v.%u"  # what old_server() makes UIDLs of; popgate's own default is another
+
+
+def old_server():
+    return Dovecot(extra=f"pop3_uidl_format = {OLD_FORMAT}\n")
 
 
 def uidls_in(session):
@@ -18,13 +28,22 @@ def uidls_in(session):
     return sorted((uidl.decode(), subjects([session.top(number, 0)])[0]) for number, uidl in session.uidl().items())
 
 
-def uidls_of(server, user, port=None):
-    """The same, as the server's own POP3 (at PORT, where it has several) says them."""
+def by_number(session):
+    """The UIDLs alone, in the order of the messages."""
+    return [uidl.decode() for _, uidl in sorted(session.uidl().items())]
+
+
+def uidls_of(server, user, port=None, read=uidls_in):
+    """What READ makes of what the server's own POP3 (at PORT, where it has several) says."""
     with Pop3((ports.HOST, port or server.pop3_port)) as session:
         session.login(user, server.password)
-        seen = uidls_in(session)
+        seen = read(session)
         session.quit()
     return seen
+
+
+def old_uidls(server, user):
+    return uidls_of(server, user, read=by_number)
 
 
 class Door:
@@ -59,6 +78,14 @@ class Door:
     def stop(self):
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+
+def refill(source, user, target, skip=(), first=()):
+    """TARGET gets what USER has on SOURCE, but for the messages at the places SKIP, behind the messages FIRST, so that UIDs
+    become others."""
+    with source.imap(user) as old:
+        bodies = [octets for place, (_, octets) in enumerate(sorted(old.bodies().items())) if place not in skip]
+    target.fill(user, list(first) + bodies)
 
 
 def copy_by_append(source, user, target, new_user=None):
@@ -108,7 +135,7 @@ def copy_by_mbsync(source, user, target, new_user=None):
     shutil.rmtree(folder)
 
 
-def letter(number, lines=None):
+def letter(number, lines=None, subject=None):
     """A message as mail programs write them. Every fifth has no Message-ID, every seventh a folded header; their sizes
     repeat, unless LINES says how long the body is."""
     lines = number * 3 % 11 if lines is None else lines
@@ -117,9 +144,9 @@ def letter(number, lines=None):
     return (b"Received: from there (there [192.0.2.1])\r\n\tby here with ESMTP id %08x;\r\n"
             b"\tMon, 6 May 2024 10:%02d:%02d +0200\r\n"
             b"From: Sender <sender@example.org>\r\nTo: user@example.org\r\nDate: Mon, 6 May 2024 10:%02d:%02d +0200\r\n"
-            b"%s%sSubject: letter %d\r\n\r\n%s.\r\nEnd.\r\n"
-            % (number, number // 60 % 60, number % 60, number // 60 % 60, number % 60, identity, folded, number,
-               b"The same in every letter.\r\n" * lines))
+            b"%s%sSubject: %s\r\n\r\n%s.\r\nEnd.\r\n"
+            % (number, number // 60 % 60, number % 60, number // 60 % 60, number % 60, identity, folded,
+               subject or b"letter %d" % number, b"The same in every letter.\r\n" * lines))
 
 
 def letters(count):
@@ -166,3 +193,65 @@ class Bridge(popgate.Popgate):
     def command(self, *words, **options):
         """A command of popgate's that takes the configuration; the finished process."""
         return popgate.run(*words, "--config", self.config, **options)
+
+
+class Commands:
+    """A configuration with both servers, and the commands that use it."""
+
+    def __init__(self, old_port, new_port, old=None, new=None, **settings):
+        self.dir = workspace.folder("migration")
+        self.state = os.path.join(self.dir, "state")
+        self.config = os.path.join(self.dir, "popgate.conf")
+        upstream = {**popgate.UPSTREAM, "label": "new", "port": new_port, **(new or {})}
+        source = {**popgate.UPSTREAM, "protocol": "pop3", "port": old_port, **(old or {})}
+        with open(self.config, "w", encoding="utf-8") as out:
+            out.write(popgate.config_text(
+                {"state_directory": self.state, **popgate.SETTINGS, **settings}, [("pop3", {"address": "127.0.0.1:1"})],
+                upstream, [("upstream old", source)]))
+
+    def file(self, name, text):
+        path = os.path.join(self.dir, name)
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        return path
+
+    def users(self, users):
+        """A list for --users, all with the usual password but where USERS (a dict) says another."""
+        words = users if isinstance(users, dict) else {user: "secret" for user in users}
+        return self.file("users", "".join(f"{user} {word}\n" for user, word in words.items()))
+
+    def uidl(self, command, *arguments, timeout=300, **options):
+        return popgate.run("uidl", command, "--config", self.config, *arguments, timeout=timeout, **options)
+
+    def imported(self, *arguments, **options):
+        """Runs an import; returns the process and its report by user."""
+        path = os.path.join(self.dir, "report.json")
+        done = self.uidl("import", "--report", path, *arguments, **options)
+        with open(path, encoding="utf-8") as report:
+            text = json.load(report)
+        return done, {row["user"]: row for row in text["users"]}, text["total"]
+
+    def start_import(self, *arguments):
+        return subprocess.Popen([popgate.binary(), "uidl", "import", "--config", self.config, *arguments],
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                env=popgate.environment())
+
+
+class LearningGate(popgate.Popgate):
+    """A gateway in front of the new server that learns from the old one, at OLD_PORT."""
+
+    def __init__(self, old_port, new_port, new=None, blocks=(), **settings):
+        super().__init__({"label": "new", "port": new_port, "learn": "old", **(new or {})},
+                         blocks=[("upstream old", {"protocol": "pop3", "port": old_port}), *blocks], **settings)
+
+    def move_old(self, port):
+        """From now on the old server is at PORT."""
+        self.blocks[0][1]["port"] = port
+        self.reload()
+
+    def uidls(self, user):
+        """What a client is told, by message number."""
+        session = self.login_when_free(user)
+        seen = by_number(session)
+        session.quit()
+        return seen
