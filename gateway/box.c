@@ -16,16 +16,16 @@ upstream_of(const struct box *box)
 	return box->owner->link->upstream;
 }
 
-struct journal_key
+struct maildrop_key
 box_key(const struct box *box)
 {
-	return (struct journal_key){ upstream_of(box)->name, box->owner->user, box->mailbox };
+	return (struct maildrop_key){ upstream_of(box)->name, box->owner->user, box->mailbox };
 }
 
 int
 box_lock(struct box *box, struct error *e)
 {
-	struct journal_key key = box_key(box);
+	struct maildrop_key key = box_key(box);
 	int rc;
 
 	if ((rc = FAILPOINT_ERROR("lock.take", e)) != 0)
@@ -59,7 +59,7 @@ find_uidls(struct box *box, struct error *e)
 		return error_set(e, ERR_NO_MEMORY, "no memory for a template of UIDLs");
 	mailbox = box->remembered != NULL ? box->remembered : box->mailbox;
 	box->recalled.key =
-	    (struct ledger_key){ upstream_of(box)->name, box->owner->user, mailbox };
+	    (struct maildrop_key){ upstream_of(box)->name, box->owner->user, mailbox };
 	box->recalled.template = box->uidls != NULL ? box->uidls : upstream_of(box)->uidl;
 	if ((rc = recall_begin(&box->recalled, e)) != 0)
 		return rc;
@@ -148,7 +148,7 @@ static int
 put_right_and_list(struct box *box, struct error *e)
 {
 	struct mailbox_link *link = box->owner->link;
-	struct journal_key key = box_key(box);
+	struct maildrop_key key = box_key(box);
 	bool changed;
 	int rc;
 

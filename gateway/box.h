@@ -39,7 +39,7 @@ struct box {
 };
 
 /* What the mailbox is known by. */
-struct journal_key box_key(const struct box *box);
+struct maildrop_key box_key(const struct box *box);
 
 /* Locks the mailbox for this session. Errors as maildrop_lock_take. Does not suspend. */
 int box_lock(struct box *box, struct error *e);

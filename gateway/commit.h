@@ -15,7 +15,7 @@
 struct commit {
 	struct mailbox_link *link;
 	struct journal *journal; /* NULL: none is kept */
-	struct journal_key maildrop;
+	struct maildrop_key maildrop;
 	const struct snapshot *snapshot;
 	size_t part; /* of it: the mailbox of MAILDROP */
 	const struct uidset

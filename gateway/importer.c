@@ -22,12 +22,12 @@ struct run {
 	struct pairing pairing;
 };
 
-static struct ledger_key
+static struct maildrop_key
 new_key(const struct run *r)
 {
 	const struct target *t = &r->ends.new;
 
-	return (struct ledger_key){ t->upstream->name, t->login, t->mailboxes.items[0] };
+	return (struct maildrop_key){ t->upstream->name, t->login, t->mailboxes.items[0] };
 }
 
 static int
@@ -131,7 +131,7 @@ step_match(struct run *r, struct error *e)
 static int
 store_rows(struct run *r, struct error *e)
 {
-	struct ledger_key key = new_key(r);
+	struct maildrop_key key = new_key(r);
 	struct ledger_row *rows;
 	size_t count;
 	int rc;
@@ -149,7 +149,7 @@ static int
 store_seen(struct run *r, struct error *e)
 {
 	const char *where = r->importer->from_file ? "file" : r->ends.old->name;
-	const struct ledger_key key = { where, r->item->account, "INBOX" };
+	const struct maildrop_key key = { where, r->item->account, "INBOX" };
 	struct ledger_seen *items;
 	int rc;
 

@@ -15,16 +15,9 @@
 
 #include "base/error.h"
 #include "base/uidset.h"
+#include "gateway/maildrop_key.h"
 
 struct journal; /* one per process; used from one loop's thread */
-
-/* Which maildrop. Names count as they are: a lock may be held too often, but what was meant for one
- * user's mailbox must never be done to another's. */
-struct journal_key {
-	const char *upstream;
-	const char *user;
-	const char *mailbox;
-};
 
 enum journal_task {
 	JOURNAL_REMOVE, /* the client's QUIT was not answered: finish */
@@ -68,7 +61,7 @@ int journal_check(struct journal *journal, struct error *e);
 
 /* Adds ENTRY (whose id counts for nothing; of flagged_before only what is in ours) and tells its
  * *ID. It is on disk when 0 is returned. */
-int journal_begin(struct journal *journal, const struct journal_key *key,
+int journal_begin(struct journal *journal, const struct maildrop_key *key,
     const struct journal_entry *entry, int64_t *id, struct error *e);
 
 /* Changes what entry ID says; on disk when 0 is returned. An entry that is not there (any more) is
@@ -82,7 +75,7 @@ int journal_end(struct journal *journal, int64_t id, struct error *e);
 /* *ENTRIES becomes a list of what there is about KEY, oldest first. Rows that make no sense are
  * left out, and ERR_TEMPORARY is returned with the others in the list. To be given to
  * journal_entries_free whatever was returned. */
-int journal_pending(struct journal *journal, const struct journal_key *key,
+int journal_pending(struct journal *journal, const struct maildrop_key *key,
     struct journal_entry **entries, size_t *count, struct error *e);
 
 void journal_entries_free(struct journal_entry *entries, size_t count);

@@ -94,7 +94,7 @@ microseconds(void)
 }
 
 static int
-insert_row(struct journal_file *file, const struct journal_key *key,
+insert_row(struct journal_file *file, const struct maildrop_key *key,
     const struct journal_entry *entry, const char *const sets[3], struct error *e)
 {
 	sqlite3_stmt *statement = file->db.statements[INSERT];
@@ -116,7 +116,7 @@ insert_row(struct journal_file *file, const struct journal_key *key,
 }
 
 int
-journal_file_insert(struct journal_file *file, uint64_t deadline, const struct journal_key *key,
+journal_file_insert(struct journal_file *file, uint64_t deadline, const struct maildrop_key *key,
     const struct journal_entry *entry, int64_t *id, struct error *e)
 {
 	char *sets[3] = { NULL, NULL, NULL };
@@ -271,7 +271,7 @@ read_rows(struct journal_file *file, struct journal_entry **entries, size_t *cou
 }
 
 int
-journal_file_select(struct journal_file *file, uint64_t deadline, const struct journal_key *key,
+journal_file_select(struct journal_file *file, uint64_t deadline, const struct maildrop_key *key,
     struct journal_entry **entries, size_t *count, bool *empty, struct error *e)
 {
 	sqlite3_stmt *statement;

@@ -26,12 +26,12 @@ const char *journal_file_path(const struct journal_file *file);
 int journal_file_check(struct journal_file *file, uint64_t deadline, struct error *e);
 
 /* The user's name in KEY is folded already; ENTRY's flagged_before is a part of its ours. */
-int journal_file_insert(struct journal_file *file, uint64_t deadline, const struct journal_key *key,
+int journal_file_insert(struct journal_file *file, uint64_t deadline, const struct maildrop_key *key,
     const struct journal_entry *entry, int64_t *id, struct error *e);
 int journal_file_update(struct journal_file *file, uint64_t deadline, int64_t id,
     enum journal_task task, const struct uidset *lifted, struct error *e);
 int journal_file_delete(struct journal_file *file, uint64_t deadline, int64_t id, struct error *e);
 
 /* As journal_pending. *EMPTY: there is no entry at all, about nobody. */
-int journal_file_select(struct journal_file *file, uint64_t deadline, const struct journal_key *key,
+int journal_file_select(struct journal_file *file, uint64_t deadline, const struct maildrop_key *key,
     struct journal_entry **entries, size_t *count, bool *empty, struct error *e);

@@ -84,7 +84,7 @@ static int
 store(struct lesson *s, struct error *e)
 {
 	const struct learner *l = s->learner;
-	const struct ledger_key old = { l->old->name, l->account, "INBOX" };
+	const struct maildrop_key old = { l->old->name, l->account, "INBOX" };
 	struct ledger_row *rows = NULL;
 	struct ledger_seen *seen = NULL;
 	char now[32];

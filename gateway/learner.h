@@ -19,7 +19,7 @@ struct learner {
 	const char *account;
 	const struct credentials *credentials; /* as the client brought them; user: as the new server
 						  knows him */
-	struct ledger_key key; /* of the maildrop */
+	struct maildrop_key key; /* of the maildrop */
 	uint32_t uidvalidity;
 	const struct snapshot *snapshot; /* the maildrop, listed */
 	struct imap *imap; /* on which it is selected; may be lost afterwards */

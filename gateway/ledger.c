@@ -5,34 +5,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fiberio/fiber.h"
+#include "gateway/database_job.h"
 #include "gateway/ledger_file.h"
 #include "gateway/ledger_write.h"
-#include "gateway/turn.h"
 
 /* The file as one user of it has it open. */
-struct lane {
+struct opened {
 	struct ledger_file *file;
-	struct turn turn;
+	struct database_lane lane;
 };
 
 struct ledger {
-	struct lane reading, writing;
-	unsigned patience_ms;
-	unsigned references; /* of the owner, and of each job: a cancelled fiber's outlives it */
+	struct database_owner owner; /* is first */
+	struct opened reading, writing;
 };
 
-/* What the pool has to do. It may outlive the fiber that wants it, so it owns all that it needs. */
 struct job {
-	struct ledger *ledger;
-	struct lane *lane;
-	int (*work)(struct job *job);
-	uint64_t deadline;
-	int rc;
-	struct error error;
+	struct database_job base;
+	struct ledger_file *file;
 
-	/* Arguments and results, as far as WORK wants them. */
-	char *upstream, *user, *mailbox, *account, *name, *value;
+	/* Arguments and results, as far as the work wants them. */
+	char *account, *name, *value;
 	uint32_t uidvalidity;
 	int64_t id;
 	struct uidl_book *book;
@@ -53,10 +46,10 @@ struct job {
 /* ---- jobs ---- */
 
 static void
-ledger_unref(struct ledger *ledger)
+ledger_free(struct database_owner *owner)
 {
-	if (--ledger->references > 0)
-		return;
+	struct ledger *ledger = (struct ledger *) owner;
+
 	ledger_file_free(ledger->reading.file);
 	ledger_file_free(ledger->writing.file);
 	free(ledger);
@@ -71,53 +64,41 @@ rows_free(struct ledger_row *rows, size_t count)
 }
 
 static void
-job_free(struct job *job)
+job_clear(void *arg)
 {
-	char **texts[] = { &job->upstream, &job->user, &job->mailbox, &job->account, &job->name,
-		&job->value };
+	struct job *job = arg;
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		free(*texts[i]);
+	free(job->account);
+	free(job->name);
+	free(job->value);
 	uidl_book_free(job->book);
 	ledger_writing_free(job->writing);
 	rows_free(job->rows, job->row_count);
 	ledger_seen_clear(&job->list);
 	free(job->difference);
-	ledger_unref(job->ledger);
-	free(job);
+	if (job->arg != NULL && job->discard != NULL)
+		job->discard(job->arg);
 }
 
 static struct job *
-job_new(struct ledger *ledger, struct lane *lane, int (*work)(struct job *job))
+job_new(struct ledger *ledger, struct opened *where, int (*work)(void *job))
 {
-	struct job *job = calloc(1, sizeof(*job));
+	struct job *job =
+	    database_job_new(&ledger->owner, &where->lane, sizeof(*job), work, job_clear);
 
-	if (job == NULL)
-		return NULL;
-	job->ledger = ledger;
-	job->lane = lane;
-	job->work = work;
-	job->deadline = database_clock() + ledger->patience_ms;
-	ledger->references++;
+	if (job != NULL)
+		job->file = where->file;
 	return job;
 }
 
 /* Copies of those that are not NULL. */
 static int
-job_set_texts(struct job *job, const struct ledger_key *key, const char *account,
-    const char *name, const char *value)
+job_set_texts(struct job *job, const char *account, const char *name, const char *value)
 {
 	const struct {
 		char **to;
 		const char *from;
-	} texts[] = {
-		{ &job->upstream, key != NULL ? key->upstream : NULL },
-		{ &job->user, key != NULL ? key->user : NULL },
-		{ &job->mailbox, key != NULL ? key->mailbox : NULL },
-		{ &job->account, account },
-		{ &job->name, name },
-		{ &job->value, value },
-	};
+	} texts[] = { { &job->account, account }, { &job->name, name }, { &job->value, value } };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (texts[i].from != NULL && (*texts[i].to = strdup(texts[i].from)) == NULL)
@@ -125,78 +106,25 @@ job_set_texts(struct job *job, const struct ledger_key *key, const char *account
 	return 0;
 }
 
-static struct ledger_key
-job_key(const struct job *job)
-{
-	return (struct ledger_key){ job->upstream, job->user, job->mailbox };
-}
-
-/* On a thread of the pool. */
-static void
-job_work(void *arg)
-{
-	struct job *job = arg;
-
-	job->rc = job->work(job);
-}
-
-/* The fiber was cancelled. */
-static void
-job_discard(void *arg)
-{
-	struct job *job = arg;
-
-	turn_pass(&job->lane->turn);
-	if (job->discard != NULL)
-		job->discard(job->arg);
-	job_free(job);
-}
-
-/* Does *JOB when its turn has come; it is the caller's still, with its results, or was left to the
- * pool and is NULL. Suspends. */
+/* A maildrop, and the account that it is about. */
 static int
-job_run(struct job **job, struct error *e)
+job_set_key(struct job *job, const struct maildrop_key *key, const char *account)
 {
-	struct lane *lane = (*job)->lane;
-	int rc = turn_take(&lane->turn, fiber_deadline((*job)->ledger->patience_ms));
+	int rc = database_job_set_key(&job->base, key);
 
-	if (rc == ERR_CANCELLED)
-		return error_set(e, rc, "the session is ended");
-	if (rc != 0)
-		return error_set(e, ERR_TEMPORARY,
-		    "%s: others have kept it busy for too long; is the disk slow or the file "
-		    "locked?",
-		    ledger_file_path(lane->file));
-	if ((rc = fiber_offload(job_work, job_discard, *job)) == ERR_CANCELLED) {
-		*job = NULL;
-		return error_set(e, rc, "the session is ended");
-	}
-	turn_pass(&lane->turn);
-	if (rc != 0)
-		return error_set(e, rc, "no memory for the state store");
-	return (*job)->rc == 0 ? 0 : error_set(e, (*job)->rc, "%s", (*job)->error.text);
+	return rc == 0 ? job_set_texts(job, account, NULL, NULL) : rc;
 }
 
 static int
-no_memory(struct error *e)
+job_run(struct ledger *ledger, struct job *job, int rc, struct error *e)
 {
-	return error_set(e, ERR_NO_MEMORY, "no memory for the state store");
-}
-
-/* As job_run for a job that may be incomplete for want of memory: RC. */
-static int
-job_try(struct job **job, int rc, struct error *e)
-{
-	if (*job == NULL || rc != 0)
-		return no_memory(e);
-	return job_run(job, e);
+	return database_job_run(job != NULL ? &job->base : NULL, rc, &ledger->owner, e);
 }
 
 static void
 job_end(struct job *job)
 {
-	if (job != NULL)
-		job_free(job);
+	database_job_end(job != NULL ? &job->base : NULL);
 }
 
 /* ---- the ledger ---- */
@@ -208,13 +136,17 @@ ledger_open(const char *state_directory, struct ledger **out)
 
 	if (ledger == NULL)
 		return ERR_NO_MEMORY;
-	ledger->references = 1;
-	ledger->patience_ms = LEDGER_PATIENCE_MS;
+	ledger->owner = (struct database_owner){ .what = "the state store",
+		.patience_ms = LEDGER_PATIENCE_MS,
+		.references = 1,
+		.free = ledger_free };
 	if (ledger_file_new(state_directory, &ledger->reading.file) != 0 ||
 	    ledger_file_new(state_directory, &ledger->writing.file) != 0) {
-		ledger_unref(ledger);
+		ledger_free(&ledger->owner);
 		return ERR_NO_MEMORY;
 	}
+	ledger->reading.lane.path = ledger_file_path(ledger->reading.file);
+	ledger->writing.lane.path = ledger_file_path(ledger->writing.file);
 	*out = ledger;
 	return 0;
 }
@@ -222,36 +154,37 @@ ledger_open(const char *state_directory, struct ledger **out)
 void
 ledger_set_patience(struct ledger *ledger, unsigned milliseconds)
 {
-	ledger->patience_ms = milliseconds;
+	ledger->owner.patience_ms = milliseconds;
 }
 
 void
 ledger_close(struct ledger *ledger)
 {
 	if (ledger != NULL)
-		ledger_unref(ledger);
+		database_owner_unref(&ledger->owner);
 }
 
 int
 ledger_check(struct ledger *ledger, struct error *e)
 {
 	return ledger_file_check(
-	    ledger->writing.file, database_clock() + ledger->patience_ms, e);
+	    ledger->writing.file, database_clock() + ledger->owner.patience_ms, e);
 }
 
 /* ---- reading ---- */
 
 static int
-do_load(struct job *job)
+do_load(void *arg)
 {
-	const struct ledger_key key = job_key(job);
+	struct job *job = arg;
+	const struct maildrop_key key = database_job_key(&job->base);
 
-	return ledger_file_load(job->lane->file, job->deadline, &key, job->uidvalidity,
-	    job->account, job->book, &job->found, &job->error);
+	return ledger_file_load(job->file, job->base.deadline, &key, job->uidvalidity,
+	    job->account, job->book, &job->found, &job->base.error);
 }
 
 int
-ledger_load(struct ledger *ledger, const struct ledger_key *key, uint32_t uidvalidity,
+ledger_load(struct ledger *ledger, const struct maildrop_key *key, uint32_t uidvalidity,
     const char *account, struct uidl_book *book, struct ledger_maildrop *out, struct error *e)
 {
 	struct job *job = job_new(ledger, &ledger->reading, do_load);
@@ -259,11 +192,11 @@ ledger_load(struct ledger *ledger, const struct ledger_key *key, uint32_t uidval
 
 	if (job != NULL) {
 		job->uidvalidity = uidvalidity;
-		rc = job_set_texts(job, key, account, NULL, NULL);
+		rc = job_set_key(job, key, account);
 		if (rc == 0)
 			rc = uidl_book_new(&job->book);
 	}
-	if ((rc = job_try(&job, rc, e)) == 0) {
+	if ((rc = job_run(ledger, job, rc, e)) == 0) {
 		uidl_book_swap(book, job->book);
 		*out = job->found;
 	}
@@ -272,25 +205,30 @@ ledger_load(struct ledger *ledger, const struct ledger_key *key, uint32_t uidval
 }
 
 static int
-do_last_seen(struct job *job)
+do_last_seen(void *arg)
 {
+	struct job *job = arg;
+
 	return ledger_file_last_seen(
-	    job->lane->file, job->deadline, job->account, &job->list, &job->error);
+	    job->file, job->base.deadline, job->account, &job->list, &job->base.error);
 }
 
 static int
-do_seen_of(struct job *job)
+do_seen_of(void *arg)
 {
+	struct job *job = arg;
+
 	return ledger_file_seen_of(
-	    job->lane->file, job->deadline, job->id, &job->list, &job->error);
+	    job->file, job->base.deadline, job->id, &job->list, &job->base.error);
 }
 
 /* Runs JOB, RC being what became of making it; its list becomes OUT. */
 static int
-run_for_list(struct job *job, int rc, struct ledger_seen_list *out, struct error *e)
+run_for_list(struct ledger *ledger, struct job *job, int rc, struct ledger_seen_list *out,
+    struct error *e)
 {
 	*out = (struct ledger_seen_list){ 0 };
-	if ((rc = job_try(&job, rc, e)) == 0) {
+	if ((rc = job_run(ledger, job, rc, e)) == 0) {
 		*out = job->list;
 		job->list = (struct ledger_seen_list){ 0 };
 	}
@@ -305,7 +243,7 @@ ledger_last_seen(
 	struct job *job = job_new(ledger, &ledger->reading, do_last_seen);
 
 	return run_for_list(
-	    job, job != NULL ? job_set_texts(job, NULL, account, NULL, NULL) : 0, out, e);
+	    ledger, job, job != NULL ? job_set_texts(job, account, NULL, NULL) : 0, out, e);
 }
 
 int
@@ -315,26 +253,29 @@ ledger_seen_of(struct ledger *ledger, int64_t id, struct ledger_seen_list *out, 
 
 	if (job != NULL)
 		job->id = id;
-	return run_for_list(job, 0, out, e);
+	return run_for_list(ledger, job, 0, out, e);
 }
 
 static int
-do_account_get(struct job *job)
+do_account_get(void *arg)
 {
-	return ledger_file_account_get(job->lane->file, job->deadline, job->account, job->name,
-	    &job->value, &job->error);
+	struct job *job = arg;
+
+	return ledger_file_account_get(job->file, job->base.deadline, job->account, job->name,
+	    &job->value, &job->base.error);
 }
 
 int
 ledger_account_get(struct ledger *ledger, const char *account, const char *name, char **value,
     struct error *e)
 {
-	struct job *job = job_new(ledger, &ledger->reading, do_account_get);
+	struct job *job;
 	int rc;
 
 	*value = NULL;
-	rc = job != NULL ? job_set_texts(job, NULL, account, name, NULL) : 0;
-	if ((rc = job_try(&job, rc, e)) == 0) {
+	job = job_new(ledger, &ledger->reading, do_account_get);
+	rc = job != NULL ? job_set_texts(job, account, name, NULL) : 0;
+	if ((rc = job_run(ledger, job, rc, e)) == 0) {
 		*value = job->value;
 		job->value = NULL;
 	}
@@ -345,9 +286,11 @@ ledger_account_get(struct ledger *ledger, const char *account, const char *name,
 /* ---- writing ---- */
 
 static int
-do_write(struct job *job)
+do_write(void *arg)
 {
-	return ledger_file_write(job->lane->file, job->deadline, job->writing, &job->error);
+	struct job *job = arg;
+
+	return ledger_file_write(job->file, job->base.deadline, job->writing, &job->base.error);
 }
 
 static int
@@ -359,15 +302,14 @@ write_parts(struct ledger *ledger, const char *account, struct ledger_part *part
 	int rc;
 
 	if (ledger_writing_new(account, parts, count, without_marked, &writing) != 0)
-		return no_memory(e);
+		return error_set(e, ERR_NO_MEMORY, "no memory for %s", ledger->owner.what);
 	if (writing == NULL)
 		return 0;
-	if ((job = job_new(ledger, &ledger->writing, do_write)) == NULL) {
+	if ((job = job_new(ledger, &ledger->writing, do_write)) != NULL)
+		job->writing = writing;
+	else
 		ledger_writing_free(writing);
-		return no_memory(e);
-	}
-	job->writing = writing;
-	if ((rc = job_run(&job, e)) == 0)
+	if ((rc = job_run(ledger, job, 0, e)) == 0)
 		ledger_writing_found(job->writing, parts);
 	job_end(job);
 	return rc;
@@ -388,12 +330,13 @@ ledger_removed(struct ledger *ledger, const char *account, struct ledger_part *p
 }
 
 static int
-do_import(struct job *job)
+do_import(void *arg)
 {
-	const struct ledger_key key = job_key(job);
+	struct job *job = arg;
+	const struct maildrop_key key = database_job_key(&job->base);
 
-	return ledger_file_import(job->lane->file, job->deadline, &key, job->uidvalidity,
-	    job->rows, job->row_count, job->source, &job->imported, &job->error);
+	return ledger_file_import(job->file, job->base.deadline, &key, job->uidvalidity,
+	    job->rows, job->row_count, job->source, &job->imported, &job->base.error);
 }
 
 static int
@@ -412,7 +355,7 @@ copy_rows(struct job *job, const struct ledger_row *rows, size_t count)
 }
 
 int
-ledger_import(struct ledger *ledger, const struct ledger_key *key, uint32_t uidvalidity,
+ledger_import(struct ledger *ledger, const struct maildrop_key *key, uint32_t uidvalidity,
     const struct ledger_row *rows, size_t count, enum ledger_source source,
     struct ledger_imported *out, struct error *e)
 {
@@ -422,46 +365,49 @@ ledger_import(struct ledger *ledger, const struct ledger_key *key, uint32_t uidv
 	if (job != NULL) {
 		job->uidvalidity = uidvalidity;
 		job->source = source;
-		rc = job_set_texts(job, key, NULL, NULL, NULL);
+		rc = job_set_key(job, key, NULL);
 		if (rc == 0)
 			rc = copy_rows(job, rows, count);
 	}
-	if ((rc = job_try(&job, rc, e)) == 0)
+	if ((rc = job_run(ledger, job, rc, e)) == 0)
 		*out = job->imported;
 	job_end(job);
 	return rc;
 }
 
 static int
-do_saw_elsewhere(struct job *job)
+do_saw_elsewhere(void *arg)
 {
-	const struct ledger_key key = job_key(job);
+	struct job *job = arg;
+	const struct maildrop_key key = database_job_key(&job->base);
 
-	return ledger_file_saw_elsewhere(job->lane->file, job->deadline, job->account, &key,
-	    job->list.items, job->list.count, &job->error);
+	return ledger_file_saw_elsewhere(job->file, job->base.deadline, job->account, &key,
+	    job->list.items, job->list.count, &job->base.error);
 }
 
 int
-ledger_saw_elsewhere(struct ledger *ledger, const char *account, const struct ledger_key *key,
+ledger_saw_elsewhere(struct ledger *ledger, const char *account, const struct maildrop_key *key,
     const struct ledger_seen *items, size_t count, struct error *e)
 {
 	struct job *job = job_new(ledger, &ledger->writing, do_saw_elsewhere);
 	int rc = 0;
 
 	if (job != NULL)
-		rc = job_set_texts(job, key, account, NULL, NULL);
+		rc = job_set_key(job, key, account);
 	for (size_t i = 0; i < count && job != NULL && rc == 0; i++)
 		rc = ledger_seen_add(&job->list, items[i].uid, items[i].size, items[i].uidl);
-	rc = job_try(&job, rc, e);
+	rc = job_run(ledger, job, rc, e);
 	job_end(job);
 	return rc;
 }
 
 static int
-do_account_set(struct job *job)
+do_account_set(void *arg)
 {
-	return ledger_file_account_set(job->lane->file, job->deadline, job->account, job->name,
-	    job->value, &job->error);
+	struct job *job = arg;
+
+	return ledger_file_account_set(job->file, job->base.deadline, job->account, job->name,
+	    job->value, &job->base.error);
 }
 
 int
@@ -471,36 +417,37 @@ ledger_account_set(struct ledger *ledger, const char *account, const char *name,
 	struct job *job = job_new(ledger, &ledger->writing, do_account_set);
 	int rc;
 
-	rc = job != NULL ? job_set_texts(job, NULL, account, name, value) : 0;
-	rc = job_try(&job, rc, e);
+	rc = job != NULL ? job_set_texts(job, account, name, value) : 0;
+	rc = job_run(ledger, job, rc, e);
 	job_end(job);
 	return rc;
 }
 
 static int
-do_stopped(struct job *job)
+do_stopped(void *arg)
 {
-	const struct ledger_key key = job_key(job);
+	struct job *job = arg;
+	const struct maildrop_key key = database_job_key(&job->base);
 
-	return ledger_file_stopped(job->lane->file, job->deadline, job->account, &key,
-	    job->difference, &job->so_far, &job->error);
+	return ledger_file_stopped(job->file, job->base.deadline, job->account, &key,
+	    job->difference, &job->so_far, &job->base.error);
 }
 
 int
-ledger_stopped(struct ledger *ledger, const char *account, const struct ledger_key *key,
+ledger_stopped(struct ledger *ledger, const char *account, const struct maildrop_key *key,
     const struct ledger_difference *difference, uint64_t *so_far, struct error *e)
 {
 	struct job *job = job_new(ledger, &ledger->writing, do_stopped);
 	int rc = 0;
 
 	if (job != NULL) {
-		rc = job_set_texts(job, key, account, NULL, NULL);
+		rc = job_set_key(job, key, account);
 		if (rc == 0 && (job->difference = malloc(sizeof(*difference))) == NULL)
 			rc = ERR_NO_MEMORY;
 		if (rc == 0)
 			*job->difference = *difference;
 	}
-	if ((rc = job_try(&job, rc, e)) == 0)
+	if ((rc = job_run(ledger, job, rc, e)) == 0)
 		*so_far = job->so_far;
 	job_end(job);
 	return rc;
@@ -509,12 +456,13 @@ ledger_stopped(struct ledger *ledger, const char *account, const struct ledger_k
 /* ---- other tables ---- */
 
 static int
-do_foreign(struct job *job)
+do_foreign(void *arg)
 {
+	struct job *job = arg;
 	struct sqlite3 *db;
-	int rc = ledger_file_database(job->lane->file, job->deadline, &db, &job->error);
+	int rc = ledger_file_database(job->file, job->base.deadline, &db, &job->base.error);
 
-	return rc != 0 ? rc : job->foreign(db, job->arg, &job->error);
+	return rc != 0 ? rc : job->foreign(db, job->arg, &job->base.error);
 }
 
 int
@@ -529,7 +477,9 @@ ledger_run(struct ledger *ledger, int (*work)(struct sqlite3 *db, void *arg, str
 		job->discard = discard;
 		job->arg = arg;
 	}
-	rc = job_try(&job, 0, e);
+	rc = job_run(ledger, job, 0, e);
+	if (job != NULL && rc != ERR_CANCELLED)
+		job->arg = NULL; /* is the caller's again */
 	job_end(job);
 	return rc;
 }

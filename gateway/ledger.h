@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "gateway/maildrop_key.h"
 #include "mapping/snapshot.h"
 #include "mapping/uidl_book.h"
 #include "mapping/uidl_sample.h"
@@ -20,13 +21,6 @@
 struct sqlite3;
 
 struct ledger; /* one per process; used from one loop's thread */
-
-/* Which maildrop. The names of users count as they are. */
-struct ledger_key {
-	const char *upstream;
-	const char *user;
-	const char *mailbox;
-};
 
 /* A maildrop as the ledger has it. */
 struct ledger_maildrop {
@@ -69,7 +63,7 @@ struct ledger_names {
 
 /* A part of what a session is about to show: MESSAGES (COUNT), ascending by UID. */
 struct ledger_part {
-	struct ledger_key key;
+	struct maildrop_key key;
 	struct ledger_maildrop found; /* as ledger_load told */
 	const struct snapshot_message *messages;
 	size_t count;
@@ -131,7 +125,7 @@ int ledger_check(struct ledger *ledger, struct error *e);
 
 /* What is known of KEY under UIDVALIDITY, and of ACCOUNT (who logged in): *OUT, and BOOK (empty
  * before) gets its epochs and exceptions. One short read. */
-int ledger_load(struct ledger *ledger, const struct ledger_key *key, uint32_t uidvalidity,
+int ledger_load(struct ledger *ledger, const struct maildrop_key *key, uint32_t uidvalidity,
     const char *account, struct uidl_book *book, struct ledger_maildrop *out, struct error *e);
 
 /* Remembers that ACCOUNT is shown PARTS (COUNT), with the UIDLs of their books. Nothing is written
@@ -151,7 +145,7 @@ int ledger_removed(struct ledger *ledger, const char *account, struct ledger_par
     size_t count, struct error *e);
 
 /* Gives messages of KEY their UIDLs. What was shown keeps its own. */
-int ledger_import(struct ledger *ledger, const struct ledger_key *key, uint32_t uidvalidity,
+int ledger_import(struct ledger *ledger, const struct maildrop_key *key, uint32_t uidvalidity,
     const struct ledger_row *rows, size_t count, enum ledger_source source,
     struct ledger_imported *out, struct error *e);
 
@@ -172,7 +166,7 @@ int ledger_seen_add(
 
 /* Says that ACCOUNT saw ITEMS (COUNT) last, elsewhere: at KEY, the old server, whose UIDs are
  * numbers of messages. For accounts that popgate has shown nothing yet; no others are changed. */
-int ledger_saw_elsewhere(struct ledger *ledger, const char *account, const struct ledger_key *key,
+int ledger_saw_elsewhere(struct ledger *ledger, const char *account, const struct maildrop_key *key,
     const struct ledger_seen *items, size_t count, struct error *e);
 
 /* Small facts about an account ("winner:ROUTE", "learned", ...). *VALUE is to be freed, NULL: there is
@@ -184,7 +178,7 @@ int ledger_account_set(struct ledger *ledger, const char *account, const char *n
 
 /* The guard has stopped a login of ACCOUNT at KEY, for DIFFERENCE. *SO_FAR: how many logins it has
  * stopped, of all accounts, since the state store was made. */
-int ledger_stopped(struct ledger *ledger, const char *account, const struct ledger_key *key,
+int ledger_stopped(struct ledger *ledger, const char *account, const struct maildrop_key *key,
     const struct ledger_difference *difference, uint64_t *so_far, struct error *e);
 
 /* For other tables of the state store: runs WORK on a thread of the pool with the open database and

@@ -148,7 +148,7 @@ judge_row(struct ledger_file *file, int rc, const char *what, struct error *e)
 
 void
 ledger_bind_key(
-    struct ledger_file *file, enum ledger_statement which, const struct ledger_key *key,
+    struct ledger_file *file, enum ledger_statement which, const struct maildrop_key *key,
     uint32_t uidvalidity)
 {
 	sqlite3_stmt *statement = file->db.statements[which];
@@ -180,7 +180,7 @@ column_u32(sqlite3_stmt *statement, int at, uint32_t *out)
 }
 
 int
-ledger_find(struct ledger_file *file, const struct ledger_key *key, uint32_t uidvalidity,
+ledger_find(struct ledger_file *file, const struct maildrop_key *key, uint32_t uidvalidity,
     struct ledger_maildrop *out, struct error *e)
 {
 	sqlite3_stmt *statement = file->db.statements[LEDGER_FIND];
@@ -261,7 +261,7 @@ ledger_read_book(struct ledger_file *file, int64_t id, struct uidl_book *book, s
 
 /* A maildrop that nothing is known of may be one that has got a new UIDVALIDITY. */
 static int
-read_before(struct ledger_file *file, const struct ledger_key *key, struct ledger_maildrop *out,
+read_before(struct ledger_file *file, const struct maildrop_key *key, struct ledger_maildrop *out,
     struct error *e)
 {
 	bool more;
@@ -301,7 +301,7 @@ ledger_read_view(struct ledger_file *file, const char *account, struct ledger_ma
 }
 
 static int
-read_all(struct ledger_file *file, const struct ledger_key *key, uint32_t uidvalidity,
+read_all(struct ledger_file *file, const struct maildrop_key *key, uint32_t uidvalidity,
     const char *account, struct uidl_book *book, struct ledger_maildrop *out, struct error *e)
 {
 	int rc;
@@ -344,7 +344,7 @@ end_reading(struct ledger_file *file, int rc, struct error *e)
 }
 
 int
-ledger_file_load(struct ledger_file *file, uint64_t deadline, const struct ledger_key *key,
+ledger_file_load(struct ledger_file *file, uint64_t deadline, const struct maildrop_key *key,
     uint32_t uidvalidity, const char *account, struct uidl_book *book, struct ledger_maildrop *out,
     struct error *e)
 {

@@ -24,10 +24,10 @@ int ledger_file_check(struct ledger_file *file, uint64_t deadline, struct error 
 int ledger_file_database(
     struct ledger_file *file, uint64_t deadline, struct sqlite3 **db, struct error *e);
 
-int ledger_file_load(struct ledger_file *file, uint64_t deadline, const struct ledger_key *key,
+int ledger_file_load(struct ledger_file *file, uint64_t deadline, const struct maildrop_key *key,
     uint32_t uidvalidity, const char *account, struct uidl_book *book, struct ledger_maildrop *out,
     struct error *e);
-int ledger_file_import(struct ledger_file *file, uint64_t deadline, const struct ledger_key *key,
+int ledger_file_import(struct ledger_file *file, uint64_t deadline, const struct maildrop_key *key,
     uint32_t uidvalidity, const struct ledger_row *rows, size_t count, enum ledger_source source,
     struct ledger_imported *out, struct error *e);
 int ledger_file_last_seen(struct ledger_file *file, uint64_t deadline, const char *account,
@@ -35,9 +35,9 @@ int ledger_file_last_seen(struct ledger_file *file, uint64_t deadline, const cha
 int ledger_file_seen_of(struct ledger_file *file, uint64_t deadline, int64_t id,
     struct ledger_seen_list *out, struct error *e);
 int ledger_file_saw_elsewhere(struct ledger_file *file, uint64_t deadline, const char *account,
-    const struct ledger_key *key, const struct ledger_seen *items, size_t count, struct error *e);
+    const struct maildrop_key *key, const struct ledger_seen *items, size_t count, struct error *e);
 int ledger_file_stopped(struct ledger_file *file, uint64_t deadline, const char *account,
-    const struct ledger_key *key, const struct ledger_difference *difference, uint64_t *so_far,
+    const struct maildrop_key *key, const struct ledger_difference *difference, uint64_t *so_far,
     struct error *e);
 int ledger_file_account_get(struct ledger_file *file, uint64_t deadline, const char *account,
     const char *name, char **value, struct error *e);

@@ -25,7 +25,7 @@ read_stops(struct ledger_file *file, uint64_t *count, struct error *e)
 }
 
 static int
-write_stop(struct ledger_file *file, const char *account, const struct ledger_key *key,
+write_stop(struct ledger_file *file, const char *account, const struct maildrop_key *key,
     const struct ledger_difference *difference, struct error *e)
 {
 	sqlite3_stmt *statement = file->db.statements[LEDGER_STOP];
@@ -45,7 +45,7 @@ write_stop(struct ledger_file *file, const char *account, const struct ledger_ke
 
 int
 ledger_file_stopped(struct ledger_file *file, uint64_t deadline, const char *account,
-    const struct ledger_key *key, const struct ledger_difference *difference, uint64_t *so_far,
+    const struct maildrop_key *key, const struct ledger_difference *difference, uint64_t *so_far,
     struct error *e)
 {
 	int rc;

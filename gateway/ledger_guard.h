@@ -5,7 +5,7 @@
 
 struct ledger_stop {
 	const char *account;
-	struct ledger_key key; /* where it came to */
+	struct maildrop_key key; /* where it came to */
 	uint64_t seen, missing, fresh; /* see struct ledger_difference */
 	const char *missing_uidls, *fresh_uidls; /* the first of them, for uidl_sample_next */
 	int64_t first, last; /* logins that were refused: seconds since 1970 */

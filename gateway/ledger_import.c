@@ -8,7 +8,7 @@
 
 struct import {
 	struct ledger_file *file;
-	const struct ledger_key *key;
+	const struct maildrop_key *key;
 	uint32_t uidvalidity;
 	const struct ledger_row *rows;
 	size_t count;
@@ -142,7 +142,7 @@ import_all(struct import *im, struct error *e)
 }
 
 int
-ledger_file_import(struct ledger_file *file, uint64_t deadline, const struct ledger_key *key,
+ledger_file_import(struct ledger_file *file, uint64_t deadline, const struct maildrop_key *key,
     uint32_t uidvalidity, const struct ledger_row *rows, size_t count, enum ledger_source source,
     struct ledger_imported *out, struct error *e)
 {
@@ -198,7 +198,7 @@ add_elsewhere(struct ledger_file *file, int64_t id, const struct ledger_seen *it
 }
 
 static int
-see_elsewhere(struct ledger_file *file, const char *account, const struct ledger_key *key,
+see_elsewhere(struct ledger_file *file, const char *account, const struct maildrop_key *key,
     const struct ledger_seen *items, size_t count, struct error *e)
 {
 	struct ledger_maildrop found;
@@ -217,7 +217,7 @@ see_elsewhere(struct ledger_file *file, const char *account, const struct ledger
 
 int
 ledger_file_saw_elsewhere(struct ledger_file *file, uint64_t deadline, const char *account,
-    const struct ledger_key *key, const struct ledger_seen *items, size_t count, struct error *e)
+    const struct maildrop_key *key, const struct ledger_seen *items, size_t count, struct error *e)
 {
 	int rc;
 

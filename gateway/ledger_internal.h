@@ -47,11 +47,11 @@ struct ledger_file {
 
 /* Binds KEY from parameter 1 on, and UIDVALIDITY behind it. */
 void ledger_bind_key(
-    struct ledger_file *file, enum ledger_statement which, const struct ledger_key *key,
+    struct ledger_file *file, enum ledger_statement which, const struct maildrop_key *key,
     uint32_t uidvalidity);
 
 /* Fills OUT's id, version, shown, messages, digest and names; id 0: there is no such maildrop. */
-int ledger_find(struct ledger_file *file, const struct ledger_key *key, uint32_t uidvalidity,
+int ledger_find(struct ledger_file *file, const struct maildrop_key *key, uint32_t uidvalidity,
     struct ledger_maildrop *out, struct error *e);
 
 /* Reads epochs and exceptions of maildrop ID into BOOK. */
@@ -70,7 +70,7 @@ int ledger_read_view(struct ledger_file *file, const char *account, struct ledge
 int ledger_nonsense(struct ledger_file *file, const char *what, struct error *e);
 
 /* Adds a maildrop; its id to *ID. */
-int ledger_add_maildrop(struct ledger_file *file, const struct ledger_key *key,
+int ledger_add_maildrop(struct ledger_file *file, const struct maildrop_key *key,
     uint32_t uidvalidity, int64_t *id, struct error *e);
 int ledger_add_uidl(struct ledger_file *file, int64_t id, uint32_t uid, const char *uidl,
     enum ledger_source source, struct error *e);

@@ -270,7 +270,7 @@ ledger_change(struct ledger_file *file, enum ledger_statement which, struct erro
 }
 
 int
-ledger_add_maildrop(struct ledger_file *file, const struct ledger_key *key,
+ledger_add_maildrop(struct ledger_file *file, const struct maildrop_key *key,
     uint32_t uidvalidity, int64_t *id, struct error *e)
 {
 	int rc;
@@ -403,7 +403,7 @@ write_names(struct ledger_file *file, const struct write_part *w, struct error *
 static int
 meet_maildrop(struct ledger_file *file, struct write_part *w, struct error *e)
 {
-	const struct ledger_key key = { w->upstream, w->user, w->mailbox };
+	const struct maildrop_key key = { w->upstream, w->user, w->mailbox };
 	struct ledger_maildrop now;
 	int rc;
 

@@ -418,7 +418,7 @@ is_over_limit(const struct recall *r, const struct comparison *c)
 
 /* Loud, in the ledger and in the log: somebody has to look. */
 static void
-report_stop(const struct recall *r, const struct ledger_key *key, const struct ledger_difference *d)
+report_stop(const struct recall *r, const struct maildrop_key *key, const struct ledger_difference *d)
 {
 	struct error unwritten = { 0 };
 	uint64_t so_far = 0;

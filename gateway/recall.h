@@ -15,7 +15,7 @@ struct recall {
 
 /* One mailbox. */
 struct recalled {
-	struct ledger_key key;
+	struct maildrop_key key;
 	const struct uidl_template *template; /* that new messages have */
 
 	/* Its own, zeroed before. */

@@ -221,7 +221,7 @@ log_trouble(const struct mailbox_link *link, const struct error *e)
 }
 
 int
-replay_run(struct journal *journal, const struct journal_key *maildrop, struct mailbox_link *link,
+replay_run(struct journal *journal, const struct maildrop_key *maildrop, struct mailbox_link *link,
     bool *changed, struct error *e)
 {
 	struct journal_entry *entries = NULL;

@@ -13,5 +13,5 @@
  * A journal that cannot be read is logged and costs nobody the login. *CHANGED is set where the
  * mailbox was touched. Suspends. Returns 0, or an error where the connection was lost: what is
  * unfinished then stays in the journal. */
-int replay_run(struct journal *journal, const struct journal_key *maildrop,
+int replay_run(struct journal *journal, const struct maildrop_key *maildrop,
     struct mailbox_link *link, bool *changed, struct error *e);

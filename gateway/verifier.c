@@ -88,7 +88,7 @@ step_ledger(struct run *r, struct error *e)
 {
 	const struct target *t = &r->ends.new;
 	const struct upstream *u = t->upstream;
-	const struct ledger_key key = { u->name, t->login, t->mailboxes.items[0] };
+	const struct maildrop_key key = { u->name, t->login, t->mailboxes.items[0] };
 	struct ledger_maildrop found;
 	const struct uidl_template *last;
 	uint32_t first;

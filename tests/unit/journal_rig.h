@@ -125,7 +125,7 @@ describe(char *out, size_t room, const struct journal_entry *entries, size_t cou
 }
 
 static inline void
-call_pending(struct call *c, struct journal *where, const struct journal_key *key)
+call_pending(struct call *c, struct journal *where, const struct maildrop_key *key)
 {
 	struct journal_entry *entries = NULL;
 
@@ -144,7 +144,7 @@ call_main(void *arg)
 {
 	struct call *c = arg;
 	struct journal *where = c->journal != NULL ? c->journal : journal;
-	const struct journal_key key = { c->upstream, c->user, c->mailbox };
+	const struct maildrop_key key = { c->upstream, c->user, c->mailbox };
 
 	switch (c->kind) {
 	case BEGIN:

@@ -20,9 +20,9 @@ static char state[64];
 static struct ledger_file *file;
 static struct error last;
 
-static const struct ledger_key inbox = { "new", "jane", "INBOX" };
-static const struct ledger_key junk = { "new", "jane", "Junk" };
-static const struct ledger_key old = { "old", "jane", "" };
+static const struct maildrop_key inbox = { "new", "jane", "INBOX" };
+static const struct maildrop_key junk = { "new", "jane", "Junk" };
+static const struct maildrop_key old = { "old", "jane", "" };
 
 static inline uint64_t
 soon(void)
@@ -80,7 +80,7 @@ struct visit {
 };
 
 static inline int
-visit_begin(struct visit *v, const struct ledger_key *key, uint32_t uidvalidity, const char *template)
+visit_begin(struct visit *v, const struct maildrop_key *key, uint32_t uidvalidity, const char *template)
 {
 	const struct uidl_template *rules;
 	uint32_t first;
@@ -143,7 +143,7 @@ visit_end(struct visit *v)
 
 /* A whole login with TEMPLATE and messages FIRST to LAST; whether it wrote. */
 static inline bool
-login(const struct ledger_key *key, uint32_t uidvalidity, const char *template, uint32_t first,
+login(const struct maildrop_key *key, uint32_t uidvalidity, const char *template, uint32_t first,
     uint32_t last_uid)
 {
 	struct visit v;

@@ -143,7 +143,7 @@ another_mailbox_is_not_what_was_seen(void)
 }
 
 static int
-import(const struct ledger_key *key, const struct ledger_row *rows, size_t count,
+import(const struct maildrop_key *key, const struct ledger_row *rows, size_t count,
     struct ledger_imported *out)
 {
 	return ledger_file_import(

@@ -67,11 +67,11 @@ octets(struct bench *b)
 	return stat(path, &st) == 0 ? (double) st.st_size : 0;
 }
 
-static struct ledger_key
+static struct maildrop_key
 key_of(uint64_t maildrop, char user[48])
 {
 	snprintf(user, 48, "user%" PRIu64 "@example.org", maildrop);
-	return (struct ledger_key){ "new", user, "INBOX" };
+	return (struct maildrop_key){ "new", user, "INBOX" };
 }
 
 /* UIDLs as qmail-pop3d has them: names of files. */
@@ -80,7 +80,7 @@ import(struct bench *b, uint64_t maildrop)
 {
 	char(*texts)[40] = calloc(b->messages, sizeof(*texts)), user[48];
 	struct ledger_row *rows = calloc(b->messages, sizeof(*rows));
-	struct ledger_key key = key_of(maildrop, user);
+	struct maildrop_key key = key_of(maildrop, user);
 	struct ledger_imported got;
 	struct error e = { 0 };
 
