@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #include "base/failpoint.h"
+#include "gateway/database_at_once.h"
 
 enum {
 	OPERATIONS_PER_LOOK = 5000, /* of SQLite's machine, between two looks at the clock */
 	BUSY_PAUSE_MS = 10,
+	MOMENT_MS = 2, /* of computing that other fibers may be made to wait for */
 };
 
 /* Before a line of the file is believed. */
@@ -54,6 +56,8 @@ advice(const struct database *db, int code)
 void
 database_close(struct database *db)
 {
+	database_reads_wait();
+	db->at_once = false;
 	db->deadline = 0; /* wait for nobody */
 	for (size_t i = 0; i < db->count; i++) {
 		sqlite3_finalize(db->statements[i]);
@@ -62,6 +66,13 @@ database_close(struct database *db)
 	sqlite3_close(db->db);
 	db->db = NULL;
 	db->lazy = false;
+}
+
+/* It is tried again by somebody who has time, and says what is wrong. */
+static int
+not_at_once(const struct database *db, struct error *e)
+{
+	return error_set(e, ERR_TEMPORARY, "%s: cannot be read at once", db->path);
 }
 
 /* Only a file that others have locked stays open: what was seen of any other may be outdated by the
@@ -74,6 +85,8 @@ database_fail(struct database *db, struct error *e)
 	bool has_cause =
 	    number != 0 && ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN);
 
+	if (db->at_once)
+		return not_at_once(db, e);
 	error_set(e, ERR_TEMPORARY, "%s: %s%s%s%s; %s", db->path, sqlite3_errmsg(db->db),
 	    has_cause ? " (" : "", has_cause ? strerror(number) : "", has_cause ? ")" : "",
 	    advice(db, code));
@@ -197,7 +210,7 @@ on_busy(void *arg, int count)
 	const struct database *db = arg;
 
 	(void) count;
-	if (database_clock() >= db->deadline)
+	if (db->at_once || database_clock() >= db->deadline)
 		return 0;
 	sqlite3_sleep(BUSY_PAUSE_MS);
 	return 1;
@@ -272,9 +285,23 @@ was_moved(struct database *db)
 	       moved != 0;
 }
 
+static int
+enter_at_once(struct database *db, struct error *e)
+{
+	if (db->db == NULL || was_moved(db) || !database_reads_at_once())
+		return not_at_once(db, e);
+	db->at_once = true;
+	db->deadline = database_clock() + MOMENT_MS;
+	return 0;
+}
+
 int
 database_enter(struct database *db, uint64_t deadline, struct error *e)
 {
+	if (deadline == DATABASE_AT_ONCE)
+		return enter_at_once(db, e);
+	database_reads_wait();
+	db->at_once = false;
 	if (db->db != NULL && was_moved(db))
 		database_close(db);
 	db->deadline = deadline;

@@ -42,6 +42,7 @@ struct database {
 	sqlite3_stmt *statements[DATABASE_STATEMENTS_MAX];
 	uint64_t deadline; /* of what is going on */
 	bool lazy;	   /* synchronous = NORMAL for now */
+	bool at_once;	   /* what is going on must not wait */
 };
 
 /* For the file of FORM in DIRECTORY, with the statements TEXTS (COUNT), which must outlive it. Touches
@@ -54,7 +55,8 @@ void database_clear(struct database *db);
 int database_check(struct database *db, uint64_t deadline, struct error *e);
 
 /* Makes it ready for something that may take until DEADLINE: opens it where it is not, or was moved
- * away. */
+ * away. DATABASE_AT_ONCE (database_at_once.h): for something that reads and must not wait; nothing is
+ * opened or closed then, whatever happens. */
 int database_enter(struct database *db, uint64_t deadline, struct error *e);
 void database_close(struct database *db);
 

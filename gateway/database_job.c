@@ -14,6 +14,12 @@ database_owner_unref(struct database_owner *owner)
 		owner->free(owner);
 }
 
+bool
+database_lane_is_free(const struct database_lane *lane)
+{
+	return !lane->turn.taken;
+}
+
 void *
 database_job_new(struct database_owner *owner, struct database_lane *lane, size_t size,
     int (*work)(void *job), void (*clear)(void *job))

@@ -5,6 +5,7 @@
  * owns all that it needs. Functions are for one loop's thread; but for database_job_run they do not
  * suspend. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,10 @@ struct database_job {
 
 /* One that has a job, or made OWNER, is done with it. */
 void database_owner_unref(struct database_owner *owner);
+
+/* Whether nobody is at work at LANE, nor will be before the running fiber suspends: it may itself use the
+ * file meanwhile, if that is sure not to wait (database_at_once.h). */
+bool database_lane_is_free(const struct database_lane *lane);
 
 /* A job of SIZE octets, zeroed behind its struct database_job; NULL without memory. To be given to
  * database_job_end. */

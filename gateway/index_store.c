@@ -8,13 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/digest.h"
 #include "base/error.h"
 #include "fiberio/fiber.h"
 
-enum { OWNER_DIGITS = 16, FOLDER_DIGITS = 2 };
+enum {
+	OWNER_DIGITS = 16,
+	FOLDER_DIGITS = 2,
+	AT_ONCE_MAX = 64 * 1024, /* octets that the loop itself reads */
+};
 
 /* May outlive the fiber that wants it. */
 struct job {
@@ -90,24 +95,48 @@ read_all(int file, unsigned char *octets, size_t len)
 	return true;
 }
 
+/* As read_all, without waiting for the disk. */
+static bool
+read_at_once(int file, unsigned char *octets, size_t len)
+{
+	const struct iovec part = { octets, len };
+
+	return preadv2(file, &part, 1, 0, RWF_NOWAIT) == (ssize_t) len;
+}
+
+/* The octets of FILE by READ, if they are no more than MOST; NULL: cannot be had. */
+static unsigned char *
+read_open(int file, size_t most, bool (*read)(int file, unsigned char *octets, size_t len),
+    size_t *len)
+{
+	unsigned char *octets;
+	struct stat st;
+
+	if (fstat(file, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
+	    (uint64_t) st.st_size > most || (octets = malloc((size_t) st.st_size)) == NULL)
+		return NULL;
+	*len = (size_t) st.st_size;
+	if (read(file, octets, *len))
+		return octets;
+	free(octets);
+	return NULL;
+}
+
+static int
+open_old(const char *path)
+{
+	return open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
 static void
 do_read(void *arg)
 {
 	struct job *job = arg;
-	int file = open(job->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	struct stat st;
+	int file = open_old(job->path);
 
 	if (file < 0)
 		return;
-	if (fstat(file, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-	    (uint64_t) st.st_size <= job->most &&
-	    (job->octets = malloc((size_t) st.st_size)) != NULL) {
-		job->len = (size_t) st.st_size;
-		if (!read_all(file, job->octets, job->len)) {
-			free(job->octets);
-			job->octets = NULL;
-		}
-	}
+	job->octets = read_open(file, job->most, read_all, &job->len);
 	close(file);
 }
 
@@ -186,11 +215,18 @@ int
 index_store_read(const struct index_place *place, size_t most, unsigned char **octets, size_t *len)
 {
 	struct job *job;
-	int rc;
+	int file, rc;
 
+	/* Most mailboxes are too small for an index, and most indexes are small and in memory: this costs
+	 * less than a thread. */
 	*octets = NULL;
-	/* Most mailboxes are too small for an index, and this costs less than a thread. */
-	if ((access(place->path, F_OK) != 0 && errno == ENOENT) || (job = job_new(place)) == NULL)
+	if ((file = open_old(place->path)) < 0 && errno == ENOENT)
+		return 0;
+	if (file >= 0) {
+		*octets = read_open(file, most < AT_ONCE_MAX ? most : AT_ONCE_MAX, read_at_once, len);
+		close(file);
+	}
+	if (*octets != NULL || (job = job_new(place)) == NULL)
 		return 0;
 	job->most = most;
 	if ((rc = fiber_offload(do_read, job_free, job)) == ERR_CANCELLED)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/database_at_once.h"
 #include "gateway/database_job.h"
 #include "gateway/database_place.h"
 #include "gateway/journal_file.h"
@@ -229,6 +230,27 @@ note_whether_empty(struct journal *journal, bool empty, const struct journal_sta
 	journal->empty_stamp = *stamp;
 }
 
+static bool
+pending_at_once(struct journal *journal, const struct maildrop_key *key,
+    struct journal_entry **entries, size_t *count)
+{
+	struct journal_stamp stamp;
+	bool empty;
+
+	if (!database_lane_is_free(&journal->lane))
+		return false;
+	journal_stamp_take(journal_file_path(journal->file), &stamp);
+	if (journal_file_select(
+		journal->file, DATABASE_AT_ONCE, key, entries, count, &empty, NULL) != 0) {
+		journal_entries_free(*entries, *count);
+		*entries = NULL;
+		*count = 0;
+		return false;
+	}
+	note_whether_empty(journal, empty, &stamp);
+	return true;
+}
+
 int
 journal_pending(struct journal *journal, const struct maildrop_key *key,
     struct journal_entry **entries, size_t *count, struct error *e)
@@ -238,7 +260,7 @@ journal_pending(struct journal *journal, const struct maildrop_key *key,
 
 	*entries = NULL;
 	*count = 0;
-	if (is_empty(journal))
+	if (is_empty(journal) || pending_at_once(journal, key, entries, count))
 		return 0;
 	if ((job = job_new(journal, do_pending)) != NULL)
 		rc = database_job_set_key(&job->base, key);

@@ -1,10 +1,12 @@
 /* ledger.c - see ledger.h. Work goes to the thread pool, at most one job that reads and one that
- * writes at a time: a slow disk holds up those that write, and nobody's reading. */
+ * writes at a time: a slow disk holds up those that write, and nobody's reading. What each login wants
+ * to know is tried on the loop's thread before, where it must be had without waiting. */
 #include "gateway/ledger.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/database_at_once.h"
 #include "gateway/database_job.h"
 #include "gateway/ledger_file.h"
 #include "gateway/ledger_write.h"
@@ -183,14 +185,29 @@ do_load(void *arg)
 	    job->account, job->book, &job->found, &job->base.error);
 }
 
+static bool
+load_at_once(struct opened *where, const struct maildrop_key *key, uint32_t uidvalidity,
+    const char *account, struct uidl_book *book, struct ledger_maildrop *out)
+{
+	if (!database_lane_is_free(&where->lane))
+		return false;
+	if (ledger_file_load(where->file, DATABASE_AT_ONCE, key, uidvalidity, account, book, out,
+		NULL) == 0)
+		return true;
+	uidl_book_clear(book);
+	return false;
+}
+
 int
 ledger_load(struct ledger *ledger, const struct maildrop_key *key, uint32_t uidvalidity,
     const char *account, struct uidl_book *book, struct ledger_maildrop *out, struct error *e)
 {
-	struct job *job = job_new(ledger, &ledger->reading, do_load);
+	struct job *job;
 	int rc = 0;
 
-	if (job != NULL) {
+	if (load_at_once(&ledger->reading, key, uidvalidity, account, book, out))
+		return 0;
+	if ((job = job_new(ledger, &ledger->reading, do_load)) != NULL) {
 		job->uidvalidity = uidvalidity;
 		rc = job_set_key(job, key, account);
 		if (rc == 0)
@@ -273,6 +290,10 @@ ledger_account_get(struct ledger *ledger, const char *account, const char *name,
 	int rc;
 
 	*value = NULL;
+	if (database_lane_is_free(&ledger->reading.lane) &&
+	    ledger_file_account_get(
+		ledger->reading.file, DATABASE_AT_ONCE, account, name, value, NULL) == 0)
+		return 0;
 	job = job_new(ledger, &ledger->reading, do_account_get);
 	rc = job != NULL ? job_set_texts(job, account, name, NULL) : 0;
 	if ((rc = job_run(ledger, job, rc, e)) == 0) {
@@ -465,14 +486,27 @@ do_foreign(void *arg)
 	return rc != 0 ? rc : job->foreign(db, job->arg, &job->base.error);
 }
 
+static bool
+run_at_once(struct opened *where, int (*work)(struct sqlite3 *db, void *arg, struct error *e),
+    void *arg)
+{
+	struct sqlite3 *db;
+
+	return database_lane_is_free(&where->lane) &&
+	       ledger_file_database(where->file, DATABASE_AT_ONCE, &db, NULL) == 0 &&
+	       work(db, arg, NULL) == 0;
+}
+
 int
 ledger_run(struct ledger *ledger, int (*work)(struct sqlite3 *db, void *arg, struct error *e),
     void (*discard)(void *arg), void *arg, struct error *e)
 {
-	struct job *job = job_new(ledger, &ledger->reading, do_foreign);
+	struct job *job;
 	int rc;
 
-	if (job != NULL) {
+	if (run_at_once(&ledger->reading, work, arg))
+		return 0;
+	if ((job = job_new(ledger, &ledger->reading, do_foreign)) != NULL) {
 		job->foreign = work;
 		job->discard = discard;
 		job->arg = arg;

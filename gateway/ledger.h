@@ -181,9 +181,10 @@ int ledger_account_set(struct ledger *ledger, const char *account, const char *n
 int ledger_stopped(struct ledger *ledger, const char *account, const struct maildrop_key *key,
     const struct ledger_difference *difference, uint64_t *so_far, struct error *e);
 
-/* For other tables of the state store: runs WORK on a thread of the pool with the open database and
- * ARG, which must own all that it needs: when the fiber is cancelled, DISCARD (may be NULL) is
- * called with it later, and the caller must not touch it again. WORK's result is returned. */
+/* For other tables of the state store: runs WORK, which reads, with the open database and ARG. First here,
+ * where whatever would have to wait fails; where it fails, again on a thread of the pool. So ARG must own
+ * all that it needs: when the fiber is cancelled, DISCARD (may be NULL) is called with it later, and the
+ * caller must not touch it again. WORK's result is returned. */
 int ledger_run(struct ledger *ledger,
     int (*work)(struct sqlite3 *db, void *arg, struct error *e), void (*discard)(void *arg),
     void *arg, struct error *e);

@@ -32,10 +32,10 @@ static const int allowed[] = {
 	CALL(flock), CALL(fstat), CALL(fstat64), CALL(fstatat64), CALL(fstatfs), CALL(fsync),
 	CALL(ftruncate), CALL(ftruncate64), CALL(getcwd), CALL(getdents64), CALL(ioctl),
 	CALL(lseek), CALL(lstat), CALL(mkdir), CALL(mkdirat), CALL(newfstatat), CALL(open),
-	CALL(openat), CALL(pread64), CALL(pwrite64), CALL(read), CALL(readlink), CALL(readlinkat),
-	CALL(readv), CALL(rename), CALL(renameat), CALL(renameat2), CALL(rmdir), CALL(stat),
-	CALL(statfs), CALL(statx), CALL(unlink), CALL(unlinkat), CALL(utimensat), CALL(write),
-	CALL(writev),
+	CALL(openat), CALL(pread64), CALL(preadv2), CALL(pwrite64), CALL(read), CALL(readlink),
+	CALL(readlinkat), CALL(readv), CALL(rename), CALL(renameat), CALL(renameat2),
+	CALL(rmdir), CALL(stat), CALL(statfs), CALL(statx), CALL(unlink), CALL(unlinkat),
+	CALL(utimensat), CALL(write), CALL(writev),
 	/* memory */
 	CALL(brk), CALL(madvise), CALL(mremap), CALL(munmap),
 	/* the process itself */
