@@ -11,7 +11,7 @@ import subprocess
 from harness import migration, popgate, ports, scripted_imap, scripted_pop3, workspace
 from harness.cases import Case
 from harness.dovecot import Dovecot
-from harness.migration import Commands, letter, old_uidls
+from harness.migration import Commands, message, old_uidls
 
 SAFE, UNSAFE, LATER = 0, 1, 75  # exit statuses: EX_TEMPFAIL is the last
 
@@ -33,7 +33,7 @@ class Moving(Case):
         """A user with MESSAGES on the old server, copied to the new one; a message that is only there comes first."""
         user = self.old.user("mover")
         self.old.fill(user, messages)
-        migration.refill(self.old, user, self.new, first=[letter(9000)], **options)
+        migration.refill(self.old, user, self.new, first=[message(9000)], **options)
         return user
 
 
@@ -43,7 +43,7 @@ class Commanded(Moving):
     # import
 
     def test_import_gives_messages_the_uidls_of_the_old_server(self):
-        commands, user = self.commands(), self.moved([letter(number) for number in range(20)])
+        commands, user = self.commands(), self.moved([message(number) for number in range(20)])
         before = commands.uidl("verify", "--users", commands.users([user]))
         self.assertEqual(before.returncode, UNSAFE, before.stdout)  # the control: all would be downloaded again
         self.assertIn("20 changed", before.stdout)
@@ -59,7 +59,7 @@ class Commanded(Moving):
 
     def test_a_message_that_was_not_copied_is_reported(self):
         commands = self.commands()
-        user = self.moved([letter(number) for number in range(10)], skip={3})
+        user = self.moved([message(number) for number in range(10)], skip={3})
         _, rows, _ = commands.imported("--users", commands.users([user]))
         self.assertEqual((rows[user]["matched"], rows[user]["unmatched"]), (9, 1))
         verified = commands.uidl("verify", "--users", commands.users([user]))
@@ -68,16 +68,16 @@ class Commanded(Moving):
         self.assertIn(f"missing: {old_uidls(self.old, user)[3]}", verified.stdout)
 
     def test_identical_messages(self):
-        same, other = letter(1), letter(2)
+        same, other = message(1), message(2)
         commands, user = self.commands(), self.moved([same, same, other, same])
         _, rows, _ = commands.imported("--users", commands.users([user]))
         self.assertEqual((rows[user]["matched"], rows[user]["ambiguous"]), (4, 0))
-        torn = self.moved([other, same, same, letter(3)], skip={0, 2})
+        torn = self.moved([other, same, same, message(3)], skip={0, 2})
         _, rows, _ = commands.imported("--users", commands.users([torn]))
         self.assertEqual((rows[torn]["matched"], rows[torn]["ambiguous"], rows[torn]["unmatched"]), (1, 2, 1))
 
     def test_shifted_messages_of_one_size(self):
-        same = [letter(number, subject=b"%03d" % number) for number in range(100, 1000, 90)]
+        same = [message(number, subject=b"%03d" % number) for number in range(100, 1000, 90)]
         body = max(len(octets) for octets in same)
         same = [octets[:-2] + b"y" * (body - len(octets)) + b"\r\n" for octets in same]
         self.assertEqual(len({len(octets) for octets in same}), 1)
@@ -89,12 +89,12 @@ class Commanded(Moving):
         self.assertEqual(commands.uidl("verify", "--users", commands.users([user])).returncode, SAFE)
 
     def test_thorough_reads_all_headers(self):
-        commands, user = self.commands(), self.moved([letter(number) for number in range(30)])
+        commands, user = self.commands(), self.moved([message(number) for number in range(30)])
         _, rows, _ = commands.imported("--thorough", "--users", commands.users([user]))
         self.assertEqual((rows[user]["matched"], rows[user]["headers"]), (30, 61))
 
     def test_wrong_passwords_are_reported_and_others_go_on(self):
-        commands, good, bad = self.commands(), self.moved([letter(1)]), self.moved([letter(1)])
+        commands, good, bad = self.commands(), self.moved([message(1)]), self.moved([message(1)])
         users = commands.users({bad: "guessed", good: "secret", "nobody\N{SNOWMAN}": "secret"})
         done, rows, total = commands.imported("--users", users)
         self.assertEqual(done.returncode, LATER)
@@ -112,7 +112,7 @@ class Commanded(Moving):
 
     def test_killed_and_resumed(self):
         commands = self.commands()
-        users = [self.moved([letter(number) for number in range(5)]) for _ in range(8)]
+        users = [self.moved([message(number) for number in range(5)]) for _ in range(8)]
         first = commands.start_import("--jobs", "1", "--users", commands.users(users))
         lines = []
         while sum(line.endswith("imported\n") for line in lines) < 3:
@@ -155,8 +155,8 @@ class Commanded(Moving):
         old, new = Dovecot(**masters), Dovecot(**masters)
         for server in (old, new):
             self.addCleanup(server.stop)
-        old.fill("jane", [letter(1), letter(2)])
-        migration.refill(old, "jane", new, first=[letter(3)])
+        old.fill("jane", [message(1), message(2)])
+        migration.refill(old, "jane", new, first=[message(3)])
         master = {"master_user": "admin", "master_password_file": self.secret()}
         commands = Commands(old.pop3_port, new.imap_port, old=master, new=master)
         done, rows, _ = commands.imported("jane")
@@ -165,7 +165,7 @@ class Commanded(Moving):
 
     def test_progress_on_a_terminal(self):
         commands = self.commands()
-        users = [self.moved([letter(1)]) for _ in range(4)]
+        users = [self.moved([message(1)]) for _ in range(4)]
         main, side = pty.openpty()
         self.addCleanup(os.close, main)
         try:
@@ -182,7 +182,7 @@ class Commanded(Moving):
         self.assertRegex(shown, rb"\r\x1b\[K\[#+\.+\] \d+% \d/4, \d+/min, \d:\d\d left")
 
     def test_damaged_state_store(self):
-        commands, user = self.commands(), self.moved([letter(1)])
+        commands, user = self.commands(), self.moved([message(1)])
         os.makedirs(commands.state, mode=0o700)
         with open(os.path.join(commands.state, "state.db"), "wb") as out:
             out.write(b"no database at all" * 1000)
@@ -192,7 +192,7 @@ class Commanded(Moving):
 
     def test_rate(self):
         commands = self.commands()
-        users = [self.moved([letter(1)]) for _ in range(3)]
+        users = [self.moved([message(1)]) for _ in range(3)]
         done, rows, _ = commands.imported("--rate", "60", "--users", commands.users(users))
         self.assertEqual(done.returncode, 0)
         self.assertIn("3 users imported", done.stdout)
@@ -200,8 +200,8 @@ class Commanded(Moving):
     def test_50000_messages(self):
         commands, user = self.commands(), self.old.user("large")
         for server in (self.new, self.old):
-            server.drop(user, letter(0))
-        octets = [letter(number) for number in range(1, 50000)]
+            server.drop(user, message(0))
+        octets = [message(number) for number in range(1, 50000)]
         for server in (self.old, self.new):
             folder = os.path.join(server.dir, "mail", user, "Maildir", "cur")
             for number, text in enumerate(octets):
@@ -219,7 +219,7 @@ class Commanded(Moving):
 
     def test_csv_file(self):
         commands = self.commands(new={"master_user": "admin", "master_password_file": self.secret()})
-        user = self.moved([letter(number) for number in range(12)])
+        user = self.moved([message(number) for number in range(12)])
         uidls = old_uidls(self.old, user)
         lines = ["uidl,user,message-id,position"]
         lines += [f"{uidl},{user},<{number}@example.org>,{number + 1}" for number, uidl in enumerate(uidls)]
@@ -274,10 +274,10 @@ class Commanded(Moving):
     def moved_as(self, login):
         """A user with mail on both servers, who is LOGIN (a template) on the new one; returns the account and its UIDLs."""
         account = self.old.user("mover") + "@example.org"
-        self.old.fill(account, [letter(number) for number in range(8)])
+        self.old.fill(account, [message(number) for number in range(8)])
         with self.old.imap(account) as source:
             bodies = [octets for _, octets in sorted(source.bodies().items())]
-        self.new.fill(login % account.partition("@")[0], [letter(9000), *bodies])
+        self.new.fill(login % account.partition("@")[0], [message(9000), *bodies])
         return account, old_uidls(self.old, account)
 
     def test_the_ledger_is_that_of_the_users_login(self):
@@ -332,8 +332,8 @@ class Commanded(Moving):
 
     def test_readiness_report(self):
         commands = self.commands()
-        good = self.moved([letter(number) for number in range(10)])
-        bad = self.moved([letter(number) for number in range(10)], skip={1, 2})
+        good = self.moved([message(number) for number in range(10)])
+        bad = self.moved([message(number) for number in range(10)], skip={1, 2})
         odd = '<b>&"x"'
         commands.imported("--users", commands.users([good, bad]))
         sheet, page = os.path.join(commands.dir, "ready.csv"), os.path.join(commands.dir, "ready.html")
@@ -381,12 +381,12 @@ class Login(Moving):
         return gate
 
     def test_first_login_learns(self):
-        user = self.moved([letter(number) for number in range(12)])
+        user = self.moved([message(number) for number in range(12)])
         before, gate = old_uidls(self.old, user), self.gate()
         first = gate.uidls(user)
         self.assertEqual(first[1:], before)
         self.assertNotIn(first[0], before)
-        self.new.fill(user, [letter(100)])
+        self.new.fill(user, [message(100)])
         second = gate.uidls(user)
         self.assertEqual(second[:13], first)
         self.assertEqual(len(set(second)), 14)
@@ -395,7 +395,7 @@ class Login(Moving):
         self.assertEqual(gate.uidls(user), second)
 
     def test_the_old_server_hears_the_name_that_the_client_says(self):
-        messages = [letter(number) for number in range(12)]
+        messages = [message(number) for number in range(12)]
         user = self.old.user()
         self.old.fill(f"{user}@example.org", messages)
         self.new.fill(user, messages)
@@ -403,7 +403,7 @@ class Login(Moving):
         self.assertEqual(gate.uidls(f"{user}@example.org"), old_uidls(self.old, f"{user}@example.org"))
 
     def test_control_without_learning_all_is_new(self):
-        user = self.moved([letter(number) for number in range(12)])
+        user = self.moved([message(number) for number in range(12)])
         gate = self.gate(new={"learn": None})
         self.assertEqual(set(gate.uidls(user)) & set(old_uidls(self.old, user)), set())
 
@@ -414,14 +414,14 @@ class Login(Moving):
         session.quit()
 
     def failing(self, step, action):
-        server = scripted_pop3.Server([letter(number) for number in range(12)])
+        server = scripted_pop3.Server([message(number) for number in range(12)])
         if action:
             server.on(step, action)
         self.addCleanup(server.stop)
         return server
 
     def test_old_server_fails_in_mid_learning(self):
-        user = self.moved([letter(number) for number in range(12)])
+        user = self.moved([message(number) for number in range(12)])
         for step, action in (("greeting", scripted_imap.close), ("UIDL", scripted_imap.send_then(b"+OK\r\n1 a\r\n2 b")),
                              ("LIST", scripted_imap.reset), ("TOP", scripted_imap.send_then(b"+OK\r\nSubject: x\r\n"))):
             with self.subTest(step=step):
@@ -431,7 +431,7 @@ class Login(Moving):
                 self.assertEqual(gate.uidls(user)[1:], old_uidls(self.old, user))
 
     def test_old_server_is_silent(self):
-        user = self.moved([letter(number) for number in range(3)])
+        user = self.moved([message(number) for number in range(3)])
         silent = self.failing("UIDL", scripted_imap.stall)
         gate = self.gate(silent.port, new={"learn_timeout": "1s"})
         self.refused(gate, user)
@@ -444,13 +444,13 @@ class Login(Moving):
         self.assertEqual(easy.uidls(user), seen)  # too late: what was shown stays
 
     def test_old_server_rejects_the_password(self):
-        user = self.moved([letter(1)])
+        user = self.moved([message(1)])
         strict = self.failing("greeting", None)
         strict.users = {user: "another"}
         self.refused(self.gate(strict.port), user)  # not [AUTH]: the password is right
 
     def test_import_is_seen_at_the_login(self):
-        user = self.moved([letter(number) for number in range(12)])
+        user = self.moved([message(number) for number in range(12)])
         gate = self.gate(new={"learn": None})
         done = self.imported(gate, user)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -460,7 +460,7 @@ class Login(Moving):
         return popgate.run("uidl", "import", "--config", gate.config, "--users", "-", *more, input=f"{user} secret\n")
 
     def test_what_was_shown_stays_after_an_import(self):
-        user = self.moved([letter(number) for number in range(12)])
+        user = self.moved([message(number) for number in range(12)])
         gate = self.gate(new={"learn": None})
         seen = gate.uidls(user)
         done = self.imported(gate, user)
@@ -468,7 +468,7 @@ class Login(Moving):
         self.assertEqual(gate.uidls(user), seen)
 
     def test_uidvalidity_that_changes_behind_an_import(self):
-        user = self.moved([letter(number) for number in range(25)])
+        user = self.moved([message(number) for number in range(25)])
         gate = self.gate(new={"learn": None})
         self.imported(gate, user)
         with self.new.imap(user) as mailbox:
@@ -485,7 +485,7 @@ class Login(Moving):
         self.assertEqual(set(old_uidls(self.old, user)) - set(gate.uidls(user)), set())
 
     def test_verify_against_the_last_login(self):
-        user = self.moved([letter(number) for number in range(5)])
+        user = self.moved([message(number) for number in range(5)])
         gate = self.gate()
         seen = gate.uidls(user)
         with open(gate.config, encoding="utf-8") as text:
@@ -504,7 +504,7 @@ class Login(Moving):
         self.assertIn(f"missing: {seen[2]}", done.stdout)
 
     def test_guard_stops_a_login_to_a_mailbox_that_was_not_copied(self):
-        user = self.moved([letter(number) for number in range(30)], skip=set(range(10, 30)))
+        user = self.moved([message(number) for number in range(30)], skip=set(range(10, 30)))
         gate = self.gate(new={"learn": None})
         self.imported(gate, user)
         self.refused(gate, user)

@@ -135,7 +135,7 @@ def copy_by_mbsync(source, user, target, new_user=None):
     shutil.rmtree(folder)
 
 
-def letter(number, lines=None, subject=None):
+def letter(number, lines=None):
     """A message as mail programs write them. Every fifth has no Message-ID, every seventh a folded header; their sizes
     repeat, unless LINES says how long the body is."""
     lines = number * 3 % 11 if lines is None else lines
@@ -144,9 +144,17 @@ def letter(number, lines=None, subject=None):
     return (b"Received: from there (there [192.0.2.1])\r\n\tby here with ESMTP id %08x;\r\n"
             b"\tMon, 6 May 2024 10:%02d:%02d +0200\r\n"
             b"From: Sender <sender@example.org>\r\nTo: user@example.org\r\nDate: Mon, 6 May 2024 10:%02d:%02d +0200\r\n"
-            b"%s%sSubject: %s\r\n\r\n%s.\r\nEnd.\r\n"
-            % (number, number // 60 % 60, number % 60, number // 60 % 60, number % 60, identity, folded,
-               subject or b"letter %d" % number, b"The same in every letter.\r\n" * lines))
+            b"%s%sSubject: letter %d\r\n\r\n%s.\r\nEnd.\r\n"
+            % (number, number // 60 % 60, number % 60, number // 60 % 60, number % 60, identity, folded, number,
+               b"The same in every letter.\r\n" * lines))
+
+
+def message(number, subject=None):
+    """A shorter one that can always be told from others: each has a Message-ID, and sizes differ for long."""
+    return (b"Received: from a.example by b.example; Mon, 1 Jan 2001 00:00:%02d +0000\r\n"
+            b"From: Jane <jane@example.org>\r\nSubject: %s\r\nDate: Mon, 1 Jan 2001 00:00:00 +0000\r\n"
+            b"Message-ID: <%d@example.org>\r\n\r\n%s\r\n"
+            % (number % 60, subject or b"number %d" % number, number, b"x" * (number * 37 % 900)))
 
 
 def letters(count):
