@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
 #include "base/error.h"
 #include "base/text.h"
+#include "gateway/curl_library.h"
 #include "gateway/suggestion.h"
 #include "gateway/table.h"
 #include "gateway/table_file.h"
@@ -105,22 +104,23 @@ is_loopback(const char *host)
 	       strcmp(host, "localhost") == 0;
 }
 
-/* Reads R's URL. */
+/* Reads R's URL as libcurl will. */
 static bool
-read_url(struct route *r, unsigned line, struct config_report *report)
+read_url(const struct curl_library *curl, struct route *r, unsigned line,
+    struct config_report *report)
 {
 	char *scheme = NULL, *host = NULL, *port = NULL, *user = NULL;
-	CURLU *url = curl_url();
+	CURLU *url = curl->url();
 	uint64_t number = 0;
 	size_t len;
 	bool good;
 
-	good = url != NULL && curl_url_set(url, CURLUPART_URL, r->auth_http, 0) == CURLUE_OK &&
-	       curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-	       curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-	       curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+	good = url != NULL && curl->url_set(url, CURLUPART_URL, r->auth_http, 0) == CURLUE_OK &&
+	       curl->url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+	       curl->url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+	       curl->url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
 	       text_to_number(port, strlen(port), 65535, &number) == 0 && number != 0 &&
-	       curl_url_get(url, CURLUPART_USER, &user, 0) != CURLUE_OK &&
+	       curl->url_get(url, CURLUPART_USER, &user, 0) != CURLUE_OK &&
 	       (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
 	if (good) {
 		len = strlen(host);
@@ -134,12 +134,27 @@ read_url(struct route *r, unsigned line, struct config_report *report)
 	if (good && strcmp(scheme, "http") == 0 && !is_loopback(r->auth_host))
 		config_report_add(report, CONFIG_WARNING, line,
 		    "auth_http: passwords are sent to %s without TLS", host);
-	curl_free(scheme);
-	curl_free(host);
-	curl_free(port);
-	curl_free(user);
-	curl_url_cleanup(url);
+	curl->free(scheme);
+	curl->free(host);
+	curl->free(port);
+	curl->free(user);
+	curl->url_cleanup(url);
 	return good;
+}
+
+/* The same, where libcurl can be had; nothing can be asked without it. */
+static int
+check_url(struct route *r, unsigned line, struct config_report *report)
+{
+	struct curl_library curl;
+	struct error e = { 0 };
+
+	if (curl_library_load(&curl, &e) != 0)
+		config_report_add(
+		    report, CONFIG_FAULT, line, "auth_http: libcurl cannot be used: %s", e.text);
+	else if (read_url(&curl, r, line, report) && r->auth_host == NULL)
+		return ERR_NO_MEMORY;
+	return 0;
 }
 
 static int
@@ -163,7 +178,7 @@ check_auth_http(struct route *r, const struct setting_lines *lines, struct confi
 		config_report_add(report, CONFIG_FAULT,
 		    line_of(lines, SETTING_ROUTE, "auth_http_header"),
 		    "auth_http_header: expected a field such as \"X-Key: secret\"");
-	return read_url(r, line, report) && r->auth_host == NULL ? ERR_NO_MEMORY : 0;
+	return check_url(r, line, report);
 }
 
 /* A route with a table lets others pass by. */

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
 #include <openssl/crypto.h>
 
 #include "fiberio/fiber.h"
+#include "gateway/curl_library.h"
 
 enum {
 	REPLY_MAX = 64 * 1024, /* octets of a header and of a body */
@@ -20,7 +20,8 @@ enum {
 };
 
 struct http {
-	CURLM *multi;
+	struct curl_library curl;
+	CURLM *multi; /* NULL: libcurl is not loaded */
 	uv_loop_t *loop;
 	uv_timer_t timer;
 };
@@ -34,6 +35,7 @@ struct watch {
 
 /* A request under way; on the heap, for libcurl has its address. */
 struct call {
+	const struct curl_library *curl;
 	const struct http_request *request;
 	struct fiber *fiber;
 	CURL *easy;
@@ -45,12 +47,6 @@ struct call {
 	char message[CURL_ERROR_SIZE];
 };
 
-int
-http_setup(void)
-{
-	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : ERR_NO_MEMORY;
-}
-
 /* ---- libcurl on the loop ---- */
 
 /* Wakes whose request is over. */
@@ -61,9 +57,10 @@ note_results(struct http *http)
 	CURLMsg *message;
 	int left;
 
-	while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+	while ((message = http->curl.multi_info_read(http->multi, &left)) != NULL) {
 		if (message->msg != CURLMSG_DONE ||
-		    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call) != CURLE_OK)
+		    http->curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call) !=
+			CURLE_OK)
 			continue;
 		call->done = true;
 		call->result = message->data.result;
@@ -77,7 +74,7 @@ on_timer(uv_timer_t *timer)
 	struct http *http = timer->data;
 	int running;
 
-	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	http->curl.multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	note_results(http);
 }
 
@@ -106,7 +103,7 @@ on_ready(uv_poll_t *poll, int status, int events)
 		flags |= CURL_CSELECT_IN;
 	if ((events & UV_WRITABLE) != 0)
 		flags |= CURL_CSELECT_OUT;
-	curl_multi_socket_action(http->multi, watch->fd, flags, &running); /* may free WATCH */
+	http->curl.multi_socket_action(http->multi, watch->fd, flags, &running); /* may free WATCH */
 	note_results(http);
 }
 
@@ -130,7 +127,7 @@ new_watch(struct http *http, curl_socket_t fd)
 		return NULL;
 	}
 	watch->poll.data = watch;
-	curl_multi_assign(http->multi, fd, watch);
+	http->curl.multi_assign(http->multi, fd, watch);
 	return watch;
 }
 
@@ -145,7 +142,7 @@ set_watch(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
 	if (what == CURL_POLL_REMOVE) {
 		if (watch != NULL)
 			uv_close((uv_handle_t *) &watch->poll, free_watch);
-		curl_multi_assign(http->multi, fd, NULL);
+		http->curl.multi_assign(http->multi, fd, NULL);
 		return 0;
 	}
 	if (watch == NULL && (watch = new_watch(http, fd)) == NULL)
@@ -160,20 +157,33 @@ http_new(uv_loop_t *loop, struct http **out)
 {
 	struct http *http = calloc(1, sizeof(*http));
 
-	if (http == NULL || (http->multi = curl_multi_init()) == NULL) {
-		free(http);
+	if (http == NULL)
 		return ERR_NO_MEMORY;
-	}
 	http->loop = loop;
 	uv_timer_init(loop, &http->timer);
 	uv_unref((uv_handle_t *) &http->timer);
 	http->timer.data = http;
-	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, set_watch);
-	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
-	curl_multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long) CONNECTIONS_MAX);
 	*out = http;
+	return 0;
+}
+
+int
+http_prepare(struct http *http, struct error *e)
+{
+	int rc;
+
+	if (http->multi != NULL)
+		return 0;
+	if ((rc = curl_library_load(&http->curl, e)) != 0)
+		return rc;
+	if (http->curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+	    (http->multi = http->curl.multi_init()) == NULL)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	http->curl.multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, set_watch);
+	http->curl.multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+	http->curl.multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	http->curl.multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+	http->curl.multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long) CONNECTIONS_MAX);
 	return 0;
 }
 
@@ -188,7 +198,8 @@ http_free(struct http *http)
 {
 	if (http == NULL)
 		return;
-	curl_multi_cleanup(http->multi);
+	if (http->multi != NULL)
+		http->curl.multi_cleanup(http->multi);
 	uv_close((uv_handle_t *) &http->timer, free_http);
 }
 
@@ -247,7 +258,7 @@ find_addresses(struct call *call, struct error *e)
 		error_set(e, rc, "out of memory");
 	else if (l->entry[0] == '\0')
 		rc = error_set(e, ERR_TEMPORARY, "%s: the host is not found", q->host);
-	else if ((call->addresses = curl_slist_append(NULL, l->entry)) == NULL)
+	else if ((call->addresses = call->curl->slist_append(NULL, l->entry)) == NULL)
 		rc = error_set(e, ERR_NO_MEMORY, "out of memory");
 	free(l);
 	return rc;
@@ -280,28 +291,28 @@ on_body(char *octets, size_t size, size_t count, void *ctx)
 
 /* libcurl copies the fields; its copies of ours are cleansed. */
 static void
-free_fields(struct curl_slist *fields)
+free_fields(struct call *call)
 {
-	for (struct curl_slist *f = fields; f != NULL; f = f->next)
+	for (struct curl_slist *f = call->fields; f != NULL; f = f->next)
 		OPENSSL_cleanse(f->data, strlen(f->data));
-	curl_slist_free_all(fields);
+	call->curl->slist_free_all(call->fields);
 }
 
 /* libcurl takes a name without a value for a field that is not to be sent, unless a semicolon stands for
  * the colon. */
 static struct curl_slist *
-append_field(struct curl_slist *fields, const char *field)
+append_field(const struct curl_library *curl, struct curl_slist *fields, const char *field)
 {
 	const char *colon = strchr(field, ':');
 	struct curl_slist *more;
 	char *name;
 
 	if (colon == NULL || colon[1 + strspn(colon + 1, " \t")] != '\0')
-		return curl_slist_append(fields, field);
+		return curl->slist_append(fields, field);
 	if ((name = strdup(field)) == NULL)
 		return NULL;
 	memcpy(name + (colon - field), ";", 2);
-	more = curl_slist_append(fields, name);
+	more = curl->slist_append(fields, name);
 	free(name);
 	return more;
 }
@@ -310,32 +321,33 @@ static int
 prepare(struct call *call)
 {
 	const struct http_request *q = call->request;
+	const struct curl_library *curl = call->curl;
 	struct curl_slist *more;
-	CURL *easy = curl_easy_init();
+	CURL *easy = curl->easy_init();
 
 	if ((call->easy = easy) == NULL)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < q->field_count; i++) {
-		if ((more = append_field(call->fields, q->fields[i])) == NULL)
+		if ((more = append_field(curl, call->fields, q->fields[i])) == NULL)
 			return ERR_NO_MEMORY;
 		call->fields = more;
 	}
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->fields);
-	curl_easy_setopt(easy, CURLOPT_RESOLVE, call->addresses);
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->message);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) q->timeout_ms);
+	curl->easy_setopt(easy, CURLOPT_HTTPHEADER, call->fields);
+	curl->easy_setopt(easy, CURLOPT_RESOLVE, call->addresses);
+	curl->easy_setopt(easy, CURLOPT_PRIVATE, call);
+	curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, call->message);
+	curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl->easy_setopt(easy, CURLOPT_HEADERDATA, call);
+	curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl->easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+	curl->easy_setopt(easy, CURLOPT_PROXY, "");
+	curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) q->timeout_ms);
 	if (q->ca_file != NULL)
-		curl_easy_setopt(easy, CURLOPT_CAINFO, q->ca_file);
-	return curl_easy_setopt(easy, CURLOPT_URL, q->url) == CURLE_OK ? 0 : ERR_NO_MEMORY;
+		curl->easy_setopt(easy, CURLOPT_CAINFO, q->ca_file);
+	return curl->easy_setopt(easy, CURLOPT_URL, q->url) == CURLE_OK ? 0 : ERR_NO_MEMORY;
 }
 
 static int
@@ -343,18 +355,18 @@ perform(struct http *http, struct call *call, struct error *e)
 {
 	int rc = 0;
 
-	if (curl_multi_add_handle(http->multi, call->easy) != CURLM_OK)
+	if (http->curl.multi_add_handle(http->multi, call->easy) != CURLM_OK)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	/* libcurl keeps the time. */
 	while (!call->done && rc == 0)
 		rc = fiber_park(FIBER_NO_DEADLINE);
-	curl_multi_remove_handle(http->multi, call->easy);
+	http->curl.multi_remove_handle(http->multi, call->easy);
 	if (rc != 0)
 		return error_set(e, rc, "the session is ended");
 	if (call->result == CURLE_OK)
 		return 0;
 	return error_set(e, ERR_TEMPORARY, "%s",
-	    call->message[0] != '\0' ? call->message : curl_easy_strerror(call->result));
+	    call->message[0] != '\0' ? call->message : http->curl.easy_strerror(call->result));
 }
 
 int
@@ -365,6 +377,7 @@ http_get(struct http *http, const struct http_request *q, struct error *e)
 
 	if (call == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	call->curl = &http->curl;
 	call->request = q;
 	call->fiber = fiber_self();
 	if ((rc = find_addresses(call, e)) == 0) {
@@ -373,9 +386,9 @@ http_get(struct http *http, const struct http_request *q, struct error *e)
 		else
 			rc = perform(http, call, e);
 	}
-	curl_easy_cleanup(call->easy);
-	free_fields(call->fields);
-	curl_slist_free_all(call->addresses);
+	http->curl.easy_cleanup(call->easy);
+	free_fields(call);
+	http->curl.slist_free_all(call->addresses);
 	free(call);
 	return rc;
 }

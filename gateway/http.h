@@ -26,16 +26,17 @@ struct http_request {
 	void *ctx;
 };
 
-/* At the start of the process. Returns 0 or ERR_NO_MEMORY. */
-int http_setup(void);
-
 /* Returns 0 or ERR_NO_MEMORY. */
 int http_new(uv_loop_t *loop, struct http **out);
+
+/* Loads libcurl, once, and before the process locks itself in: without it there are no requests. Returns 0;
+ * ERR_TEMPORARY with E: it cannot be had; ERR_NO_MEMORY. */
+int http_prepare(struct http *http, struct error *e);
 
 /* When no fiber is inside any more. Its handles are closed on the loop, which is to run once more. NULL is
  * allowed. */
 void http_free(struct http *http);
 
-/* GET. Returns 0 when a whole reply has come, whatever its status is; ERR_TEMPORARY with E; ERR_CANCELLED;
+/* GET, after http_prepare. Returns 0 when a whole reply has come, whatever its status is; ERR_TEMPORARY with E; ERR_CANCELLED;
  * ERR_NO_MEMORY. Suspends. */
 int http_get(struct http *http, const struct http_request *q, struct error *e);

@@ -18,6 +18,9 @@ enum {
 	DESCRIPTORS_SPARE = 64,
 	/* Until a store that others keep locked is given up, where it only says which way to go. */
 	ROUTING_PATIENCE_MS = 1000,
+	/* The loop's own and one for all threads of the pool: with the eight each that malloc would make,
+	 * what SQLite once had is kept eight times. */
+	MALLOC_ARENAS = 2,
 };
 
 static void
@@ -163,6 +166,16 @@ worker_drain(struct worker *worker)
 		uv_timer_start(&worker->drain_timer, on_drain_timeout, worker->config->drain_ms, 0);
 }
 
+/* What asking the services of CONFIG takes. */
+static int
+prepare_services(struct worker *worker, const struct config *config, struct error *e)
+{
+	for (size_t i = 0; i < config->route_count; i++)
+		if (config->routes[i].auth_http != NULL)
+			return http_prepare(worker->http, e);
+	return 0;
+}
+
 int
 worker_take(struct worker *worker, const struct worker_task *task, struct error *e)
 {
@@ -175,6 +188,7 @@ worker_take(struct worker *worker, const struct worker_task *task, struct error 
 	if (strcmp(config->state_directory, worker->config->state_directory) != 0)
 		return error_set(e, ERR_INVALID, "state_directory cannot change without a restart");
 	if ((rc = state_directory_prepare(config->state_directory, e)) != 0 ||
+	    (rc = prepare_services(worker, config, e)) != 0 ||
 	    (rc = listeners_apply(worker, config, task->sockets, e)) != 0)
 		return rc;
 	log_set_options(worker->log, &config->log);
@@ -257,11 +271,11 @@ worker_start(struct worker *worker, const struct worker_task *task, struct error
 {
 	if (state_directory_prepare(task->config->state_directory, e) != 0)
 		return EX_CANTCREAT;
+	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
 	if (fiber_runtime_new(&worker->loop, &worker->fibers) != 0 ||
 	    fiber_start_threads(worker->fibers) != 0 ||
 	    reuse_new(worker->fibers, on_reuse_emptied, worker, &worker->reuse) != 0 ||
-	    winners_new(&worker->winners) != 0 || http_setup() != 0 ||
-	    http_new(&worker->loop, &worker->http) != 0 ||
+	    winners_new(&worker->winners) != 0 || http_new(&worker->loop, &worker->http) != 0 ||
 	    auth_http_new(worker->http, &worker->auth_http) != 0 ||
 	    start_journal(worker) != 0 || start_ledger(worker) != 0 || start_handles(worker) != 0 ||
 	    tls_upkeep_begin(worker) != 0) {

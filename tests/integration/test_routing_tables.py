@@ -1,6 +1,7 @@
 """Where a user goes, by what others say: tables, and services that speak nginx's auth_http."""
 import os
 import time
+import unittest.mock
 
 from harness import auth_http, certificates, workspace
 from harness.auth_http import reply
@@ -196,6 +197,19 @@ class Http(HttpCase):
         for session in sessions:
             session.close()
         gate.stop()  # cuts those that still wait
+
+    def test_without_libcurl_the_configuration_is_at_fault(self):
+        service = self.service(lambda fields: reply("OK"))
+        gate = self.asking(service)
+        folder = workspace.folder("no-libcurl")
+        for name in ("libcurl.so.4", "libcurl-gnutls.so.4"):  # what it is called depends on the system
+            with open(os.path.join(folder, name), "w", encoding="ascii") as out:
+                out.write("no library")
+        with unittest.mock.patch.dict(os.environ, LD_LIBRARY_PATH=folder):
+            checked = run("check-config", "--config", gate.config)
+        self.assertEqual(checked.returncode, 78)
+        self.assertIn("auth_http: libcurl cannot be used: ", checked.stderr + checked.stdout)
+        self.assertEqual(run("check-config", "--config", gate.config).returncode, 0)
 
     def test_guesses_at_the_service_are_failed_logins(self):
         service = self.service(lambda fields: reply("no"))

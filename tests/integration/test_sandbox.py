@@ -24,6 +24,11 @@ def status_of(pid, name):
         return int(re.search(rf"^{name}:\s+(\d+)", status.read(), re.M)[1])
 
 
+def maps_of(pid):
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        return maps.read()
+
+
 class Sandbox(Case):
     def setUp(self):
         self.server = servers.dovecot()
@@ -72,6 +77,22 @@ class Sandbox(Case):
         self.assert_works(gate, user)
         self.assertEqual(service.requests, [])
         self.assert_works(gate, other)
+        self.assertEqual(len(service.requests), 1)
+
+    def test_libcurl_comes_with_the_first_service(self):
+        """Who asks no service has no libcurl in memory; and where it is not loaded yet, it cannot be from within."""
+        gate = self.sandboxed({"label": "new"})
+        before = gate.workers()
+        for pid in (gate.process.pid, *before):
+            self.assertNotIn("libcurl", maps_of(pid))
+        service = auth_http.Service()
+        self.addCleanup(service.stop)
+        gate.blocks = [("route web", {"auth_http": service.url, "upstream": "new"})]
+        gate.reload()
+        gate.wait_log(lambda _: not set(before) & set(gate.workers()))
+        for pid in gate.wait_workers(2):
+            self.assertIn("libcurl", maps_of(pid))
+        self.assert_works(gate, self.user())
         self.assertEqual(len(service.requests), 1)
 
     def test_everything_works_in_there(self):
