@@ -26,6 +26,7 @@ struct named {
 	uint64_t name;
 	size_t at; /* in its side of the pairing */
 	bool same; /* is on the other side too */
+	size_t with; /* which message that is there */
 };
 
 /* ---- what there is ---- */
@@ -146,10 +147,10 @@ name_all(struct run *r)
 	if (r->before == NULL || r->now == NULL)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < p->old.count; i++)
-		r->before[i] = (struct named){ p->old.messages[i].name, i, false };
+		r->before[i] = (struct named){ p->old.messages[i].name, i, false, 0 };
 	for (size_t i = 0; i < p->new.count; i++) {
 		uidl_now(r, i, uidl);
-		r->now[i] = (struct named){ fingerprint_key(uidl, strlen(uidl)), i, false };
+		r->now[i] = (struct named){ fingerprint_key(uidl, strlen(uidl)), i, false, 0 };
 	}
 	qsort(r->before, p->old.count, sizeof(*r->before), compare_named);
 	qsort(r->now, p->new.count, sizeof(*r->now), compare_named);
@@ -165,6 +166,7 @@ meet(struct run *r)
 
 	for (size_t i = 0, j = 0; i < p->old.count && j < p->new.count;) {
 		if (r->before[i].name == r->now[j].name) {
+			r->before[i].with = r->now[j].at;
 			r->before[i++].same = r->now[j++].same = true;
 			same++;
 		} else if (r->before[i].name < r->now[j].name) {
@@ -191,6 +193,42 @@ note(const struct run *r, struct verify_detail *details, size_t count, size_t ol
 	uidl_now(r, new, d->now);
 }
 
+/* What the message has grown by that has the same UIDL now. */
+static uint64_t
+growth(const struct run *r, const struct named *n)
+{
+	return r->pairing.new.messages[n->with].size - r->pairing.old.messages[n->at].size;
+}
+
+/* Whether a UIDL may name another message now than it did: where both servers count from 1, say, and the
+ * copy has another order. Servers count sizes in different ways, and programs that copy add a header, but
+ * the same one to all. */
+static bool
+is_doubtful(const struct run *r)
+{
+	const struct named *first = NULL;
+
+	if (r->ends.old == NULL)
+		return false;
+	for (size_t i = 0; i < r->pairing.old.count; i++) {
+		const struct named *n = &r->before[i];
+
+		if (n->same && first == NULL)
+			first = n;
+		else if (n->same && growth(r, n) != growth(r, first))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the UIDL of N, which is on both sides, names another message now, PARTNER being the one that
+ * it named. Those of one size may be identical. */
+static bool
+names_another(const struct run *r, const struct named *n, uint32_t partner)
+{
+	return partner != MATCH_NONE && partner != n->with && growth(r, n) != 0;
+}
+
 /* Of those that are not the same: which are there under another UIDL. Matched again from the beginning,
  * as both listings are needed for order and sizes to mean something. */
 static int
@@ -200,7 +238,7 @@ tell_apart(struct run *r, struct error *e)
 	struct pairing *p = &r->pairing;
 	int rc = 0;
 
-	if (result->same < p->old.count && result->same < p->new.count)
+	if ((result->same < p->old.count && result->same < p->new.count) || is_doubtful(r))
 		rc = pairing_run(p, r->old, r->new, MATCH_USUAL, e);
 	else
 		for (size_t i = 0; i < p->old.count; i++)
@@ -210,8 +248,9 @@ tell_apart(struct run *r, struct error *e)
 		size_t at = r->before[i].at;
 		uint32_t partner = p->old.messages[at].partner;
 
-		if (r->before[i].same)
+		if (r->before[i].same && !names_another(r, &r->before[i], partner))
 			continue;
+		result->same -= r->before[i].same;
 		if (partner != MATCH_NONE)
 			note(r, result->changes, result->changed++, at, partner);
 		else

@@ -148,6 +148,20 @@ class Commanded(Moving):
         done, _, total = commands.imported("--users", commands.users(users))
         self.assertEqual((done.returncode, total["skipped"], total["imported"]), (0, 1, 7))
 
+    def test_uidls_that_name_other_messages(self):
+        """Both servers count from 1, so that all UIDLs are there still, whatever the copy has made of the order."""
+        old = Dovecot(extra="pop3_uidl_format = %u\n")
+        self.addCleanup(old.stop)
+        commands = Commands(old.pop3_port, self.new.imap_port, new={"uidl": "cyrus-uid"})
+        mail = [message(number) for number in range(12)]
+        for order, status, line in ((mail, SAFE, "12       12        0"), (mail[::-1], UNSAFE, "12        0       12")):
+            user = self.new.user("counted")
+            old.fill(user, mail)
+            self.new.fill(user, order)
+            done = commands.uidl("verify", "--users", commands.users([user]))
+            self.assertEqual(done.returncode, status, done.stdout)
+            self.assertIn(line, done.stdout)
+
     def test_a_master_user_does_it_for_all(self):
         masters = {"extra": "plugin {{\n  acl_user = %u\n}}\npassdb {{\n  driver = passwd-file\n"
                             "  args = scheme=PLAIN {dir}/masters\n  master = yes\n}}\n",
