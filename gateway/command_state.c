@@ -197,7 +197,8 @@ change_all(struct change *c, char **subjects, int count)
 		fprintf(stderr, "popgate state: %zu were not there\n", c->missing);
 	return 0;
 failed:
-	error_set(&e, ERR_TEMPORARY, "the state store: %s", sqlite3_errmsg(c->db));
+	error_set(&e, ERR_TEMPORARY, "the state store: %s; nothing is changed, try again",
+	    sqlite3_errmsg(c->db));
 	return failed(&e);
 }
 
