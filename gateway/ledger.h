@@ -67,7 +67,7 @@ struct ledger_part {
 	struct ledger_maildrop found; /* as ledger_load told */
 	const struct snapshot_message *messages;
 	size_t count;
-	const struct uidl_book *book;
+	struct uidl_book *book;
 	const struct ledger_names *names; /* to be remembered; NULL: none */
 };
 

@@ -312,23 +312,15 @@ int
 recall_complete(const struct recall *r, struct recalled *m, const struct snapshot *snapshot,
     struct error *e)
 {
-	struct siphash_key key;
-	size_t count = snapshot_count(snapshot);
 	int rc;
 
-	if (count == 0 || !m->is_read)
+	if (snapshot_count(snapshot) == 0 || !m->is_read)
 		return 0;
 	if ((rc = find_names(r, m, snapshot, e)) != 0 ||
 	    (rc = match_again(r, m, snapshot, e)) != 0 ||
 	    (rc = ask_for_attributes(r, m, snapshot, e)) != 0)
 		return error_prefix(e, "UIDLs");
-	if (uidl_book_is_plain(m->book))
-		return 0;
-	if (RAND_bytes((unsigned char *) &key, sizeof(key)) != 1)
-		return no_memory(e);
-	rc = uidl_settle(m->book, snapshot_uidvalidity(snapshot, 0), snapshot_at(snapshot, 1),
-	    count, m->found.shown, LEDGER_FROM_ATTRIBUTE, &key);
-	return rc == 0 ? 0 : no_memory(e);
+	return 0;
 }
 
 /* ---- the guard ---- */
@@ -500,6 +492,24 @@ recall_part(const struct recalled *m, const struct snapshot *snapshot, size_t nu
 	return part;
 }
 
+static int
+settle(const struct ledger_part *parts, size_t count, struct error *e)
+{
+	struct uidl_part *settled = calloc(count, sizeof(*settled));
+	struct siphash_key key;
+	int rc = settled != NULL ? 0 : ERR_NO_MEMORY;
+
+	for (size_t i = 0; i < count && rc == 0; i++)
+		settled[i] = (struct uidl_part){ parts[i].book, parts[i].found.uidvalidity,
+			parts[i].messages, parts[i].count, parts[i].found.shown };
+	if (rc == 0 && RAND_bytes((unsigned char *) &key, sizeof(key)) != 1)
+		rc = ERR_NO_MEMORY;
+	if (rc == 0)
+		rc = uidl_settle(settled, count, LEDGER_FROM_ATTRIBUTE, &key);
+	free(settled);
+	return rc == 0 ? 0 : no_memory(e);
+}
+
 int
 recall_show(const struct recall *r, struct ledger_part *parts, size_t count, struct error *e)
 {
@@ -508,7 +518,7 @@ recall_show(const struct recall *r, struct ledger_part *parts, size_t count, str
 
 	if (count == 0)
 		return 0;
-	if ((rc = guard(r, parts, count, e)) != 0)
+	if ((rc = settle(parts, count, e)) != 0 || (rc = guard(r, parts, count, e)) != 0)
 		return rc;
 	rc = ledger_show(r->ledger, r->account, parts, count, &unwritten);
 	if (rc == ERR_TEMPORARY && !ledger_must_show(parts, count)) {

@@ -41,7 +41,8 @@ int recall_complete(const struct recall *r, struct recalled *m, const struct sna
 struct ledger_part recall_part(
     const struct recalled *m, const struct snapshot *snapshot, size_t number);
 
-/* Remembers that the account is shown PARTS (COUNT). Suspends. ERR_TEMPORARY: the guard stops it, or it
+/* Remembers that the account is shown PARTS (COUNT), the whole maildrop, no two messages of which have the same
+ * UIDL then. Suspends. ERR_TEMPORARY: the guard stops it, or it
  * could not be remembered. */
 int recall_show(
     const struct recall *r, struct ledger_part *parts, size_t count, struct error *e);

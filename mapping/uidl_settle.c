@@ -15,22 +15,18 @@ enum rank { SHOWN, GIVEN /* by an import, say */, FRESH, RANKS };
 enum { ATTEMPTS = 8 };
 
 struct settle {
-	struct uidl_book *book;
-	uint32_t uidvalidity;
-	uint32_t shown;
 	uint8_t source;
 	struct uidl_set set;
-	unsigned char *ranks; /* of the messages */
 };
 
-/* Messages come in ascending order, as exceptions do: *AT goes along. */
+/* Of PART; messages come in ascending order, as exceptions do: *AT goes along. */
 static enum rank
-rank_of(const struct settle *s, uint32_t uid, size_t *at)
+rank_of(const struct uidl_part *part, uint32_t uid, size_t *at)
 {
 	bool has_entry = false, is_new = false;
 
-	for (; *at < uidl_book_entry_count(s->book); (*at)++) {
-		struct uidl_entry entry = uidl_book_entry(s->book, *at);
+	for (; *at < uidl_book_entry_count(part->book); (*at)++) {
+		struct uidl_entry entry = uidl_book_entry(part->book, *at);
 
 		if (entry.uid < uid)
 			continue;
@@ -38,69 +34,103 @@ rank_of(const struct settle *s, uint32_t uid, size_t *at)
 		is_new = has_entry && entry.is_new;
 		break;
 	}
-	if (uid <= s->shown && !is_new)
+	if (uid <= part->shown && !is_new)
 		return SHOWN;
 	return has_entry && !is_new ? GIVEN : FRESH;
 }
 
-/* Another UIDL for message UID, which has UIDL so far. */
+/* Another UIDL for message UID of PART, instead of WANTED. */
 static void
-alter(const struct settle *s, uint32_t uid, unsigned attempt, char uidl[UIDL_MAX + 1])
+alter(const struct uidl_part *part, uint32_t uid, unsigned attempt, const char *wanted,
+    char uidl[UIDL_MAX + 1])
 {
-	char name[UIDL_MAX + 32], hex[DIGEST_HEX + 1];
-	int len = snprintf(name, sizeof(name), "%s.%u", uidl, (unsigned) uid);
+	char name[UIDL_MAX + 48], hex[DIGEST_HEX + 1];
+	int len = snprintf(name, sizeof(name), "%s.%u", wanted, (unsigned) uid);
 
 	if (attempt == 0 && len <= UIDL_MAX) {
 		memcpy(uidl, name, (size_t) len + 1);
 		return;
 	}
-	len = snprintf(name, sizeof(name), "%u.%u.%u", (unsigned) s->uidvalidity, (unsigned) uid,
-	    attempt);
+	len = snprintf(name, sizeof(name), "%u.%u.%u.%s", (unsigned) part->uidvalidity,
+	    (unsigned) uid, attempt, wanted);
 	digest_hex(name, (size_t) len, hex);
 	hex[40] = '\0';
 	memcpy(uidl, hex, strlen(hex) + 1);
 }
 
 static int
-settle_message(struct settle *s, uint32_t uid, enum rank rank)
+settle_message(struct settle *s, const struct uidl_part *part, uint32_t uid, enum rank rank)
 {
-	char uidl[UIDL_MAX + 1];
+	char wanted[UIDL_MAX + 1], uidl[UIDL_MAX + 1];
 
-	uidl_book_format(s->book, s->uidvalidity, uid, uidl);
-	if (uidl_set_add(&s->set, uidl) || rank == SHOWN)
+	uidl_book_format(part->book, part->uidvalidity, uid, wanted);
+	if (uidl_set_add(&s->set, wanted) || rank == SHOWN)
 		return 0;
 	for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
-		alter(s, uid, attempt, uidl);
+		alter(part, uid, attempt, wanted, uidl);
 		if (uidl_set_add(&s->set, uidl))
-			return uidl_book_assign(s->book, uid, uidl, strlen(uidl), s->source);
+			return uidl_book_assign(part->book, uid, uidl, strlen(uidl), s->source);
 	}
 	return ERR_NO_MEMORY; /* a digest that is taken again and again: memory is broken */
 }
 
+/* The ranks of all messages are found before any of them is altered. */
+static void
+find_ranks(const struct uidl_part *parts, size_t count, unsigned char *ranks)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t at = 0;
+
+		for (size_t j = 0; j < parts[i].count; j++)
+			*ranks++ = (unsigned char) rank_of(&parts[i], parts[i].messages[j].uid, &at);
+	}
+}
+
+static int
+settle_rank(struct settle *s, const struct uidl_part *parts, size_t count,
+    const unsigned char *ranks, enum rank rank)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < parts[i].count && rc == 0; j++)
+			if (*ranks++ == rank)
+				rc = settle_message(s, &parts[i], parts[i].messages[j].uid, rank);
+	return rc;
+}
+
+/* Whether PART has messages that nobody was shown as they are now. */
+static bool
+has_news(const struct uidl_part *part)
+{
+	return part->count > 0 && (part->messages[part->count - 1].uid > part->shown ||
+				      uidl_book_new_count(part->book) > 0);
+}
+
 int
-uidl_settle(struct uidl_book *book, uint32_t uidvalidity,
-    const struct snapshot_message *messages, size_t count, uint32_t shown, uint8_t source,
+uidl_settle(const struct uidl_part *parts, size_t count, uint8_t source,
     const struct siphash_key *key)
 {
-	struct settle s = {
-		.book = book, .uidvalidity = uidvalidity, .shown = shown, .source = source
-	};
-	size_t at = 0;
+	struct settle s = { .source = source };
+	bool plain = true, news = false;
+	unsigned char *ranks;
+	size_t messages = 0;
 	int rc;
 
-	if (uidl_book_is_plain(book) || count == 0 ||
-	    (messages[count - 1].uid <= shown && uidl_book_new_count(book) == 0))
+	for (size_t i = 0; i < count; i++) {
+		plain = plain && (parts[i].count == 0 || uidl_book_is_plain(parts[i].book));
+		news = news || has_news(&parts[i]);
+		messages += parts[i].count;
+	}
+	if (plain || !news)
 		return 0;
-	if ((s.ranks = malloc(count)) == NULL)
+	if ((ranks = malloc(messages)) == NULL)
 		return ERR_NO_MEMORY;
-	for (size_t i = 0; i < count; i++)
-		s.ranks[i] = (unsigned char) rank_of(&s, messages[i].uid, &at);
-	rc = uidl_set_init(&s.set, count, key);
+	find_ranks(parts, count, ranks);
+	rc = uidl_set_init(&s.set, messages, key);
 	for (int rank = SHOWN; rank < RANKS && rc == 0; rank++)
-		for (size_t i = 0; i < count && rc == 0; i++)
-			if (s.ranks[i] == rank)
-				rc = settle_message(&s, messages[i].uid, (enum rank) rank);
+		rc = settle_rank(&s, parts, count, ranks, (enum rank) rank);
 	uidl_set_clear(&s.set);
-	free(s.ranks);
+	free(ranks);
 	return rc;
 }

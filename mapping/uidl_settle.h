@@ -4,10 +4,18 @@
 #include "mapping/snapshot.h"
 #include "mapping/uidl_book.h"
 
-/* Gives another UIDL to each of MESSAGES (COUNT, ascending) that was not shown yet and has the one of
- * another by BOOK, which learns it. Shown are those up to UID SHOWN that BOOK has nothing new about.
- * SOURCE is what the book notes. Costs nothing where UIDLs differ by themselves, or nothing is new.
- * Returns 0 or ERR_NO_MEMORY. */
-int uidl_settle(struct uidl_book *book, uint32_t uidvalidity,
-    const struct snapshot_message *messages, size_t count, uint32_t shown, uint8_t source,
+/* A mailbox of the maildrop. */
+struct uidl_part {
+	struct uidl_book *book;
+	uint32_t uidvalidity;
+	const struct snapshot_message *messages; /* ascending */
+	size_t count;
+	uint32_t shown; /* up to which UID messages were, but for those that BOOK has something new about */
+};
+
+/* Gives another UIDL to each message of PARTS (COUNT) that was not shown yet and has the one of another, of
+ * whichever part; the book of its own part learns it. That the UIDLs of parts end in marks of their own
+ * tells nothing: senders write some of them. SOURCE is what the books note. Costs nothing where UIDLs differ
+ * by themselves, or nothing is new. Returns 0 or ERR_NO_MEMORY. */
+int uidl_settle(const struct uidl_part *parts, size_t count, uint8_t source,
     const struct siphash_key *key);

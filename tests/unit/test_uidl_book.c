@@ -121,7 +121,9 @@ static const struct snapshot_message four[] = { { .uid = 1 }, { .uid = 2 }, { .u
 static int
 settle(struct uidl_book *book, uint32_t shown)
 {
-	return uidl_settle(book, UIDVALIDITY, four, 4, shown, 0, &key);
+	const struct uidl_part part = { book, UIDVALIDITY, four, 4, shown };
+
+	return uidl_settle(&part, 1, 0, &key);
 }
 
 static void
@@ -194,6 +196,171 @@ long_duplicates_become_a_digest(void)
 	uidl_book_free(book);
 }
 
+/* ---- several mailboxes ---- */
+
+/* INBOX and Junk, as one maildrop shows them: UIDLs are Message-IDs, those of Junk with its mark. */
+struct pair {
+	struct uidl_template *plain, *marked;
+	struct uidl_part parts[2];
+};
+
+static void
+pair_begin(struct pair *p)
+{
+	size_t at;
+
+	CU_ASSERT_EQUAL_FATAL(uidl_template_parse("message-id", &p->plain, &at), 0);
+	CU_ASSERT_EQUAL_FATAL(uidl_template_mark(p->plain, "Junk", &p->marked), 0);
+	for (size_t i = 0; i < 2; i++) {
+		struct uidl_part *part = &p->parts[i];
+
+		*part = (struct uidl_part){ .uidvalidity = UIDVALIDITY, .messages = four, .count = 0 };
+		CU_ASSERT_EQUAL_FATAL(uidl_book_new(&part->book), 0);
+		CU_ASSERT_EQUAL(
+		    uidl_book_add_template(part->book, 1, i == 0 ? p->plain : p->marked), 0);
+	}
+}
+
+static void
+pair_end(struct pair *p)
+{
+	for (size_t i = 0; i < 2; i++)
+		uidl_book_free(p->parts[i].book);
+	uidl_template_free(p->plain);
+	uidl_template_free(p->marked);
+}
+
+/* The next message of a part has the Message-ID ID; its UIDL is written to UIDL. */
+static void
+receive(struct pair *p, size_t part, const char *id, char uidl[UIDL_MAX + 1])
+{
+	struct uidl_part *to = &p->parts[part];
+	uint32_t uid = four[to->count++].uid;
+
+	CU_ASSERT_EQUAL(uidl_from_attribute(
+			    part == 0 ? p->plain : p->marked, id, strlen(id), uidl),
+	    0);
+	CU_ASSERT_EQUAL(uidl_book_assign(to->book, uid, uidl, strlen(uidl), 0), 0);
+}
+
+/* All messages have UIDLs that differ, and once more nothing changes. */
+static void
+pair_settle(struct pair *p)
+{
+	char uidls[2][8][UIDL_MAX + 1];
+
+	for (size_t run = 0; run < 2; run++) {
+		size_t n = 0;
+
+		CU_ASSERT_EQUAL(uidl_settle(p->parts, 2, 0, &key), 0);
+		for (size_t i = 0; i < 2; i++)
+			for (size_t j = 0; j < p->parts[i].count; j++)
+				uidl_book_format(
+				    p->parts[i].book, UIDVALIDITY, four[j].uid, uidls[run][n++]);
+		for (size_t i = 0; i < n; i++) {
+			CU_ASSERT(uidl_is_valid(uidls[run][i], strlen(uidls[run][i])));
+			CU_ASSERT_STRING_EQUAL(uidls[run][i], uidls[0][i]);
+			for (size_t j = 0; j < i; j++)
+				CU_ASSERT_STRING_NOT_EQUAL(uidls[run][i], uidls[run][j]);
+		}
+	}
+}
+
+/* The ledger has what was found; the messages that there are were shown. */
+static void
+pair_show(struct pair *p)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct uidl_book *before = p->parts[i].book;
+
+		CU_ASSERT_EQUAL_FATAL(uidl_book_new(&p->parts[i].book), 0);
+		CU_ASSERT_EQUAL(uidl_book_add_template(
+				    p->parts[i].book, 1, i == 0 ? p->plain : p->marked),
+		    0);
+		for (size_t j = 0; j < uidl_book_entry_count(before); j++) {
+			struct uidl_entry entry = uidl_book_entry(before, j);
+
+			CU_ASSERT_EQUAL(uidl_book_add(p->parts[i].book, entry.uid, entry.uidl,
+					    strlen(entry.uidl), entry.source),
+			    0);
+		}
+		uidl_book_free(before);
+		p->parts[i].shown = p->parts[i].count > 0 ? four[p->parts[i].count - 1].uid : 0;
+	}
+}
+
+static void
+rule_42_a_forged_mark_makes_no_duplicate(void)
+{
+	char real[UIDL_MAX + 1], forged[UIDL_MAX + 1], expected[UIDL_MAX + 3];
+	struct pair p;
+
+	/* both are new */
+	pair_begin(&p);
+	receive(&p, 1, "same@x", real);
+	receive(&p, 0, real, forged);
+	CU_ASSERT_STRING_EQUAL(real, forged);
+	snprintf(expected, sizeof(expected), "%s.1", real);
+	pair_settle(&p);
+	expect(p.parts[0].book, 1, forged);
+	expect(p.parts[1].book, 1, expected);
+	pair_end(&p);
+
+	/* what was shown keeps its UIDL, whichever came first, and though there are plain parts */
+	for (size_t first = 0; first < 2; first++) {
+		pair_begin(&p);
+		if (first == 0) {
+			uidl_from_attribute(p.marked, "same@x", 6, real);
+			receive(&p, 0, real, forged);
+			pair_show(&p);
+			receive(&p, 1, "same@x", real);
+		} else {
+			receive(&p, 1, "same@x", real);
+			pair_show(&p);
+			receive(&p, 0, real, forged);
+		}
+		pair_settle(&p);
+		expect(p.parts[first].book, 1, real);
+		expect(p.parts[1 - first].book, 1, expected);
+		pair_show(&p);
+		CU_ASSERT_EQUAL(uidl_settle(p.parts, 2, 0, &key), 0);
+		CU_ASSERT_EQUAL(uidl_book_new_count(p.parts[0].book), 0);
+		CU_ASSERT_EQUAL(uidl_book_new_count(p.parts[1].book), 0);
+		pair_end(&p);
+	}
+}
+
+/* Nor does one that forges what would be put in place of it. */
+static void
+rule_42_forgeries_of_all_lengths(void)
+{
+	char id[UIDL_MAX + 20], real[UIDL_MAX + 1], uidl[UIDL_MAX + 1], put[UIDL_MAX + 3];
+	struct pair p;
+
+	for (size_t len = 1; len < sizeof(id); len++) {
+		memset(id, 'x', len);
+		id[len] = '\0';
+		pair_begin(&p);
+		receive(&p, 1, id, real);
+		receive(&p, 0, real, uidl);
+		pair_settle(&p);
+		uidl_book_format(p.parts[1].book, UIDVALIDITY, 1, put);
+		pair_end(&p);
+
+		pair_begin(&p);
+		receive(&p, 1, id, real);
+		receive(&p, 0, real, uidl);
+		receive(&p, 0, put, uidl);
+		receive(&p, 0, id, uidl);
+		receive(&p, 1, id, uidl);
+		receive(&p, 1, real, uidl);
+		pair_settle(&p);
+		expect(p.parts[0].book, 1, real);
+		expect(p.parts[0].book, 2, put);
+		pair_end(&p);
+	}
+}
+
 int
 main(void)
 {
@@ -208,6 +375,9 @@ main(void)
 		{ "what_an_import_gave_comes_before_a_template",
 		    what_an_import_gave_comes_before_a_template },
 		{ "long_duplicates_become_a_digest", long_duplicates_become_a_digest },
+		{ "rule_42_a_forged_mark_makes_no_duplicate",
+		    rule_42_a_forged_mark_makes_no_duplicate },
+		{ "rule_42_forgeries_of_all_lengths", rule_42_forgeries_of_all_lengths },
 	};
 
 	return unit_run("uidl_book", tests, sizeof(tests) / sizeof(tests[0]));
