@@ -242,10 +242,18 @@ is_in_doubt(const struct match *m, size_t i)
 	return false;
 }
 
+/* Whether another mailbox of the new side begins at I. */
+static bool
+is_seam(const struct match *m, size_t i)
+{
+	return i > 0 && i < m->new.count && m->new.messages[i].begins_mailbox;
+}
+
 static bool
 is_anchor(const struct match *m, size_t i)
 {
-	return i == 0 || i + 1 == m->prefix || i % MATCH_STRIDE == 0 ||
+	return i == 0 || i + 1 == m->prefix || i % MATCH_STRIDE == 0 || is_seam(m, i) ||
+	       is_seam(m, i + 1) ||
 	       m->depth == MATCH_THOROUGH || is_in_doubt(m, i);
 }
 
@@ -293,8 +301,8 @@ pair_between(struct match *m, size_t from, size_t to)
 			pair(m, i, i, MATCH_BY_ORDER);
 }
 
-/* What is between two places that agree is in order, as nothing but a message that came and another
- * of the same size that went could hide between them. */
+/* What is between two places of a mailbox that agree is in order, as nothing but a message that came and
+ * another of the same size that went could hide between them. */
 static void
 pair_prefix(struct match *m)
 {
@@ -303,6 +311,8 @@ pair_prefix(struct match *m)
 	for (size_t i = 0; i < m->prefix; i++) {
 		enum verdict v = is_anchor(m, i) ? judge_anchor(m, i) : UNKNOWN;
 
+		if (is_seam(m, i))
+			last = MATCH_NONE;
 		if (v == AGREES)
 			pair_between(m, last != MATCH_NONE ? last : i, i);
 		if (v != UNKNOWN)
@@ -311,12 +321,15 @@ pair_prefix(struct match *m)
 }
 
 /* How much of the prefix stands without any look at headers: not its end, where that also fits a
- * listing out of which D messages have gone. */
+ * listing out of which D messages have gone; nor what is behind the first mailbox. */
 static size_t
 count_unshifted(const struct match *m)
 {
 	size_t least = m->prefix;
 
+	for (size_t i = 1; i < least; i++)
+		if (is_seam(m, i))
+			least = i;
 	for (size_t d = 1; d <= MATCH_STRIDE && least > 0; d++) {
 		size_t i = m->prefix;
 
@@ -478,7 +491,7 @@ pair_positions(struct match *m)
 	if (m->old.count != m->new.count || has_headers(&m->old))
 		return;
 	for (size_t i = 0; i < m->old.count; i++)
-		if (m->old.messages[i].size != MATCH_NO_SIZE || !may_be_same(m, i))
+		if (m->old.messages[i].size != MATCH_NO_SIZE || !may_be_same(m, i) || is_seam(m, i))
 			return;
 	for (size_t i = 0; i < m->old.count; i++)
 		pair(m, i, i, MATCH_BY_POSITION);

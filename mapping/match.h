@@ -13,11 +13,16 @@
  *                each other have the same size, and what is not between two that agree is left open
  *   headers      the fingerprints are the same (see fingerprint.h)
  *   message-id   size, Message-ID and Date are the same
- *   position     the old side tells neither sizes nor headers, and both have as many messages
+ *   position     the old side tells neither sizes nor headers, and both have as many messages, all in
+ *                one mailbox
  *
  * Messages that are alike in all that is compared are paired by their order where both sides have as
  * many of them, else they are ambiguous. A server may count a line's end as one octet or two: by
  * order only equal sizes pair, and Message-ID with Date pairs sizes up to that difference.
+ *
+ * The new side may be several mailboxes, one behind the other, into which an old one was sorted. Its
+ * order says nothing from one to the next: each must agree with the old side by itself, and where no
+ * headers can be compared, only the first goes by order and size.
  *
  * What order and size cannot show is one message that went on one side where another, just as large,
  * went on the other, between two that agree; MATCH_THOROUGH sees that too.
@@ -63,6 +68,7 @@ struct match_message {
 	uint64_t size;	   /* octets, or MATCH_NO_SIZE */
 	uint64_t name;	   /* old side: fingerprint_key of the UIDL; new side: not looked at */
 	uint64_t identity; /* fingerprint_key of EMAILID or X-GUID; 0: not known */
+	bool begins_mailbox; /* new side: the first of a mailbox */
 	struct fingerprint print;
 	enum match_header header;
 	bool wanted; /* this round: the header is to be read, where it is unread */

@@ -11,12 +11,14 @@
 /* A mailbox in a row of a table: a word for each message, "CONTENT[:SIZE][/X-UIDL]". CONTENT, a letter
  * or more, is what the message says; its header is made of that. In front of it, "=" is one without
  * Message-ID and Received, "?" one whose header cannot be read, "~" one whose Received was lost on the
- * way, "#" one of which both servers know the identity, "!" one of which they know nothing else. The
- * old side's UIDLs are "uidl-N" or, where the row says so, "stamped-CONTENT". */
+ * way, "#" one of which both servers know the identity, "!" one of which they know nothing else. A word
+ * "|" is where the next mailbox begins. The old side's UIDLs are "uidl-N" or, where the row says so,
+ * "stamped-CONTENT". */
 struct mailbox {
 	struct match_message messages[64];
 	struct match_message truth[64]; /* with every print that can be read */
 	struct match_side side;
+	bool is_at_seam;
 };
 
 static struct fingerprint
@@ -65,6 +67,8 @@ add_word(struct mailbox *box, const char *word, size_t len, bool is_old)
 	box->messages[box->side.count] = *m;
 	box->messages[box->side.count].print = (struct fingerprint){ 0 };
 	box->messages[box->side.count].header = MATCH_HEADER_UNREAD;
+	box->messages[box->side.count].begins_mailbox = box->is_at_seam;
+	box->is_at_seam = false;
 	box->side.count++;
 }
 
@@ -76,7 +80,9 @@ read_mailbox(struct mailbox *box, const char *words, bool is_old)
 	while (*words != '\0') {
 		size_t len = strcspn(words, " ");
 
-		if (len > 0)
+		if (len > 0 && *words == '|')
+			box->is_at_seam = true;
+		else if (len > 0)
 			add_word(box, words, len, is_old);
 		words += len + strspn(words + len, " ");
 	}
@@ -187,6 +193,19 @@ static const struct {
 	{ "no sizes, Message-IDs", "B:- A:-", "A B", "h2 h1" },
 	{ "positions alone", "?A:- ?B:-", "A B", "p1 p2" },
 	{ "positions alone, not as many", "?A:- ?B:-", "A B C", "- -" },
+	{ "two mailboxes, not sorted", "A B C D", "A B | C D", "o1 o2 o3 o4" },
+	{ "two mailboxes, sorted", "A S B T C", "A B C | S T", "o1 h4 h2 h5 h3" },
+	{ "two mailboxes, all in the second", "A B", "| A B", "o1 o2" },
+	{ "two mailboxes, new mail in the first", "A B C D", "A B X | C D", "o1 o2 h4 h5" },
+	{ "one went, one as large came at the end of the first", "A B C:9 D E", "A B X:9 | D E",
+	    "o1 h2 - o4 o5" },
+	{ "one is in both mailboxes, and elsewhere", "B A", "A | A B", "h3 ?" },
+	{ "twice there, once in each", "B A A", "A | A B", "h3 h1 h2" },
+	{ "sizes fit by chance from the second on", "A B C:9 D:8", "A B | X:9 Y:8", "o1 o2 - -" },
+	{ "the second mailbox, unread", "?A ?B ?C ?D", "A B | C D", "o1 o2 ? ?" },
+	{ "the second mailbox alone, unread", "?A ?B", "| A B", "o1 o2" },
+	{ "positions alone, two mailboxes", "?A:- ?S:- ?B:-", "A B | S", "- - -" },
+	{ "positions alone, all in the second", "?A:- ?B:-", "| A B", "p1 p2" },
 };
 
 static void
