@@ -1,12 +1,7 @@
 /* box.c - see box.h. */
 #include "gateway/box.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/failpoint.h"
-#include "gateway/learner.h"
 #include "gateway/removal.h"
 #include "gateway/replay.h"
 
@@ -35,51 +30,23 @@ box_lock(struct box *box, struct error *e)
 	return rc == 0 ? FAILPOINT_ERROR("maildrop.after_lock", e) : rc;
 }
 
-/* A further mailbox has other UIDLs than when it is shown alone, or first: the ledger must not take one
- * for the other. No mailbox of a configuration has a control character in its name. */
-static int
-name_further(struct box *box)
-{
-	size_t size = strlen(box->mailbox) + sizeof("\001");
-
-	if ((box->remembered = malloc(size)) == NULL)
-		return ERR_NO_MEMORY;
-	snprintf(box->remembered, size, "%s\001", box->mailbox);
-	return uidl_template_mark(upstream_of(box)->uidl, box->mailbox, &box->uidls);
-}
-
 /* What UIDLs are made by. The first mailbox has those that it would have alone. */
 static int
 find_uidls(struct box *box, struct error *e)
 {
-	const char *mailbox;
+	const struct upstream *upstream = upstream_of(box);
 	int rc;
 
-	if (box->part > 0 && box->remembered == NULL && name_further(box) != 0)
+	if (box->name.remembered == NULL &&
+	    part_name_set(&box->name, upstream, box->mailbox, box->part) != 0)
 		return error_set(e, ERR_NO_MEMORY, "no memory for a template of UIDLs");
-	mailbox = box->remembered != NULL ? box->remembered : box->mailbox;
 	box->recalled.key =
-	    (struct maildrop_key){ upstream_of(box)->name, box->owner->user, mailbox };
-	box->recalled.template = box->uidls != NULL ? box->uidls : upstream_of(box)->uidl;
+	    (struct maildrop_key){ upstream->name, box->owner->user, box->name.remembered };
+	box->recalled.template = box->name.template;
 	if ((rc = recall_begin(&box->recalled, e)) != 0)
 		return rc;
 	box->listing.book = box->recalled.book;
 	return 0;
-}
-
-/* What CODE, of a SELECT that failed, says about the mailbox. One that cannot be had for now must
- * not look empty, or clients forget what they have. */
-static bool
-is_not_there(const struct box *box, int code)
-{
-	struct mailbox_link *link = box->owner->link;
-	bool there = true;
-
-	if (mailbox_link_is_lost(link))
-		return false;
-	if (code == ERR_TEMPORARY)
-		(void) imap_has_mailbox(link->imap, box->mailbox, &there, NULL);
-	return code == ERR_PERMANENT || !there;
 }
 
 /* Shows no message of a mailbox that is not there. */
@@ -97,55 +64,9 @@ leave_out(struct box *box, struct error *e)
 	return 0;
 }
 
-/* Whether the account has seen nothing yet by popgate, nor has anybody imported anything for it. */
-static bool
-is_new_account(const struct recalled *m)
-{
-	return m->is_read && m->found.id == 0 && m->found.before == 0 && m->found.view == 0;
-}
-
-/* At a user's first login, UIDLs of the old server; what is then in the ledger is read anew. */
-static int
-learn(struct box *box, struct error *e)
-{
-	const struct recall *recall = &box->owner->recall;
-	struct mailbox_link *link = box->owner->link;
-	const struct upstream *upstream = link->upstream;
-	struct error unlearned = { 0 };
-	const struct learner learner = { .ledger = recall->ledger,
-		.old = upstream->learn_from,
-		.account = recall->account,
-		.credentials = &link->credentials,
-		.key = box->recalled.key,
-		.uidvalidity = link->mailbox.uidvalidity,
-		.snapshot = box->snapshot,
-		.imap = link->imap,
-		.timeout_ms = upstream->learn_ms,
-		.log = link->log,
-		.session_id = link->session_id };
-	int rc;
-
-	if (upstream->learn_from == NULL || box->part > 0 || !is_new_account(&box->recalled))
-		return 0;
-	rc = learner_run(&learner, &unlearned);
-	if (rc == ERR_CANCELLED || (rc != 0 && upstream->learn_failure == LEARN_FAILURE_REFUSE)) {
-		*e = unlearned;
-		error_prefix(e, "learning UIDLs of %s", upstream->learn_from->name);
-		return rc == ERR_CANCELLED ? rc : (e->code = ERR_TEMPORARY);
-	}
-	if (rc != 0)
-		log_error(link->log, LOG_LEVEL_WARNING, link->session_id,
-		    "UIDLs of the old server could not be learned, and are lost", &unlearned,
-		    LOG_FIELDS(LOG_TEXT("user", recall->account)));
-	/* What ended the learner may have ended the connection. */
-	if ((rc = mailbox_link_restore(link, e)) != 0 || (rc = recall_begin(&box->recalled, e)) != 0)
-		return rc;
-	return recall_read(recall, &box->recalled, e);
-}
-
 /* The mailbox is selected. */
 static int
-put_right_and_list(struct box *box, struct error *e)
+put_right(struct box *box, struct error *e)
 {
 	struct mailbox_link *link = box->owner->link;
 	struct maildrop_key key = box_key(box);
@@ -158,18 +79,7 @@ put_right_and_list(struct box *box, struct error *e)
 	if (changed && (rc = mailbox_link_select(link, box->mailbox, e)) != 0)
 		return rc;
 	/* The server's answer is on its way meanwhile. */
-	if ((rc = recall_read(&box->owner->recall, &box->recalled, e)) != 0 ||
-	    (rc = listing_run(&box->listing, &box->snapshot, &box->flagged_before, e)) != 0 ||
-	    (rc = learn(box, e)) != 0 ||
-	    (rc = recall_complete(&box->owner->recall, &box->recalled, box->snapshot, e)) != 0)
-		return rc;
-	if (!removal_possible(link->upstream, &link->mailbox))
-		snapshot_forbid_marks(box->snapshot);
-	sizing_begin(&box->sizing, &box->listing);
-	if (link->upstream->size_mode == SIZES_EXACT &&
-	    (rc = sizing_measure(&box->sizing, box->snapshot, e)) != 0)
-		return error_prefix(e, "counting octets");
-	return FAILPOINT_ERROR("maildrop.after_list", e);
+	return recall_read(&box->owner->recall, &box->recalled, e);
 }
 
 int
@@ -198,9 +108,54 @@ box_open(struct box *box, struct error *e)
 
 	listing_foresee(&box->listing);
 	rc = mailbox_link_select(link, box->mailbox, e);
-	if (rc != 0 && box->part > 0 && is_not_there(box, rc))
+	if (rc != 0 && box->part > 0 && part_is_absent(link->imap, box->mailbox, rc))
 		return leave_out(box, e);
-	return rc == 0 ? put_right_and_list(box, e) : rc;
+	return rc == 0 ? put_right(box, e) : rc;
+}
+
+int
+box_list(struct box *box, struct error *e)
+{
+	struct mailbox_link *link = box->owner->link;
+	int rc;
+
+	if (box->snapshot != NULL) /* left out */
+		return 0;
+	if ((rc = listing_run(&box->listing, &box->snapshot, &box->flagged_before, e)) != 0)
+		return rc;
+	if (!removal_possible(link->upstream, &link->mailbox))
+		snapshot_forbid_marks(box->snapshot);
+	sizing_begin(&box->sizing, &box->listing);
+	if (link->upstream->size_mode == SIZES_EXACT &&
+	    (rc = sizing_measure(&box->sizing, box->snapshot, e)) != 0)
+		return error_prefix(e, "counting octets");
+	return FAILPOINT_ERROR("maildrop.after_list", e);
+}
+
+int
+box_complete(struct box *box, struct error *e)
+{
+	return recall_complete(&box->owner->recall, &box->recalled, box->snapshot, e);
+}
+
+int
+box_turn(const struct box *box, struct error *e)
+{
+	return mailbox_link_turn(
+	    box->owner->link, box->mailbox, snapshot_uidvalidity(box->snapshot, 0), e);
+}
+
+int
+box_recall(struct box *box, struct error *e)
+{
+	int rc;
+
+	if (!box->recalled.is_read)
+		return 0;
+	if ((rc = box_turn(box, e)) != 0 || (rc = recall_begin(&box->recalled, e)) != 0 ||
+	    (rc = recall_read(&box->owner->recall, &box->recalled, e)) != 0)
+		return rc;
+	return box_complete(box, e);
 }
 
 void
@@ -225,10 +180,7 @@ box_close(struct box *box, const struct snapshot *snapshot)
 	uidset_clear(&gone);
 	box_forget(box);
 	recall_end(&box->recalled);
-	uidl_template_free(box->uidls);
-	box->uidls = NULL;
-	free(box->remembered);
-	box->remembered = NULL;
+	part_name_clear(&box->name);
 }
 
 void

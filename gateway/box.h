@@ -8,6 +8,7 @@
 #include "gateway/listing.h"
 #include "gateway/mailbox_link.h"
 #include "gateway/maildrop_lock.h"
+#include "gateway/part_name.h"
 #include "gateway/recall.h"
 #include "gateway/sizing.h"
 #include "mapping/snapshot.h"
@@ -28,8 +29,7 @@ struct box {
 
 	/* Its own, zeroed before. */
 	struct maildrop_lock *lock;
-	struct uidl_template *uidls; /* NULL: the upstream's as it is */
-	char *remembered; /* what the ledger calls it; NULL: as it is called */
+	struct part_name name;
 	struct recalled recalled;
 	struct listing listing;
 	struct sizing sizing;
@@ -48,10 +48,23 @@ int box_lock(struct box *box, struct error *e);
  * Suspends. Returns 0, ERR_CANCELLED or ERR_NO_MEMORY. */
 int box_begin(struct box *box, struct error *e);
 
-/* Selects the mailbox, puts right what an earlier session left there, and lists: BOX->snapshot is
- * the caller's then. One that is not there is left out with a line in the log, as if it were empty,
- * unless it is the first. Suspends. Errors as imap_select and listing_run. */
+/* Selects the mailbox, puts right what an earlier session left there, and reads what the ledger has of
+ * it. One that is not there is left out with a line in the log, as if it were empty, unless it is the
+ * first. Suspends. Errors as imap_select and recall_read. */
 int box_open(struct box *box, struct error *e);
+
+/* Lists it, selected still: BOX->snapshot is the caller's then. Suspends. Errors as listing_run. */
+int box_list(struct box *box, struct error *e);
+
+/* Sees to it that each of its messages, selected and listed, has a UIDL. Suspends. Errors as
+ * recall_complete. */
+int box_complete(struct box *box, struct error *e);
+
+/* Selects it again, listed. Suspends. Errors as mailbox_link_turn. */
+int box_turn(const struct box *box, struct error *e);
+
+/* As box_complete, by what the ledger has by now, with another mailbox selected. Suspends. */
+int box_recall(struct box *box, struct error *e);
 
 /* Forgets what box_begin and box_open have found; both may be called anew then. Suspends. */
 void box_forget(struct box *box);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "fiberio/fiber.h"
+#include "gateway/destination.h"
 #include "gateway/pop3_client.h"
 #include "gateway/uidl_csv.h"
 
@@ -17,18 +18,9 @@ struct run {
 	struct import_result *result;
 	struct migration_ends ends;
 	struct pop3_client *old;
-	struct imap *new;
-	struct imap_mailbox mailbox;
+	struct destination new;
 	struct pairing pairing;
 };
-
-static struct maildrop_key
-new_key(const struct run *r)
-{
-	const struct target *t = &r->ends.new;
-
-	return (struct maildrop_key){ t->upstream->name, t->login, t->mailboxes.items[0] };
-}
 
 static int
 step_way(struct run *r, struct error *e)
@@ -108,22 +100,21 @@ step_old_list(struct run *r, struct error *e)
 static int
 step_new_login(struct run *r, struct error *e)
 {
-	const struct target *t = &r->ends.new;
-
-	return migration_open_new(t->upstream, t->login, r->item->new_password, t->mailboxes.items[0],
-	    &r->new, &r->mailbox, e);
+	return destination_open(&r->new, &r->ends.new, r->item->new_password, e);
 }
 
 static int
 step_new_list(struct run *r, struct error *e)
 {
-	return pairing_list_new(&r->pairing, r->new, e);
+	return destination_list(&r->new, &r->pairing, e);
 }
 
 static int
 step_match(struct run *r, struct error *e)
 {
-	return pairing_run(&r->pairing, r->old, r->new, r->importer->depth, e);
+	const struct pairing_source new = destination_source(&r->new);
+
+	return pairing_run(&r->pairing, r->old, &new, r->importer->depth, e);
 }
 
 /* ---- the ledger ---- */
@@ -131,16 +122,21 @@ step_match(struct run *r, struct error *e)
 static int
 store_rows(struct run *r, struct error *e)
 {
-	struct maildrop_key key = new_key(r);
-	struct ledger_row *rows;
-	size_t count;
+	enum ledger_source source = r->importer->from_file ? LEDGER_FROM_FILE : LEDGER_FROM_IMPORT;
+	size_t count = r->ends.new.mailboxes.count;
+	struct ledger_rows *parts = calloc(count, sizeof(*parts));
 	int rc;
 
-	if (pairing_rows(&r->pairing, &rows, &count) != 0)
+	if (parts == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	rc = ledger_import(r->importer->ledger, &key, r->mailbox.uidvalidity, rows, count,
-	    r->importer->from_file ? LEDGER_FROM_FILE : LEDGER_FROM_IMPORT, &r->result->stored, e);
-	free(rows);
+	for (size_t i = 0; i < count; i++) {
+		parts[i].uidvalidity = r->new.mailboxes[i].uidvalidity;
+		if (!r->new.mailboxes[i].is_absent)
+			parts[i].key = destination_key(&r->new, i);
+	}
+	rc = pairing_store(
+	    &r->pairing, r->importer->ledger, parts, source, &r->result->stored, e);
+	free(parts);
 	return rc;
 }
 
@@ -238,7 +234,7 @@ importer_run(
 	result->error.code = rc;
 	count(&r);
 	pop3_client_quit(r.old);
-	imap_logout(r.new);
+	destination_close(&r.new);
 	pairing_clear(&r.pairing);
 	migration_ends_clear(&r.ends);
 	result->took_ms = fiber_now() - began;

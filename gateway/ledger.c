@@ -33,8 +33,8 @@ struct job {
 	struct uidl_book *book;
 	struct ledger_maildrop found;
 	struct ledger_writing *writing;
-	struct ledger_row *rows;
-	size_t row_count;
+	struct ledger_rows *parts;
+	size_t part_count;
 	enum ledger_source source;
 	struct ledger_imported imported;
 	struct ledger_seen_list list;
@@ -57,12 +57,16 @@ ledger_free(struct database_owner *owner)
 	free(ledger);
 }
 
+/* What copy_rows has made. */
 static void
-rows_free(struct ledger_row *rows, size_t count)
+rows_clear(struct ledger_rows *part)
 {
-	for (size_t i = 0; i < count; i++)
-		free((char *) rows[i].uidl);
-	free(rows);
+	for (size_t i = 0; i < part->count; i++)
+		free((char *) part->rows[i].uidl);
+	free((struct ledger_row *) part->rows);
+	free((char *) part->key.upstream);
+	free((char *) part->key.user);
+	free((char *) part->key.mailbox);
 }
 
 static void
@@ -75,7 +79,9 @@ job_clear(void *arg)
 	free(job->value);
 	uidl_book_free(job->book);
 	ledger_writing_free(job->writing);
-	rows_free(job->rows, job->row_count);
+	for (size_t i = 0; i < job->part_count; i++)
+		rows_clear(&job->parts[i]);
+	free(job->parts);
 	ledger_seen_clear(&job->list);
 	free(job->difference);
 	if (job->arg != NULL && job->discard != NULL)
@@ -354,41 +360,49 @@ static int
 do_import(void *arg)
 {
 	struct job *job = arg;
-	const struct maildrop_key key = database_job_key(&job->base);
 
-	return ledger_file_import(job->file, job->base.deadline, &key, job->uidvalidity,
-	    job->rows, job->row_count, job->source, &job->imported, &job->base.error);
+	return ledger_file_import(job->file, job->base.deadline, job->parts, job->part_count,
+	    job->source, &job->imported, &job->base.error);
 }
 
+/* TO, zeroed before, becomes a copy of FROM; to be cleared in any case. */
 static int
-copy_rows(struct job *job, const struct ledger_row *rows, size_t count)
+copy_rows(struct ledger_rows *to, const struct ledger_rows *from)
 {
-	if ((job->rows = calloc(count + 1, sizeof(*job->rows))) == NULL)
-		return ERR_NO_MEMORY;
-	for (; job->row_count < count; job->row_count++) {
-		struct ledger_row *row = &job->rows[job->row_count];
+	struct ledger_row *rows = calloc(from->count + 1, sizeof(*rows));
 
-		row->uid = rows[job->row_count].uid;
-		if ((row->uidl = strdup(rows[job->row_count].uidl)) == NULL)
+	to->uidvalidity = from->uidvalidity;
+	to->rows = rows;
+	to->key.upstream = strdup(from->key.upstream);
+	to->key.user = strdup(from->key.user);
+	to->key.mailbox = strdup(from->key.mailbox);
+	if (rows == NULL || to->key.upstream == NULL || to->key.user == NULL ||
+	    to->key.mailbox == NULL)
+		return ERR_NO_MEMORY;
+	for (; to->count < from->count; to->count++) {
+		rows[to->count].uid = from->rows[to->count].uid;
+		if ((rows[to->count].uidl = strdup(from->rows[to->count].uidl)) == NULL)
 			return ERR_NO_MEMORY;
 	}
 	return 0;
 }
 
 int
-ledger_import(struct ledger *ledger, const struct maildrop_key *key, uint32_t uidvalidity,
-    const struct ledger_row *rows, size_t count, enum ledger_source source,
-    struct ledger_imported *out, struct error *e)
+ledger_import(struct ledger *ledger, const struct ledger_rows *parts, size_t count,
+    enum ledger_source source, struct ledger_imported *out, struct error *e)
 {
 	struct job *job = job_new(ledger, &ledger->writing, do_import);
 	int rc = 0;
 
 	if (job != NULL) {
-		job->uidvalidity = uidvalidity;
 		job->source = source;
-		rc = job_set_key(job, key, NULL);
-		if (rc == 0)
-			rc = copy_rows(job, rows, count);
+		if ((job->parts = calloc(count, sizeof(*job->parts))) == NULL)
+			rc = ERR_NO_MEMORY;
+		while (rc == 0 && job->part_count < count) {
+			size_t at = job->part_count++;
+
+			rc = copy_rows(&job->parts[at], &parts[at]);
+		}
 	}
 	if ((rc = job_run(ledger, job, rc, e)) == 0)
 		*out = job->imported;

@@ -77,6 +77,14 @@ struct ledger_row {
 	const char *uidl;
 };
 
+/* Those of one maildrop. */
+struct ledger_rows {
+	struct maildrop_key key;
+	uint32_t uidvalidity;
+	const struct ledger_row *rows;
+	size_t count;
+};
+
 /* What became of the rows of an import. */
 struct ledger_imported {
 	size_t written;
@@ -144,10 +152,10 @@ bool ledger_must_show(const struct ledger_part *parts, size_t count);
 int ledger_removed(struct ledger *ledger, const char *account, struct ledger_part *parts,
     size_t count, struct error *e);
 
-/* Gives messages of KEY their UIDLs. What was shown keeps its own. */
-int ledger_import(struct ledger *ledger, const struct maildrop_key *key, uint32_t uidvalidity,
-    const struct ledger_row *rows, size_t count, enum ledger_source source,
-    struct ledger_imported *out, struct error *e);
+/* Gives messages of PARTS (COUNT), which are shown together, their UIDLs: all or none. What was shown keeps
+ * its own. */
+int ledger_import(struct ledger *ledger, const struct ledger_rows *parts, size_t count,
+    enum ledger_source source, struct ledger_imported *out, struct error *e);
 
 /* What ACCOUNT saw last, in all its maildrops, ascending by UID in each. OUT is to be freed with
  * ledger_seen_clear whatever is returned. */

@@ -27,9 +27,8 @@ int ledger_file_database(
 int ledger_file_load(struct ledger_file *file, uint64_t deadline, const struct maildrop_key *key,
     uint32_t uidvalidity, const char *account, struct uidl_book *book, struct ledger_maildrop *out,
     struct error *e);
-int ledger_file_import(struct ledger_file *file, uint64_t deadline, const struct maildrop_key *key,
-    uint32_t uidvalidity, const struct ledger_row *rows, size_t count, enum ledger_source source,
-    struct ledger_imported *out, struct error *e);
+int ledger_file_import(struct ledger_file *file, uint64_t deadline, const struct ledger_rows *parts,
+    size_t count, enum ledger_source source, struct ledger_imported *out, struct error *e);
 int ledger_file_last_seen(struct ledger_file *file, uint64_t deadline, const char *account,
     struct ledger_seen_list *out, struct error *e);
 int ledger_file_seen_of(struct ledger_file *file, uint64_t deadline, int64_t id,

@@ -6,18 +6,21 @@
 #include "gateway/ledger_internal.h"
 #include "mapping/uidl_set.h"
 
-struct import {
-	struct ledger_file *file;
-	const struct maildrop_key *key;
-	uint32_t uidvalidity;
-	const struct ledger_row *rows;
-	size_t count;
-	enum ledger_source source;
-	struct ledger_imported *out;
+/* One maildrop of an import. */
+struct import_part {
+	const struct ledger_rows *given;
 	struct ledger_maildrop found;
 	struct uidl_book *book;
-	struct uidl_set taken;
 	uint32_t *uids; /* of the rows, ascending */
+};
+
+struct import {
+	struct ledger_file *file;
+	enum ledger_source source;
+	struct ledger_imported *out;
+	struct uidl_set taken; /* by messages of any of the maildrops */
+	struct import_part *parts;
+	size_t count;
 };
 
 static int
@@ -28,90 +31,119 @@ compare_uids(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-/* The UIDLs of other messages: of those that were shown, and of earlier imports. */
+static int
+no_memory(struct error *e)
+{
+	return error_set(e, ERR_NO_MEMORY, "no memory for an import");
+}
+
+/* Whether UID is among the rows of PART. */
+static bool
+is_given(const struct import_part *part, uint32_t uid)
+{
+	return bsearch(&uid, part->uids, part->given->count, sizeof(uid), compare_uids) != NULL;
+}
+
+/* The UIDLs of other messages of PART: of those that were shown (SEEN), and of earlier imports. */
+static void
+note_taken(
+    struct import *im, const struct import_part *part, const struct ledger_seen_list *seen)
+{
+	for (size_t i = 0; i < seen->count; i++)
+		uidl_set_add(&im->taken, seen->items[i].uidl);
+	for (size_t i = 0; i < uidl_book_entry_count(part->book); i++) {
+		struct uidl_entry entry = uidl_book_entry(part->book, i);
+
+		if (!is_given(part, entry.uid))
+			uidl_set_add(&im->taken, entry.uidl);
+	}
+}
+
 static int
 gather_taken(struct import *im, struct error *e)
 {
-	struct ledger_seen_list seen = { 0 };
-	size_t most, entries = uidl_book_entry_count(im->book);
-	int rc = 0;
+	struct ledger_seen_list *seen = calloc(im->count, sizeof(*seen));
+	size_t most = 0;
+	int rc = seen == NULL ? no_memory(e) : 0;
 
-	if (im->found.id != 0)
-		rc = ledger_read_seen(im->file, im->found.id, &seen, e);
-	most = seen.count + entries + im->count;
-	if (rc == 0 && uidl_set_init(&im->taken, most, &im->file->key) != 0)
-		rc = error_set(e, ERR_NO_MEMORY, "no memory for an import");
-	for (size_t i = 0; i < seen.count && rc == 0; i++)
-		uidl_set_add(&im->taken, seen.items[i].uidl);
-	for (size_t i = 0; i < entries && rc == 0; i++) {
-		struct uidl_entry entry = uidl_book_entry(im->book, i);
+	for (size_t i = 0; i < im->count && rc == 0; i++) {
+		const struct import_part *part = &im->parts[i];
 
-		if (bsearch(&entry.uid, im->uids, im->count, sizeof(*im->uids), compare_uids) ==
-		    NULL)
-			uidl_set_add(&im->taken, entry.uidl);
+		if (part->found.id != 0)
+			rc = ledger_read_seen(im->file, part->found.id, &seen[i], e);
+		most += seen[i].count + uidl_book_entry_count(part->book) + part->given->count;
 	}
-	ledger_seen_clear(&seen);
+	if (rc == 0 && uidl_set_init(&im->taken, most, &im->file->key) != 0)
+		rc = no_memory(e);
+	for (size_t i = 0; i < im->count && rc == 0; i++)
+		note_taken(im, &im->parts[i], &seen[i]);
+	for (size_t i = 0; i < im->count && seen != NULL; i++)
+		ledger_seen_clear(&seen[i]);
+	free(seen);
 	return rc;
 }
 
 static int
-prepare(struct import *im, struct error *e)
+prepare_part(struct import *im, struct import_part *part, struct error *e)
 {
+	const struct ledger_rows *given = part->given;
 	int rc;
 
-	im->uids = malloc((im->count + 1) * sizeof(*im->uids));
-	if (im->uids == NULL || uidl_book_new(&im->book) != 0)
-		return error_set(e, ERR_NO_MEMORY, "no memory for an import");
-	for (size_t i = 0; i < im->count; i++)
-		im->uids[i] = im->rows[i].uid;
-	qsort(im->uids, im->count, sizeof(*im->uids), compare_uids);
-	if ((rc = ledger_find(im->file, im->key, im->uidvalidity, &im->found, e)) != 0 ||
-	    (im->found.id != 0 &&
-		(rc = ledger_read_book(im->file, im->found.id, im->book, e)) != 0))
+	part->uids = malloc((given->count + 1) * sizeof(*part->uids));
+	if (part->uids == NULL || uidl_book_new(&part->book) != 0)
+		return no_memory(e);
+	for (size_t i = 0; i < given->count; i++)
+		part->uids[i] = given->rows[i].uid;
+	qsort(part->uids, given->count, sizeof(*part->uids), compare_uids);
+	if ((rc = ledger_find(im->file, &given->key, given->uidvalidity, &part->found, e)) != 0 ||
+	    part->found.id == 0)
 		return rc;
-	return gather_taken(im, e);
+	return ledger_read_book(im->file, part->found.id, part->book, e);
 }
 
 /* Whether message UID has UIDL already. */
 static bool
-is_same(const struct import *im, uint32_t uid, const char *uidl)
+is_same(const struct import_part *part, uint32_t uid, const char *uidl)
 {
 	char now[UIDL_MAX + 1];
 	uint32_t first;
 
-	if (uidl_book_find(im->book, uid) == NULL &&
-	    (uid > im->found.shown || uidl_book_last(im->book, &first) == NULL))
+	if (uidl_book_find(part->book, uid) == NULL &&
+	    (uid > part->found.shown || uidl_book_last(part->book, &first) == NULL))
 		return false;
-	uidl_book_format(im->book, im->uidvalidity, uid, now);
+	uidl_book_format(part->book, part->given->uidvalidity, uid, now);
 	return strcmp(now, uidl) == 0;
 }
 
+/* *WRITTEN: the row is new. */
 static int
-import_row(struct import *im, const struct ledger_row *row, struct error *e)
+import_row(struct import *im, const struct import_part *part, const struct ledger_row *row,
+    bool *written, struct error *e)
 {
 	struct ledger_imported *out = im->out;
+	bool same;
 
+	*written = false;
 	if (row->uid == 0 || !uidl_is_valid(row->uidl, strlen(row->uidl))) {
 		out->unfit++;
 		return 0;
 	}
-	if (row->uid <= im->found.shown) {
-		if (is_same(im, row->uid, row->uidl))
-			out->same++;
-		else
-			out->shown++;
+	same = is_same(part, row->uid, row->uidl);
+	if (row->uid <= part->found.shown) {
+		out->same += same;
+		out->shown += !same;
 		return 0;
 	}
 	if (!uidl_set_add(&im->taken, row->uidl)) {
 		out->taken++;
 		return 0;
 	}
-	if (is_same(im, row->uid, row->uidl)) {
-		out->same++;
-		return 0;
-	}
-	out->written++;
-	return ledger_add_uidl(im->file, im->found.id, row->uid, row->uidl, im->source, e);
+	out->same += same;
+	out->written += !same;
+	*written = !same;
+	return same ? 0
+		    : ledger_add_uidl(
+			  im->file, part->found.id, row->uid, row->uidl, im->source, e);
 }
 
 static int
@@ -126,42 +158,57 @@ count_version(struct ledger_file *file, int64_t id, struct error *e)
 }
 
 static int
-import_all(struct import *im, struct error *e)
+import_part(struct import *im, struct import_part *part, struct error *e)
 {
+	const struct ledger_rows *given = part->given;
+	bool changed = false, written;
 	int rc;
 
-	if ((rc = prepare(im, e)) != 0)
+	if (part->found.id == 0 && (rc = ledger_add_maildrop(im->file, &given->key,
+					given->uidvalidity, &part->found.id, e)) != 0)
 		return rc;
-	if (im->found.id == 0 && (rc = ledger_add_maildrop(im->file, im->key, im->uidvalidity,
-				      &im->found.id, e)) != 0)
-		return rc;
-	for (size_t i = 0; i < im->count; i++)
-		if ((rc = import_row(im, &im->rows[i], e)) != 0)
+	for (size_t i = 0; i < given->count; i++) {
+		if ((rc = import_row(im, part, &given->rows[i], &written, e)) != 0)
 			return rc;
-	return im->out->written > 0 ? count_version(im->file, im->found.id, e) : 0;
+		changed = changed || written;
+	}
+	return changed ? count_version(im->file, part->found.id, e) : 0;
+}
+
+static int
+import_all(struct import *im, struct error *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < im->count && rc == 0; i++)
+		rc = prepare_part(im, &im->parts[i], e);
+	if (rc == 0)
+		rc = gather_taken(im, e);
+	for (size_t i = 0; i < im->count && rc == 0; i++)
+		rc = import_part(im, &im->parts[i], e);
+	return rc;
 }
 
 int
-ledger_file_import(struct ledger_file *file, uint64_t deadline, const struct maildrop_key *key,
-    uint32_t uidvalidity, const struct ledger_row *rows, size_t count, enum ledger_source source,
-    struct ledger_imported *out, struct error *e)
+ledger_file_import(struct ledger_file *file, uint64_t deadline, const struct ledger_rows *parts,
+    size_t count, enum ledger_source source, struct ledger_imported *out, struct error *e)
 {
-	struct import im = { .file = file,
-		.key = key,
-		.uidvalidity = uidvalidity,
-		.rows = rows,
-		.count = count,
-		.source = source,
-		.out = out };
+	struct import im = { .file = file, .source = source, .out = out, .count = count };
 	int rc;
 
 	*out = (struct ledger_imported){ 0 };
-	if ((rc = ledger_begin_writing(file, deadline, false, e)) != 0)
-		return rc;
-	rc = ledger_end_writing(file, import_all(&im, e), e);
-	uidl_book_free(im.book);
+	if ((im.parts = calloc(count, sizeof(*im.parts))) == NULL)
+		return no_memory(e);
+	for (size_t i = 0; i < count; i++)
+		im.parts[i].given = &parts[i];
+	if ((rc = ledger_begin_writing(file, deadline, false, e)) == 0)
+		rc = ledger_end_writing(file, import_all(&im, e), e);
+	for (size_t i = 0; i < count; i++) {
+		uidl_book_free(im.parts[i].book);
+		free(im.parts[i].uids);
+	}
 	uidl_set_clear(&im.taken);
-	free(im.uids);
+	free(im.parts);
 	return rc;
 }
 
@@ -176,7 +223,7 @@ add_elsewhere(struct ledger_file *file, int64_t id, const struct ledger_seen *it
 	int rc = 0;
 
 	if (messages == NULL || octets == NULL)
-		rc = error_set(e, ERR_NO_MEMORY, "no memory for an import");
+		rc = no_memory(e);
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		messages[i].uid = items[i].uid;
 		messages[i].size = items[i].size;

@@ -10,6 +10,7 @@
 #include "gateway/box.h"
 #include "gateway/commit.h"
 #include "gateway/gatekeeper.h"
+#include "gateway/learning.h"
 #include "gateway/mailbox_link.h"
 #include "gateway/retrieval.h"
 
@@ -22,6 +23,7 @@ struct maildrop {
 	struct box_owner owner; /* of the boxes */
 	struct box *boxes;	/* box N is part N of the snapshot */
 	size_t box_count;
+	struct learning learning;
 	bool committed; /* QUIT has done all that it was to do */
 	struct snapshot *snapshot;
 	struct retrieval retrieval;
@@ -114,6 +116,18 @@ maildrop_close(void *handle)
 	maildrop_free(m);
 }
 
+/* UIDLs have time where some may be learned yet. */
+static int
+open_box(struct maildrop *m, struct box *box, struct error *e)
+{
+	int rc;
+
+	if ((rc = box_open(box, e)) != 0 || (rc = learning_consider(&m->learning, box, e)) != 0 ||
+	    (rc = box_list(box, e)) != 0)
+		return rc;
+	return m->learning.learner != NULL ? 0 : box_complete(box, e);
+}
+
 /* Opens all mailboxes. The first comes last: it stays selected, and most is wanted of it. */
 static int
 open_boxes(struct maildrop *m, struct error *e)
@@ -123,8 +137,8 @@ open_boxes(struct maildrop *m, struct error *e)
 	for (size_t i = 0; i < m->box_count && rc == 0; i++)
 		rc = box_begin(&m->boxes[i], e);
 	for (size_t i = m->box_count; i-- > 0 && rc == 0;)
-		rc = box_open(&m->boxes[i], e);
-	return rc;
+		rc = open_box(m, &m->boxes[i], e);
+	return rc == 0 ? learning_finish(&m->learning, m->boxes, m->box_count, e) : rc;
 }
 
 /* A connection that an earlier session left may fail in whatever way, and is no reason for a
@@ -248,6 +262,7 @@ maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 	return 0;
 fail:
 	admission_log_failure(context, c, rc, e);
+	learning_end(&m->learning); /* it may be at work on the connection */
 	mailbox_link_close(&m->link);
 	maildrop_free(m);
 	return rc;

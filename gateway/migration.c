@@ -109,7 +109,7 @@ out:
 
 int
 migration_open_new(const struct upstream *u, const char *login, const char *password,
-    const char *mailbox, struct imap **out, struct imap_mailbox *selected, struct error *e)
+    struct imap **out, struct error *e)
 {
 	static const struct imap_id_field id[] = { { "name", "popgate" },
 		{ "version", POPGATE_VERSION } };
@@ -118,13 +118,12 @@ migration_open_new(const struct upstream *u, const char *login, const char *pass
 	char server[160];
 	int rc;
 
+	*out = NULL;
 	if ((rc = migration_credentials(u, login, password, &c, e)) != 0 ||
 	    (rc = imap_open(&u->imap, &imap, e)) != 0)
 		goto out;
-	if ((!u->send_id || (rc = imap_id(imap, id, 2, server, sizeof(server), e)) == 0) &&
-	    (rc = imap_login(imap, &c, e)) == 0 &&
-	    (rc = imap_select(imap, mailbox, selected, e)) != 0)
-		error_prefix(e, "mailbox \"%s\"", mailbox);
+	if (!u->send_id || (rc = imap_id(imap, id, 2, server, sizeof(server), e)) == 0)
+		rc = imap_login(imap, &c, e);
 	if (rc == 0)
 		*out = imap;
 	else

@@ -41,7 +41,7 @@ int migration_credentials(const struct upstream *u, const char *login, const cha
 int migration_open_old(const struct upstream *u, const char *login, const char *password,
     struct pop3_client **out, struct error *e);
 
-/* Connects to the new server U, introduces ourselves, logs in and selects MAILBOX. On failure nothing
- * remains. Suspends. */
+/* Connects to the new server U, introduces ourselves and logs in. On failure nothing remains, and *OUT is
+ * NULL. Suspends. */
 int migration_open_new(const struct upstream *u, const char *login, const char *password,
-    const char *mailbox, struct imap **out, struct imap_mailbox *selected, struct error *e);
+    struct imap **out, struct error *e);

@@ -21,6 +21,7 @@ pairing_clear(struct pairing *p)
 	free(p->numbers);
 	free(p->uidl_at);
 	free(p->uids);
+	free(p->starts);
 	free(p->texts);
 	*p = (struct pairing){ .max_messages = p->max_messages };
 }
@@ -100,8 +101,25 @@ pairing_add_old(struct pairing *p, uint32_t number, const char *uidl, uint64_t s
 }
 
 int
+pairing_begin_mailbox(struct pairing *p)
+{
+	if (p->mailboxes == p->mailbox_room) {
+		size_t room = p->mailbox_room == 0 ? 4 : 2 * p->mailbox_room;
+
+		if (grow(&p->starts, room, sizeof(*p->starts)) != 0)
+			return ERR_NO_MEMORY;
+		p->mailbox_room = room;
+	}
+	p->selected = p->mailboxes;
+	p->starts[p->mailboxes++] = p->new.count;
+	return 0;
+}
+
+int
 pairing_add_new(struct pairing *p, uint32_t uid, uint64_t size)
 {
+	bool is_first = p->new.count == p->starts[p->mailboxes - 1];
+
 	if (is_full(p, &p->new))
 		return ERR_LIMIT;
 	if (p->new.count == p->new_room) {
@@ -113,7 +131,8 @@ pairing_add_new(struct pairing *p, uint32_t uid, uint64_t size)
 		p->new_room = room;
 	}
 	p->uids[p->new.count] = uid;
-	p->new.messages[p->new.count++] = (struct match_message){ .size = size };
+	p->new.messages[p->new.count++] =
+	    (struct match_message){ .size = size, .begins_mailbox = is_first };
 	return 0;
 }
 
@@ -186,29 +205,38 @@ compare_listed(const void *a, const void *b)
 	return compare_numbers(&((const struct listed *) a)->uid, &((const struct listed *) b)->uid);
 }
 
-/* A server may list in any order. */
+/* Where MAILBOX of the new side ends. */
+static size_t
+end_of(const struct pairing *p, size_t mailbox)
+{
+	return mailbox + 1 < p->mailboxes ? p->starts[mailbox + 1] : p->new.count;
+}
+
+/* A server may list in any order: the last mailbox. */
 static int
 sort_new(struct pairing *p)
 {
-	size_t count = p->new.count, i = 1;
+	size_t start = p->starts[p->mailboxes - 1], count = p->new.count - start, i = 1;
+	struct match_message *messages = p->new.messages + start;
+	uint32_t *uids = p->uids + start;
 	struct listed *listed;
 
-	while (i < count && p->uids[i - 1] < p->uids[i])
+	while (i < count && uids[i - 1] < uids[i])
 		i++;
 	if (i >= count)
 		return 0;
 	if ((listed = calloc(count, sizeof(*listed))) == NULL)
 		return ERR_NO_MEMORY;
 	for (i = 0; i < count; i++)
-		listed[i] = (struct listed){ p->uids[i], p->new.messages[i].size };
+		listed[i] = (struct listed){ uids[i], messages[i].size };
 	qsort(listed, count, sizeof(*listed), compare_listed);
 	for (i = 0; i < count; i++) {
-		p->uids[i] = listed[i].uid;
-		p->new.messages[i].size = listed[i].size;
+		uids[i] = listed[i].uid;
+		messages[i].size = listed[i].size;
 	}
 	free(listed);
 	for (i = 1; i < count; i++)
-		if (p->uids[i - 1] == p->uids[i])
+		if (uids[i - 1] == uids[i])
 			return ERR_PROTOCOL;
 	return 0;
 }
@@ -218,6 +246,8 @@ pairing_list_new(struct pairing *p, struct imap *new, struct error *e)
 {
 	int rc;
 
+	if (pairing_begin_mailbox(p) != 0)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	if ((rc = imap_list(new, on_listed, p, e)) != 0)
 		return error_prefix(e, "listing of the mailbox");
 	rc = sort_new(p);
@@ -303,40 +333,57 @@ read_old(struct pairing *p, struct pop3_client *old, struct error *e)
 
 /* ---- headers of the new side ---- */
 
+/* Of the mailbox that is selected. */
 static int
 on_print(void *ctx, uint32_t uid, const struct fingerprint *print)
 {
 	struct pairing *p = ctx;
-	size_t i = find(p->uids, p->new.count, uid);
+	size_t start = p->starts[p->selected], count = end_of(p, p->selected) - start;
+	size_t i = find(p->uids + start, count, uid);
 
-	if (i == p->new.count || !match_wants(&p->new, i))
+	if (i == count || !match_wants(&p->new, start + i))
 		return 0;
-	p->new.messages[i].print = *print;
-	p->new.messages[i].header = MATCH_HEADER_READ;
+	p->new.messages[start + i].print = *print;
+	p->new.messages[start + i].header = MATCH_HEADER_READ;
 	p->headers++;
 	return 0;
 }
 
 static int
-read_new(struct pairing *p, struct imap *new, struct error *e)
+read_mailbox(struct pairing *p, const struct pairing_source *new, size_t mailbox, struct error *e)
 {
 	struct uidset set = { 0 };
+	struct imap *imap;
 	int rc = 0;
 
-	for (size_t i = 0; i < p->new.count && rc == 0; i++)
+	for (size_t i = p->starts[mailbox]; i < end_of(p, mailbox) && rc == 0; i++)
 		if (match_wants(&p->new, i) && uidset_add(&set, p->uids[i]) != 0)
 			rc = error_set(e, ERR_NO_MEMORY, "no memory for a set of messages");
-	if (rc == 0 && (rc = header_prints_read(new, &set, on_print, p, e)) != 0)
-		error_prefix(e, "headers of the mailbox");
+	if (rc == 0 && set.count > 0 && (rc = new->select(new->ctx, mailbox, &imap, e)) == 0) {
+		p->selected = mailbox;
+		rc = header_prints_read(imap, &set, on_print, p, e);
+	}
 	uidset_clear(&set);
 	return rc;
+}
+
+/* Beginning with the mailbox that is likely to be selected. */
+static int
+read_new(struct pairing *p, const struct pairing_source *new, struct error *e)
+{
+	size_t first = p->selected;
+	int rc = 0;
+
+	for (size_t i = 0; i < p->mailboxes && rc == 0; i++)
+		rc = read_mailbox(p, new, (first + i) % p->mailboxes, e);
+	return rc == 0 ? 0 : error_prefix(e, "headers of the mailbox");
 }
 
 /* ---- the whole ---- */
 
 int
-pairing_run(struct pairing *p, struct pop3_client *old, struct imap *new, enum match_depth depth,
-    struct error *e)
+pairing_run(struct pairing *p, struct pop3_client *old, const struct pairing_source *new,
+    enum match_depth depth, struct error *e)
 {
 	bool done = false;
 	int rc;
@@ -354,25 +401,62 @@ pairing_run(struct pairing *p, struct pop3_client *old, struct imap *new, enum m
 	return rc == 0 ? 0 : error_set(e, rc, "matching: %s", error_name(rc));
 }
 
+size_t
+pairing_mailbox(const struct pairing *p, size_t i)
+{
+	size_t mailbox = p->mailboxes - 1;
+
+	while (p->starts[mailbox] > i)
+		mailbox--;
+	return mailbox;
+}
+
 const char *
 pairing_uidl(const struct pairing *p, size_t i)
 {
 	return p->texts + p->uidl_at[i];
 }
 
-int
-pairing_rows(const struct pairing *p, struct ledger_row **rows, size_t *count)
+/* The pairs of MAILBOX, ascending by UID: ROWS, of which there is room for all. Returns how many. */
+static size_t
+fill_rows(const struct pairing *p, size_t mailbox, struct ledger_row *rows)
 {
-	*count = 0;
-	if ((*rows = calloc(p->match.paired + 1, sizeof(**rows))) == NULL)
-		return ERR_NO_MEMORY;
-	for (size_t i = 0; i < p->new.count; i++) {
+	size_t count = 0;
+
+	for (size_t i = p->starts[mailbox]; i < end_of(p, mailbox); i++) {
 		uint32_t partner = p->new.messages[i].partner;
 
 		if (partner != MATCH_NONE)
-			(*rows)[(*count)++] = (struct ledger_row){ p->uids[i], pairing_uidl(p, partner) };
+			rows[count++] =
+			    (struct ledger_row){ p->uids[i], pairing_uidl(p, partner) };
 	}
-	return 0;
+	return count;
+}
+
+int
+pairing_store(const struct pairing *p, struct ledger *ledger, const struct ledger_rows *parts,
+    enum ledger_source source, struct ledger_imported *out, struct error *e)
+{
+	struct ledger_row *rows = calloc(p->match.paired + 1, sizeof(*rows));
+	struct ledger_rows *filled = calloc(p->mailboxes, sizeof(*filled));
+	size_t count = 0, used = 0;
+	int rc;
+
+	for (size_t i = 0; i < p->mailboxes && rows != NULL && filled != NULL; i++) {
+		if (parts[i].key.mailbox == NULL)
+			continue;
+		filled[count] = parts[i];
+		filled[count].rows = rows + used;
+		filled[count].count = fill_rows(p, i, rows + used);
+		used += filled[count++].count;
+	}
+	if (rows == NULL || filled == NULL)
+		rc = error_set(e, ERR_NO_MEMORY, "out of memory");
+	else
+		rc = ledger_import(ledger, filled, count, source, out, e);
+	free(rows);
+	free(filled);
+	return rc;
 }
 
 int

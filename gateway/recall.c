@@ -43,20 +43,20 @@ recall_begin(struct recalled *m, struct error *e)
 	return 0;
 }
 
-/* Messages that nobody has been shown have their UIDLs by the template that is set by now. */
-static int
-apply_template(struct recalled *m, struct error *e)
+int
+recall_apply_template(struct uidl_book *book, const struct ledger_maildrop *found,
+    const struct uidl_template *t)
 {
 	uint32_t last, first = 1;
-	const struct uidl_template *rules = uidl_book_last(m->book, &last);
+	const struct uidl_template *rules = uidl_book_last(book, &last);
 
 	if (rules != NULL) {
-		if (strcmp(uidl_template_text(rules), uidl_template_text(m->template)) == 0 ||
-		    m->found.shown == UINT32_MAX)
+		if (strcmp(uidl_template_text(rules), uidl_template_text(t)) == 0 ||
+		    found->shown == UINT32_MAX)
 			return 0;
-		first = m->found.shown + 1 > last ? m->found.shown + 1 : last;
+		first = found->shown + 1 > last ? found->shown + 1 : last;
 	}
-	return uidl_book_add_template(m->book, first, m->template) == 0 ? 0 : no_memory(e);
+	return uidl_book_add_template(book, first, t);
 }
 
 int
@@ -71,7 +71,7 @@ recall_read(const struct recall *r, struct recalled *m, struct error *e)
 	if (rc != 0)
 		return rc;
 	m->is_read = r->ledger != NULL;
-	return apply_template(m, e);
+	return recall_apply_template(m->book, &m->found, m->template) == 0 ? 0 : no_memory(e);
 }
 
 /* ---- attributes ---- */

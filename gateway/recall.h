@@ -28,6 +28,11 @@ struct recalled {
 /* Makes an empty book. Returns 0 or ERR_NO_MEMORY. Does not suspend. */
 int recall_begin(struct recalled *m, struct error *e);
 
+/* Messages that nobody has been shown, of a mailbox that the ledger has as FOUND and BOOK, have their UIDLs by
+ * T. Returns 0, ERR_INVALID or ERR_NO_MEMORY. Does not suspend. */
+int recall_apply_template(struct uidl_book *book, const struct ledger_maildrop *found,
+    const struct uidl_template *t);
+
 /* Reads what the ledger has of the mailbox, which is selected. Suspends. ERR_TEMPORARY: it cannot be
  * read, so nobody knows what UIDLs the messages had. */
 int recall_read(const struct recall *r, struct recalled *m, struct error *e);

@@ -19,12 +19,13 @@ struct verification {
 	struct readiness readiness;
 };
 
+/* Foreign TEXT, of VERIFY_MAILBOX octets at most. */
 static void
-print_uidl(const char *uidl)
+print_escaped(const char *text)
 {
-	char shown[UIDL_MAX * 4 + 4];
+	char shown[VERIFY_MAILBOX * 4 + 4];
 
-	text_escape(uidl, strlen(uidl), shown, sizeof(shown));
+	text_escape(text, strlen(text), shown, sizeof(shown));
 	printf("%s", shown);
 }
 
@@ -35,21 +36,32 @@ print_more(size_t count, const char *what)
 		printf("  and %zu more %s\n", count - VERIFY_DETAILS, what);
 }
 
+static void
+print_change(const struct verify_detail *d)
+{
+	printf("  UID %u ", (unsigned) d->uid);
+	if (d->mailbox[0] != '\0') {
+		printf("of ");
+		print_escaped(d->mailbox);
+		printf(" ");
+	}
+	printf("changed: ");
+	print_escaped(d->before);
+	printf(" is now ");
+	print_escaped(d->now);
+	printf("\n");
+}
+
 /* Some of the messages that are not as they were. */
 static void
 print_details(const struct verify_result *r)
 {
-	for (size_t i = 0; i < r->changed && i < VERIFY_DETAILS; i++) {
-		printf("  UID %u changed: ", (unsigned) r->changes[i].uid);
-		print_uidl(r->changes[i].before);
-		printf(" is now ");
-		print_uidl(r->changes[i].now);
-		printf("\n");
-	}
+	for (size_t i = 0; i < r->changed && i < VERIFY_DETAILS; i++)
+		print_change(&r->changes[i]);
 	print_more(r->changed, "changed");
 	for (size_t i = 0; i < r->missing && i < VERIFY_DETAILS; i++) {
 		printf("  missing: ");
-		print_uidl(r->losses[i].before);
+		print_escaped(r->losses[i].before);
 		printf("\n");
 	}
 	print_more(r->missing, "missing");

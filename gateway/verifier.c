@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "fiberio/fiber.h"
+#include "gateway/destination.h"
 #include "gateway/pop3_client.h"
+#include "gateway/recall.h"
 
 struct run {
 	const struct verifier *verifier;
@@ -14,10 +16,9 @@ struct run {
 	struct verify_result *result;
 	struct migration_ends ends;
 	struct pop3_client *old;
-	struct imap *new;
-	struct imap_mailbox mailbox;
+	struct destination new;
 	struct pairing pairing;
-	struct uidl_book *book;
+	struct uidl_book **books; /* of the mailboxes */
 	struct named *before, *now; /* by name */
 };
 
@@ -71,43 +72,43 @@ step_before(struct run *r, struct error *e)
 static int
 step_new_login(struct run *r, struct error *e)
 {
-	const struct target *t = &r->ends.new;
-
-	return migration_open_new(t->upstream, t->login, r->user->new_password, t->mailboxes.items[0],
-	    &r->new, &r->mailbox, e);
+	return destination_open(&r->new, &r->ends.new, r->user->new_password, e);
 }
 
 static int
 step_new_list(struct run *r, struct error *e)
 {
-	return pairing_list_new(&r->pairing, r->new, e);
+	return destination_list(&r->new, &r->pairing, e);
+}
+
+static int
+read_book(struct run *r, size_t mailbox, struct error *e)
+{
+	const struct destination_mailbox *m = &r->new.mailboxes[mailbox];
+	const struct maildrop_key key = destination_key(&r->new, mailbox);
+	struct ledger_maildrop found;
+	int rc;
+
+	if (uidl_book_new(&r->books[mailbox]) != 0)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	if ((rc = ledger_load(r->verifier->ledger, &key, m->uidvalidity, r->user->name,
+		 r->books[mailbox], &found, e)) != 0)
+		return rc;
+	rc = recall_apply_template(r->books[mailbox], &found, m->name.template);
+	return rc == 0 ? 0 : error_set(e, rc, "template: %s", error_name(rc));
 }
 
 /* The UIDLs as the next login would have them. */
 static int
 step_ledger(struct run *r, struct error *e)
 {
-	const struct target *t = &r->ends.new;
-	const struct upstream *u = t->upstream;
-	const struct maildrop_key key = { u->name, t->login, t->mailboxes.items[0] };
-	struct ledger_maildrop found;
-	const struct uidl_template *last;
-	uint32_t first;
-	int rc;
+	int rc = 0;
 
-	if (uidl_book_new(&r->book) != 0)
+	if ((r->books = calloc(r->pairing.mailboxes, sizeof(*r->books))) == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	if ((rc = ledger_load(r->verifier->ledger, &key, r->mailbox.uidvalidity, r->user->name,
-		 r->book, &found, e)) != 0)
-		return rc;
-	last = uidl_book_last(r->book, &first);
-	if (last == NULL)
-		rc = uidl_book_add_template(r->book, 1, u->uidl);
-	else if (strcmp(uidl_template_text(last), uidl_template_text(u->uidl)) != 0 &&
-		 found.shown < UINT32_MAX)
-		rc = uidl_book_add_template(
-		    r->book, found.shown + 1 > first ? found.shown + 1 : first, u->uidl);
-	return rc == 0 ? 0 : error_set(e, rc, "template: %s", error_name(rc));
+	for (size_t i = 0; i < r->pairing.mailboxes && rc == 0; i++)
+		rc = read_book(r, i, e);
+	return rc;
 }
 
 /* ---- the comparison ---- */
@@ -133,7 +134,10 @@ compare_places(const void *a, const void *b)
 static void
 uidl_now(const struct run *r, size_t at, char buf[UIDL_MAX + 1])
 {
-	uidl_book_format(r->book, r->mailbox.uidvalidity, r->pairing.uids[at], buf);
+	size_t mailbox = pairing_mailbox(&r->pairing, at);
+
+	uidl_book_format(r->books[mailbox], r->new.mailboxes[mailbox].uidvalidity,
+	    r->pairing.uids[at], buf);
 }
 
 static int
@@ -190,6 +194,9 @@ note(const struct run *r, struct verify_detail *details, size_t count, size_t ol
 	if (new == MATCH_NONE)
 		return;
 	d->uid = r->pairing.uids[new];
+	if (r->pairing.mailboxes > 1)
+		snprintf(d->mailbox, sizeof(d->mailbox), "%s",
+		    r->ends.new.mailboxes.items[pairing_mailbox(&r->pairing, new)]);
 	uidl_now(r, new, d->now);
 }
 
@@ -235,11 +242,12 @@ static int
 tell_apart(struct run *r, struct error *e)
 {
 	struct verify_result *result = r->result;
+	const struct pairing_source new = destination_source(&r->new);
 	struct pairing *p = &r->pairing;
 	int rc = 0;
 
 	if ((result->same < p->old.count && result->same < p->new.count) || is_doubtful(r))
-		rc = pairing_run(p, r->old, r->new, MATCH_USUAL, e);
+		rc = pairing_run(p, r->old, &new, MATCH_USUAL, e);
 	else
 		for (size_t i = 0; i < p->old.count; i++)
 			p->old.messages[i].partner = MATCH_NONE;
@@ -301,10 +309,12 @@ verifier_run(
 			result->reached++;
 	result->error.code = rc;
 	pop3_client_quit(r.old);
-	imap_logout(r.new);
+	for (size_t i = 0; i < r.pairing.mailboxes && r.books != NULL; i++)
+		uidl_book_free(r.books[i]);
+	free(r.books);
+	destination_close(&r.new);
 	pairing_clear(&r.pairing);
 	migration_ends_clear(&r.ends);
-	uidl_book_free(r.book);
 	free(r.before);
 	free(r.now);
 	result->took_ms = fiber_now() - began;

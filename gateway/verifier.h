@@ -22,11 +22,15 @@ enum verify_step { /* in this order */
 	VERIFY_DONE,
 };
 
-enum { VERIFY_DETAILS = 10 }; /* of each kind that are remembered */
+enum {
+	VERIFY_DETAILS = 10, /* of each kind that are remembered */
+	VERIFY_MAILBOX = 80, /* octets of a mailbox's name, with NUL */
+};
 
 /* A message that is not as it was. */
 struct verify_detail {
 	uint32_t uid; /* 0: it is not there now */
+	char mailbox[VERIFY_MAILBOX]; /* where it is, cut; "" where only one is shown */
 	char before[UIDL_MAX + 1], now[UIDL_MAX + 1];
 };
 

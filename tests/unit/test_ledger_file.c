@@ -146,8 +146,9 @@ static int
 import(const struct maildrop_key *key, const struct ledger_row *rows, size_t count,
     struct ledger_imported *out)
 {
-	return ledger_file_import(
-	    file, soon(), key, UIDVALIDITY, rows, count, LEDGER_FROM_IMPORT, out, &last);
+	const struct ledger_rows part = { *key, UIDVALIDITY, rows, count };
+
+	return ledger_file_import(file, soon(), &part, 1, LEDGER_FROM_IMPORT, out, &last);
 }
 
 static void
@@ -175,6 +176,43 @@ rule_40_an_import_never_changes_what_was_shown(void)
 	expect_uidl(&v, 3, "old3");
 	expect_uidl(&v, 4, "old4");
 	expect_uidl(&v, 5, "a5");
+	visit_end(&v);
+	rig_end();
+}
+
+/* Mailboxes that are shown together have UIDs in common, and no UIDL. */
+static void
+an_import_to_two_mailboxes(void)
+{
+	static const struct ledger_row first[] = { { 1, "old1" }, { 2, "twice" } },
+				       second[] = { { 1, "twice" }, { 2, "old2" }, { 3, "shown" } },
+				       third[] = { { 5, "shown" }, { 4, "old2" } };
+	const struct ledger_rows parts[] = { { inbox, UIDVALIDITY, first, 2 },
+		{ junk, UIDVALIDITY, second, 3 } },
+				 again[] = { { inbox, UIDVALIDITY, third, 2 },
+					 { junk, UIDVALIDITY, second, 0 } };
+	struct ledger_imported got;
+	struct visit v;
+
+	rig_begin();
+	CU_ASSERT_EQUAL(
+	    ledger_file_import(file, soon(), parts, 2, LEDGER_FROM_IMPORT, &got, &last), 0);
+	CU_ASSERT_EQUAL(got.written, 4);
+	CU_ASSERT_EQUAL(got.taken, 1);
+	CU_ASSERT_EQUAL(visit_begin(&v, &junk, UIDVALIDITY, "b%u"), 0);
+	expect_uidl(&v, 1, "b1");
+	expect_uidl(&v, 2, "old2");
+	expect_uidl(&v, 3, "shown");
+	visit_end(&v);
+	login(&junk, UIDVALIDITY, "b%u", 1, 3);
+	CU_ASSERT_EQUAL(
+	    ledger_file_import(file, soon(), again, 2, LEDGER_FROM_IMPORT, &got, &last), 0);
+	CU_ASSERT_EQUAL(got.written, 0);
+	CU_ASSERT_EQUAL(got.taken, 2);
+	CU_ASSERT_EQUAL(visit_begin(&v, &inbox, UIDVALIDITY, "a%u"), 0);
+	expect_uidl(&v, 1, "old1");
+	expect_uidl(&v, 2, "twice");
+	expect_uidl(&v, 4, "a4");
 	visit_end(&v);
 	rig_end();
 }
@@ -400,6 +438,7 @@ main(void)
 		{ "another_mailbox_is_not_what_was_seen", another_mailbox_is_not_what_was_seen },
 		{ "rule_40_an_import_never_changes_what_was_shown",
 		    rule_40_an_import_never_changes_what_was_shown },
+		{ "an_import_to_two_mailboxes", an_import_to_two_mailboxes },
 		{ "an_import_before_the_first_login", an_import_before_the_first_login },
 		{ "an_import_meanwhile_is_noticed", an_import_meanwhile_is_noticed },
 		{ "an_import_for_a_new_message_is_noticed", an_import_for_a_new_message_is_noticed },

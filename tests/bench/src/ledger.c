@@ -91,7 +91,8 @@ import(struct bench *b, uint64_t maildrop)
 		    (unsigned) (maildrop % 1000000));
 		rows[i] = (struct ledger_row){ i + 1, texts[i] };
 	}
-	must(ledger_file_import(b->file, deadline(), &key, UIDVALIDITY, rows, b->messages,
+	must(ledger_file_import(b->file, deadline(),
+		 &(struct ledger_rows){ key, UIDVALIDITY, rows, b->messages }, 1,
 		 LEDGER_FROM_IMPORT, &got, &e),
 	    &e, "import");
 	free(rows);
