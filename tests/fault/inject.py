@@ -192,6 +192,14 @@ class Gateway(Popgate):
             prepare(self.control)
         super().__init__({"host": "127.0.0.1", **upstream}, workers=0, **settings)
 
+    def forget_users(self):
+        """Empties the state store."""
+        path = os.path.join(self.state_directory, "state.db")
+        if os.path.exists(path):
+            with contextlib.closing(sqlite3.connect(path, timeout=30)) as store, store:
+                for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                    store.execute(f"DELETE FROM {name}")
+
     def forget_deletions(self):
         """Empties the journal. Entries of failed deletions stay for a while, and each makes the next login longer."""
         path = os.path.join(self.state_directory, "journal.db")

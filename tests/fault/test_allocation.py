@@ -5,7 +5,7 @@ Short runs look at a sample of n where a session allocates much, as with TLS; wi
 import unittest
 
 from inject import FOREVER, LONG, Gateway
-from truthful import Deleting, Listing, Mailbox, Reading, Rounds
+from truthful import Deleting, Learning, Listing, Mailbox, Reading, Rounds
 
 import tally
 from harness import certificates, servers
@@ -81,12 +81,12 @@ class Hunt(Rounds):
 
 
 class AllocationFailure(unittest.TestCase):
-    def hunt(self, kind, server, times, tls=False, **upstream):
+    def hunt(self, kind, server, times, tls=False, blocks=(), **upstream):
         settings = {"port": server.imaps_port if tls else server.imap_port, **upstream}
         if tls:
             # a failure may leave one more session to be resumed, which looks like a leak
             settings.update(host="localhost", tls="implicit", ca_file=certificates.good().ca, tls_resumption="no")
-        gate = Gateway(settings)
+        gate = Gateway(settings, blocks=blocks)
         self.addCleanup(gate.stop)
         mailbox = Mailbox(server)
         self.addCleanup(mailbox.imap.close)
@@ -106,6 +106,17 @@ class AllocationFailure(unittest.TestCase):
 
     def test_login_to_a_host_that_is_looked_up_with_failures_from_then_on(self):
         self.hunt(Listing, servers.dovecot(), FOREVER, host="localhost")
+
+    def learn(self, times):
+        server = servers.dovecot()
+        self.hunt(Learning, server, times, label="new", uidl="%v.%u", learn="old", mailbox="INBOX, Junk", blocks=[
+            ("upstream old", {"protocol": "pop3", "host": "127.0.0.1", "port": server.pop3_port})])
+
+    def test_learning_with_one_failure(self):
+        self.learn(1)
+
+    def test_learning_with_failures_from_then_on(self):
+        self.learn(FOREVER)
 
     def test_reading_with_one_failure(self):
         self.hunt(Reading, servers.dovecot(), 1)

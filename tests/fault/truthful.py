@@ -4,7 +4,7 @@ import re
 
 from inject import Cut, Patient, wait_until
 
-from harness import corpus, octets
+from harness import corpus, moving, octets
 
 SMALL = corpus.message("small", b"one\r\n.two\r\n..three\r\n")
 LARGE = corpus.message("large", b"".join(b"line %d of a long text, and . here\r\n" % i for i in range(6000)))
@@ -117,6 +117,29 @@ class Reading(Session):
             tops.append(client.multi(f"TOP 2 {lines}"))
             complete(f"TOP 2 {lines}", octets.top(octets.expected(LARGE), lines), tops[-1])
         return None not in (small, large, *tops) and client.ok("QUIT")
+
+
+class Learning(Session):
+    """The first login of a user whose old server is the same one, by POP3; and what it calls the messages. Another mailbox stands
+    behind."""
+
+    def __init__(self, gate, mailbox, tls=False):
+        super().__init__(gate, mailbox, tls)
+        mailbox.imap.create("Junk")
+        mailbox.imap.append([corpus.message("junk", b"5\r\n")], "Junk")
+        mailbox.imap.select()
+        self.old = moving.old_uidls(mailbox.server, mailbox.user)
+
+    def talk(self, client):
+        unique = client.multi("UIDL")
+        if unique is not None:
+            seen = [line.split()[1].decode() for line in unique.splitlines()]
+            if seen[:-1] != self.old or len(set(seen)) != len(self.old) + 1:
+                raise AssertionError(f"UIDL: {seen}, and the old server has {self.old}")
+        return unique is not None and client.ok("QUIT")
+
+    def recover(self):
+        self.gate.forget_users()
 
 
 class Deleting(Session):
