@@ -391,6 +391,25 @@ class Identity(Ledger):
         self.assertNotIn(again.pop("Subject: 099"), first.values())
         self.assertEqual(again, {letter: first[letter] for letter in again})
 
+    def test_fingerprint_where_the_mailbox_was_made_anew_cyrus(self):
+        server, name = servers.cyrus(), "Shown"
+        user = server.user()
+        with server.imap(user) as mailbox:
+            mailbox.create(name)
+            mailbox.append([self.letter(number) for number in range(self.COUNT)], name)
+            before = mailbox.uidvalidity(name)
+        gate = self.gateway({"port": server.imap_port, "remember_identity": "fingerprint", "mailbox": name})
+        first = self.by_letter(gate, user)
+        with server.imap(user) as mailbox:
+            while mailbox.uidvalidity(name) == before:  # which is a time, in seconds
+                mailbox.delete(name)
+                mailbox.create(name)
+            mailbox.append([self.letter(number) for number in [99, *range(20, 0, -2), *range(1, 24, 2)]], name)
+        again = self.by_letter(gate, user)
+        self.assertNotIn(again.pop("Subject: 099"), first.values())
+        self.assertEqual(again, {letter: first[letter] for letter in again})
+        self.assertIn("by_identity=22", gate.log())
+
     def scripted_boxes(self, names):
         with self.server.lock:
             self.server.messages = [scripted_imap.Message(uid, self.letter(int(name[1:]))) for uid, name in names.items()]
