@@ -5,6 +5,7 @@
 struct command_line {
 	const char *config;  /* the configuration file */
 	int password_fd;     /* -1: not given */
+	const char *upstream; /* the label of one; NULL: not given */
 	const char *operand; /* NULL: none */
 };
 

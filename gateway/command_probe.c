@@ -16,15 +16,18 @@
 #include "gateway/command.h"
 #include "gateway/config.h"
 #include "gateway/password_input.h"
+#include "gateway/pop3_response.h"
 #include "gateway/probe.h"
 #include "gateway/removal.h"
+#include "gateway/way.h"
 
 enum { SHOWN_MAX = 2048 };
 
 struct probe_job {
-	const struct upstream *upstream;
+	const struct config *config;
+	const char *label; /* of the upstream; NULL: by the user's route */
 	const struct credentials *credentials;
-	struct probe_result *result;
+	int status; /* for the shell */
 };
 
 /* What to do next, and the exit status; the first row that fits counts. */
@@ -39,7 +42,7 @@ static const struct advice {
 	    "user\n"
 	    "name, or a password made for one application only." },
 	{ ERR_AUTH_DENIED, PROBE_LOGIN, PROBE_LOGIN, EX_NOPERM,
-	    "The password is right, but this user may not log in by IMAP. Ask who runs the "
+	    "The password is right, but this user may not log in by this protocol. Ask who runs the "
 	    "server." },
 	{ ERR_AUTH_EXPIRED, PROBE_LOGIN, PROBE_LOGIN, EX_NOPERM,
 	    "The password has expired and must be changed at the server." },
@@ -53,7 +56,7 @@ static const struct advice {
 	{ ERR_CLOSED, PROBE_CONNECT, PROBE_CONNECT, EX_UNAVAILABLE,
 	    "Check \"host\", \"port\" and \"tls\", and that no firewall is in between: 993 is the "
 	    "port for\n"
-	    "tls = implicit, 143 for starttls." },
+	    "tls = implicit, 143 for starttls; of an old POP3 server, 995 and 110." },
 	{ ERR_TIMEOUT, PROBE_CONNECT, PROBE_CONNECT, EX_TEMPFAIL,
 	    "Nothing answered in time. Check \"host\", \"port\" and \"tls\", and that no firewall "
 	    "is in\n"
@@ -65,7 +68,8 @@ static const struct advice {
 	{ ERR_PERMANENT, PROBE_SELECT, PROBE_SELECT, EX_UNAVAILABLE,
 	    "Check \"mailbox\": it must exist, and the user must be allowed to read it." },
 	{ ERR_PROTOCOL, PROBE_CONNECT, PROBE_DONE, EX_PROTOCOL,
-	    "What answers there is no IMAP server that popgate understands. Check \"port\" and "
+	    "What answers there is no server that popgate understands. Check \"protocol\", "
+	    "\"port\" and\n"
 	    "\"tls\"." },
 	{ ERR_LIMIT, PROBE_CONNECT, PROBE_DONE, EX_PROTOCOL,
 	    "The server's answer is larger than popgate accepts." },
@@ -166,13 +170,63 @@ print_times(const struct probe_result *r)
 	    r->took_ms[PROBE_LIST]);
 }
 
+/* What CAPA said, as far as popgate cares. */
 static void
-print_result(const struct upstream *u, const struct probe_result *r)
+print_pop3_capabilities(unsigned bits)
 {
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} names[] = {
+		{ POP3_CAP_STLS, "STLS" },
+		{ POP3_CAP_USER, "USER" },
+		{ POP3_CAP_TOP, "TOP" },
+		{ POP3_CAP_UIDL, "UIDL" },
+		{ POP3_CAP_PIPELINING, "PIPELINING" },
+		{ POP3_CAP_RESP_CODES, "RESP-CODES" },
+		{ POP3_CAP_AUTH_RESP_CODE, "AUTH-RESP-CODE" },
+		{ POP3_CAP_SASL_PLAIN, "SASL-PLAIN" },
+		{ POP3_CAP_SASL_XOAUTH2, "SASL-XOAUTH2" },
+		{ POP3_CAP_SASL_OAUTHBEARER, "SASL-OAUTHBEARER" },
+	};
+	char text[160] = "";
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if ((bits & names[i].bit) != 0)
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
+			    text[0] != '\0' ? " " : "", names[i].name);
+	print_line("capabilities", text);
+}
+
+/* Of an old server. */
+static void
+print_old(const struct target *t, const struct probe_result *r)
+{
+	print_tls(t->upstream, r);
+	print_pop3_capabilities(r->pop3_capabilities);
+	if (r->reached == PROBE_LOGIN)
+		return;
+	print_line("login", t->login);
+	if (r->reached != PROBE_DONE)
+		return;
+	print_amount(r);
+	print_line("first UIDL", r->uidl);
+	print_line("deletion", "as the old server does it: sessions are passed on as they are");
+	print_times(r);
+}
+
+static void
+print_result(const struct target *t, const struct probe_result *r)
+{
+	const struct upstream *u = t->upstream;
 	char number[16];
 
 	if (r->reached == PROBE_CONNECT)
 		return;
+	if (u->protocol == UPSTREAM_POP3) {
+		print_old(t, r);
+		return;
+	}
 	print_tls(u, r);
 	if (r->server[0] != '\0')
 		print_line("server", r->server);
@@ -180,8 +234,9 @@ print_result(const struct upstream *u, const struct probe_result *r)
 	if (r->reached == PROBE_LOGIN)
 		return;
 	print_line("login", r->mechanism);
+	print_line("as", t->login);
 	print_line("capabilities then", r->capabilities != NULL ? r->capabilities : "");
-	print_line("mailbox", u->mailboxes.items[0]);
+	print_line("mailbox", t->mailboxes.items[0]);
 	if (r->reached == PROBE_SELECT)
 		return;
 	snprintf(number, sizeof(number), "%" PRIu32, r->mailbox.uidvalidity);
@@ -189,9 +244,9 @@ print_result(const struct upstream *u, const struct probe_result *r)
 	if (r->reached != PROBE_DONE)
 		return;
 	print_amount(r);
-	for (size_t i = 1; i < u->mailboxes.count; i++)
+	for (size_t i = 1; i < t->mailboxes.count; i++)
 		print_line(r->there[i] ? "and behind it" : "not there, left out",
-		    u->mailboxes.items[i]);
+		    t->mailboxes.items[i]);
 	print_deletion(u, r);
 	print_times(r);
 }
@@ -214,36 +269,6 @@ print_failure(const struct upstream *u, const struct probe_result *r)
 		}
 	}
 	return EX_UNAVAILABLE;
-}
-
-static void
-probe_fiber(void *arg)
-{
-	struct probe_job *job = arg;
-	uv_loop_t *loop = fiber_loop(fiber_self_runtime());
-
-	probe_run(job->upstream, job->credentials, job->result);
-	uv_stop(loop);
-}
-
-/* Runs JOB on a loop of its own. */
-static int
-run_job(struct probe_job *job)
-{
-	struct fiber_runtime *fibers;
-	uv_loop_t loop;
-	int rc;
-
-	if (uv_loop_init(&loop) != 0)
-		return ERR_NO_MEMORY;
-	if ((rc = fiber_runtime_new(&loop, &fibers)) == 0) {
-		if ((rc = fiber_spawn(fibers, probe_fiber, job, NULL)) == 0)
-			uv_run(&loop, UV_RUN_DEFAULT);
-		fiber_runtime_free(fibers);
-	}
-	uv_run(&loop, UV_RUN_DEFAULT);
-	uv_loop_close(&loop);
-	return rc;
 }
 
 /* Says where the host is; a name that does not exist is the plainest of faults. */
@@ -288,33 +313,154 @@ get_password(const struct command_line *line, struct credentials *c)
 	return rc == 0 ? 0 : EX_USAGE;
 }
 
+/* *CODE: how it went, of enum error_code. */
 static int
-probe_upstream(const struct upstream *u, const struct credentials *c)
+probe_target(const struct target *t, const struct credentials *c, int *code)
 {
+	struct credentials there = *c; /* owns nothing */
 	struct probe_result result = { 0 };
-	struct probe_job job = { u, c, &result };
 	int status;
 
-	if ((status = print_addresses(u)) != 0)
+	*code = 0;
+	if ((status = print_addresses(t->upstream)) != 0)
 		return status;
-	if (run_job(&job) != 0)
-		return EX_OSERR;
-	print_result(u, &result);
+	there.user = t->login;
+	probe_run(t, &there, &result);
+	print_result(t, &result);
+	*code = result.error.code;
 	if (result.reached != PROBE_DONE)
-		status = print_failure(u, &result);
+		status = print_failure(t->upstream, &result);
 	probe_clear(&result);
 	return status;
 }
 
-/* Probes the first upstream that speaks IMAP. */
 static int
-probe_config(const struct config *config, const struct credentials *c)
+complain(int rc, const struct error *e)
 {
-	for (size_t i = 0; i < config->upstream_count; i++)
-		if (config->upstreams[i].protocol == UPSTREAM_IMAP)
-			return probe_upstream(&config->upstreams[i], c);
-	fprintf(stderr, "popgate probe: there is no upstream with protocol = imap\n");
-	return EX_CONFIG;
+	fflush(stdout);
+	fprintf(stderr, "popgate probe: %s\n", e->text);
+	if (rc == ERR_NO_MEMORY)
+		return EX_OSERR;
+	return rc == ERR_TEMPORARY ? EX_TEMPFAIL : EX_CONFIG;
+}
+
+/* UPSTREAM, as a login by the way W would use it. */
+static int
+probe_on_way(
+    const struct probe_job *job, const struct way *w, const struct upstream *upstream, int *code)
+{
+	struct target target = { 0 };
+	struct error e = { 0 };
+	int rc, status;
+
+	*code = 0;
+	if ((rc = way_aim(w, upstream, &target, &e)) != 0)
+		status = complain(rc, &e);
+	else
+		status = probe_target(&target, job->credentials, code);
+	target_clear(&target);
+	return status;
+}
+
+static void
+print_way(const struct way *w)
+{
+	const struct upstream *first = w->upstreams[0];
+
+	if (w->route->label != NULL && w->route->label[0] != '\0')
+		print_line("route", w->route->label);
+	if (w->route->auth_http != NULL)
+		print_line("", "its service (auth_http) is not asked; a login goes where that says");
+	if (first->old == NULL)
+		return;
+	print_line("old server", first->old->name);
+	print_line("", "serves the user instead if his state is old (popgate state show)");
+}
+
+/* The upstreams of the user's route, until one does not reject him. */
+static int
+probe_way(const struct probe_job *job, const struct way *w)
+{
+	int code = ERR_AUTH, status = EX_CONFIG;
+
+	print_way(w);
+	for (size_t i = 0; i < w->count && code == ERR_AUTH; i++)
+		status = probe_on_way(job, w, w->upstreams[i], &code);
+	return status;
+}
+
+static bool
+leads_to(const struct way *w, const struct upstream *u)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (w->upstreams[i] == u)
+			return true;
+	return false;
+}
+
+/* The upstream that was asked for. Where no way leads there, the user has his own name there, as who is
+ * passed on to an old server has. FOUND is what became of finding W. */
+static int
+probe_named(const struct probe_job *job, const struct way *w, int found)
+{
+	const struct upstream *u = config_upstream(job->config, job->label);
+	struct target target = { 0 };
+	int code, status;
+
+	if (u == NULL) {
+		fprintf(stderr, "popgate probe: there is no upstream %s\n", job->label);
+		return EX_USAGE;
+	}
+	if (found == 0 && (u->protocol == UPSTREAM_IMAP || leads_to(w, u)))
+		return probe_on_way(job, w, u, &code);
+	if (target_set(&target, u, job->credentials->user, &u->mailboxes) != 0)
+		status = EX_OSERR;
+	else
+		status = probe_target(&target, job->credentials, &code);
+	target_clear(&target);
+	return status;
+}
+
+static int
+probe_user(const struct probe_job *job)
+{
+	struct error e = { 0 };
+	struct way way;
+	int rc = way_find(job->config, job->credentials->user, &way, &e);
+
+	if (job->label != NULL)
+		return probe_named(job, &way, rc);
+	return rc == 0 ? probe_way(job, &way) : complain(rc, &e);
+}
+
+static void
+probe_fiber(void *arg)
+{
+	struct probe_job *job = arg;
+	uv_loop_t *loop = fiber_loop(fiber_self_runtime());
+
+	job->status = probe_user(job);
+	uv_stop(loop);
+}
+
+/* Runs JOB on a loop of its own. */
+static int
+run_job(struct probe_job *job)
+{
+	struct fiber_runtime *fibers;
+	uv_loop_t loop;
+	int rc;
+
+	if (uv_loop_init(&loop) != 0)
+		return ERR_NO_MEMORY;
+	if ((rc = fiber_runtime_new(&loop, &fibers)) == 0) {
+		if ((rc = fiber_spawn(fibers, probe_fiber, job, NULL)) == 0)
+			uv_run(&loop, UV_RUN_DEFAULT);
+		fiber_runtime_free(fibers);
+	}
+	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_loop_close(&loop);
+	return rc;
 }
 
 int
@@ -333,8 +479,11 @@ command_probe(const struct command_line *line)
 	rc = config_load(line->config, &config, &report);
 	config_report_print(&report, line->config, stderr);
 	config_report_clear(&report);
-	if (rc == 0 && (status = get_password(line, &c)) == 0)
-		status = probe_config(config, &c);
+	if (rc == 0 && (status = get_password(line, &c)) == 0) {
+		struct probe_job job = { config, line->upstream, &c, EX_OSERR };
+
+		status = run_job(&job) == 0 ? job.status : EX_OSERR;
+	}
 	credentials_clear(&c);
 	config_unref(config);
 	return status;

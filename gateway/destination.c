@@ -110,9 +110,9 @@ destination_source(struct destination *d)
 	return (struct pairing_source){ select_again, d };
 }
 
-struct ledger_key
+struct maildrop_key
 destination_key(const struct destination *d, size_t at)
 {
-	return (struct ledger_key){ d->target->upstream->name, d->target->login,
+	return (struct maildrop_key){ d->target->upstream->name, d->target->login,
 		d->mailboxes[at].name.remembered };
 }

@@ -36,4 +36,4 @@ int destination_list(struct destination *d, struct pairing *p, struct error *e);
 struct pairing_source destination_source(struct destination *d);
 
 /* What the ledger knows mailbox AT by; lasts as long as D is open. */
-struct ledger_key destination_key(const struct destination *d, size_t at);
+struct maildrop_key destination_key(const struct destination *d, size_t at);

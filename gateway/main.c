@@ -17,7 +17,7 @@ struct command {
 	const char *synopsis; /* behind the name */
 	const char *summary; /* NULL: not for people, and in no list */
 	bool takes_config;
-	bool takes_password_fd;
+	bool takes_login; /* --password-fd and --upstream */
 	const char *operand; /* what it is called; NULL: the command takes none */
 	int (*run_words)(int argc, char **argv); /* one that has commands of its own; NULL: run */
 };
@@ -27,8 +27,8 @@ static const struct command commands[] = {
 	    false, NULL, NULL },
 	{ "check-config", command_check, "[--config FILE]",
 	    "say everything that is wrong with a configuration", true, false, NULL, NULL },
-	{ "probe", command_probe, "[--config FILE] [--password-fd N] USER",
-	    "log in to the IMAP server as USER and say what is there", true, true, "USER", NULL },
+	{ "probe", command_probe, "[--config FILE] [--upstream LABEL] [--password-fd N] USER",
+	    "log in to the mail server as USER and say what is there", true, true, "USER", NULL },
 	{ "settings", command_settings, "", "list all settings with their defaults", false, false,
 	    NULL, NULL },
 	{ "guard", NULL, "[list|show|approve] ...",
@@ -53,8 +53,10 @@ print_option_help(const struct command *c)
 	if (c == NULL || c->takes_config)
 		printf(
 		    "  -c, --config FILE     the configuration; default " CONFIG_DEFAULT_FILE "\n");
-	if (c != NULL && c->takes_password_fd)
-		printf("      --password-fd N   read the password from descriptor N, up to a "
+	if (c != NULL && c->takes_login)
+		printf("      --upstream LABEL  at this server; without it, where a login of USER "
+		       "goes\n"
+		       "      --password-fd N   read the password from descriptor N, up to a "
 		       "line's end;\n"
 		       "                        without it, from the terminal\n");
 	printf("  -h, --help            this text\n");
@@ -98,6 +100,7 @@ parse_command_line(
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "password-fd", required_argument, NULL, 'p' },
+		{ "upstream", required_argument, NULL, 'u' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -117,7 +120,9 @@ parse_command_line(
 		}
 		if (option == 'c' && c->takes_config) {
 			line->config = optarg;
-		} else if (option == 'p' && c->takes_password_fd) {
+		} else if (option == 'u' && c->takes_login) {
+			line->upstream = optarg;
+		} else if (option == 'p' && c->takes_login) {
 			if (text_to_number(optarg, strlen(optarg), FD_LARGEST, &fd) != 0) {
 				usage_error(
 				    c, "--password-fd: expected the number of a descriptor");
@@ -125,8 +130,9 @@ parse_command_line(
 			}
 			line->password_fd = (int) fd;
 		} else {
-			usage_error(
-			    c, option == 'c' ? "takes no --config" : "takes no --password-fd");
+			usage_error(c, option == 'c' ? "takes no --config"
+				    : option == 'p'  ? "takes no --password-fd"
+						     : "takes no --upstream");
 			return false;
 		}
 	}

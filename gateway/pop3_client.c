@@ -251,6 +251,18 @@ pop3_client_capabilities(const struct pop3_client *client)
 	return client->capabilities;
 }
 
+const char *
+pop3_client_tls_version(const struct pop3_client *client)
+{
+	return stream_tls_version(client->stream);
+}
+
+const char *
+pop3_client_tls_cipher(const struct pop3_client *client)
+{
+	return stream_tls_cipher(client->stream);
+}
+
 bool
 pop3_client_is_dead(const struct pop3_client *client)
 {

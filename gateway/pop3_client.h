@@ -31,6 +31,10 @@ int pop3_client_open(
 unsigned pop3_client_capabilities(const struct pop3_client *client);
 bool pop3_client_is_dead(const struct pop3_client *client);
 
+/* As imap_tls_version and imap_tls_cipher. */
+const char *pop3_client_tls_version(const struct pop3_client *client);
+const char *pop3_client_tls_cipher(const struct pop3_client *client);
+
 /* Logs in. A password: AUTH PLAIN where offered, with its master as the one who logs in for the user
  * where there is one; else USER and PASS, which cannot carry a master. A token: AUTH by its own
  * mechanism, or not at all. ERR_AUTH only when the server rejected the credentials, as far as it says

@@ -1,4 +1,4 @@
-/* probe.c - what a login to the IMAP server shows, step by step. */
+/* probe.c - see probe.h. */
 #include "gateway/probe.h"
 
 #include <stdio.h>
@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fiberio/fiber.h"
+#include "gateway/pop3_client.h"
 
 static int
 on_message(void *ctx, uint32_t uid, uint64_t size, bool deleted)
@@ -38,9 +39,10 @@ note_login(struct imap *imap, struct probe_result *r)
 
 /* What the steps share. */
 struct probe {
-	const struct upstream *upstream;
+	const struct target *target;
 	const struct credentials *credentials;
 	struct imap *imap; /* NULL before PROBE_CONNECT has succeeded */
+	struct pop3_client *old; /* likewise, of an old server */
 	struct probe_result *result;
 };
 
@@ -50,7 +52,7 @@ step_connect(struct probe *p, struct error *e)
 	static const struct imap_id_field id[] = { { "name", "popgate" }, { "version", POPGATE_VERSION } };
 	int rc;
 
-	if ((rc = imap_open(&p->upstream->imap, &p->imap, e)) != 0) {
+	if ((rc = imap_open(&p->target->upstream->imap, &p->imap, e)) != 0) {
 		p->imap = NULL;
 		return rc;
 	}
@@ -71,13 +73,13 @@ step_login(struct probe *p, struct error *e)
 static int
 step_select(struct probe *p, struct error *e)
 {
-	return imap_select(p->imap, p->upstream->mailboxes.items[0], &p->result->mailbox, e);
+	return imap_select(p->imap, p->target->mailboxes.items[0], &p->result->mailbox, e);
 }
 
 static int
 step_list(struct probe *p, struct error *e)
 {
-	const struct text_list *mailboxes = &p->upstream->mailboxes;
+	const struct text_list *mailboxes = &p->target->mailboxes;
 	int rc;
 
 	rc = imap_list(p->imap, on_message, p->result, e);
@@ -86,16 +88,84 @@ step_list(struct probe *p, struct error *e)
 	return rc;
 }
 
-void
-probe_run(const struct upstream *upstream, const struct credentials *c, struct probe_result *r)
+/* ---- an old server ---- */
+
+static int
+step_old_connect(struct probe *p, struct error *e)
 {
-	static int (*const steps[])(struct probe *, struct error *) = {
+	struct probe_result *r = p->result;
+	int rc;
+
+	if ((rc = pop3_client_open(&p->target->upstream->imap, &p->old, e)) != 0) {
+		p->old = NULL;
+		return rc;
+	}
+	snprintf(r->tls_version, sizeof(r->tls_version), "%s", pop3_client_tls_version(p->old));
+	snprintf(r->tls_cipher, sizeof(r->tls_cipher), "%s", pop3_client_tls_cipher(p->old));
+	r->pop3_capabilities = pop3_client_capabilities(p->old);
+	return 0;
+}
+
+static int
+step_old_login(struct probe *p, struct error *e)
+{
+	return pop3_client_login(p->old, p->credentials, e);
+}
+
+static int
+step_nothing(struct probe *p, struct error *e)
+{
+	(void) p;
+	(void) e;
+	return 0;
+}
+
+static int
+on_uidl(void *ctx, uint32_t number, const char *uidl)
+{
+	struct probe_result *r = ctx;
+
+	(void) number;
+	if (r->uidl[0] == '\0')
+		snprintf(r->uidl, sizeof(r->uidl), "%s", uidl);
+	return 0;
+}
+
+static int
+step_old_list(struct probe *p, struct error *e)
+{
+	uint32_t messages = 0;
+	int rc;
+
+	if ((rc = pop3_client_stat(p->old, &messages, &p->result->octets, e)) != 0)
+		return rc;
+	p->result->messages = messages;
+	rc = pop3_client_uidl(p->old, on_uidl, p->result, e);
+	return rc == ERR_PERMANENT ? 0 : rc; /* without UIDL clients find their way too */
+}
+
+/* ---- the whole ---- */
+
+typedef int step_fn(struct probe *p, struct error *e);
+
+void
+probe_run(const struct target *target, const struct credentials *c, struct probe_result *r)
+{
+	static step_fn *const imap_steps[] = {
 		[PROBE_CONNECT] = step_connect,
 		[PROBE_LOGIN] = step_login,
 		[PROBE_SELECT] = step_select,
 		[PROBE_LIST] = step_list,
 	};
-	struct probe p = { .upstream = upstream, .credentials = c, .result = r };
+	static step_fn *const pop3_steps[] = {
+		[PROBE_CONNECT] = step_old_connect,
+		[PROBE_LOGIN] = step_old_login,
+		[PROBE_SELECT] = step_nothing,
+		[PROBE_LIST] = step_old_list,
+	};
+	step_fn *const *steps =
+	    target->upstream->protocol == UPSTREAM_POP3 ? pop3_steps : imap_steps;
+	struct probe p = { .target = target, .credentials = c, .result = r };
 	uint64_t began;
 	int rc = 0;
 
@@ -110,6 +180,7 @@ probe_run(const struct upstream *upstream, const struct credentials *c, struct p
 	}
 	r->error.code = rc;
 	imap_logout(p.imap);
+	pop3_client_quit(p.old);
 }
 
 void

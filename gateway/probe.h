@@ -1,16 +1,16 @@
-/* probe.h - what a login to the IMAP server shows, step by step. */
+/* probe.h - what a login to a mail server shows, step by step. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/credentials.h"
 #include "base/error.h"
-#include "gateway/upstream.h"
+#include "gateway/target.h"
 
 enum probe_step {      /* in this order */
 	PROBE_CONNECT, /* connection, TLS, greeting */
 	PROBE_LOGIN,
-	PROBE_SELECT,
+	PROBE_SELECT, /* not with POP3 */
 	PROBE_LIST,
 	PROBE_DONE,
 };
@@ -34,11 +34,13 @@ struct probe_result {
 	uint64_t messages;
 	uint64_t octets;
 	uint64_t deleted; /* messages that somebody flagged \Deleted */
+	unsigned pop3_capabilities; /* of an old server, bits of enum pop3_capability */
+	char uidl[UIDL_MAX + 1];    /* of its first message */
 	bool there[UPSTREAM_MAILBOXES_MAX]; /* for each further mailbox whether the server has it */
 };
 
-/* Logs in to UPSTREAM with C, looks at its mailbox and logs out. On a fiber; suspends. RESULT is
- * filled, to be cleared with probe_clear. */
+/* Logs in to TARGET with C, whose user is what TARGET calls him, looks at its mailbox and logs out. On a
+ * fiber; suspends. RESULT is filled, to be cleared with probe_clear. */
 void probe_run(
-    const struct upstream *upstream, const struct credentials *c, struct probe_result *result);
+    const struct target *target, const struct credentials *c, struct probe_result *result);
 void probe_clear(struct probe_result *result);

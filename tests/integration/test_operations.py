@@ -178,18 +178,18 @@ class Commands(Case):
 
 
 class Probe(Case):
-    def probe(self, upstream, user, password):
+    def probe(self, upstream, user, password, *more, blocks=()):
         folder = workspace.folder("probe")
         path = os.path.join(folder, "popgate.conf")
         with open(path, "w") as out:
             out.write(popgate.config_text(
                 {"state_directory": folder, "log_level": "debug"},
-                [("pop3", {"address": f"127.0.0.1:{ports.free_port()}"})], {**popgate.UPSTREAM, **upstream}))
+                [("pop3", {"address": f"127.0.0.1:{ports.free_port()}"})], {**popgate.UPSTREAM, **upstream}, blocks))
         reading, writing = os.pipe()
         os.write(writing, password.encode() + b"\n")
         os.close(writing)
         try:
-            done = popgate.run("probe", "--config", path, "--password-fd", str(reading), user, pass_fds=(reading,))
+            done = popgate.run("probe", "--config", path, "--password-fd", str(reading), *more, user, pass_fds=(reading,))
         finally:
             os.close(reading)
         self.assertNotIn(password, done.stdout + done.stderr)
@@ -213,6 +213,64 @@ class Probe(Case):
         self.assertRegex(done.stdout, r"mailbox +INBOX\n")
         self.assertRegex(done.stdout, r"and behind it +Junk\n")
         self.assertRegex(done.stdout, r"not there, left out +Lists\n")
+
+    # several upstreams
+
+    def bridge(self, account, *more, password="secret", routes=(), **new):
+        """Of a gateway whose first upstream is none for anybody on the way of ROUTES, and that has an old server."""
+        server = servers.dovecot()
+        blocks = [("upstream new", {**popgate.UPSTREAM, "port": server.imap_port, "old": "oldpop", **new}),
+                  ("upstream oldpop", {**popgate.UPSTREAM, "protocol": "pop3", "port": server.pop3_port}),
+                  *[(f"route {label}", values) for label, values in routes]]
+        return self.probe({"label": "wrong", "port": ports.free_port()}, account, password, *more, blocks=blocks)
+
+    def filled(self):
+        user = servers.dovecot().user()
+        servers.dovecot().fill(user, [ONE, TWO])
+        return user
+
+    def test_it_goes_by_the_users_route(self):
+        user = self.filled()
+        with servers.dovecot().imap(user) as mailbox:
+            mailbox.create("Shown")
+        done = self.bridge(f"{user}@example.org", routes=[
+            ("moved", {"users": "@example.org", "upstream": "new", "login": "%n", "mailbox": "INBOX, Shown"}),
+            ("rest", {"upstream": "wrong"})])
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        for line in (r"route +moved\n", r"upstream +new\n", rf"as +{user}\n", r"and behind it +Shown\n", r"old server +oldpop\n",
+                     r"content +2 messages"):
+            self.assertRegex(done.stdout, line)
+
+    def test_who_is_rejected_is_tried_at_the_next_of_the_route(self):
+        server = self.scripted([ONE], users={"nobody": "word"})
+        done = self.bridge(self.filled(), routes=[("all", {"upstream": "new, oldpop"})], port=server.port)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("cannot log in at new: credentials rejected", done.stderr)
+        self.assertRegex(done.stdout, r"upstream +oldpop\n")
+
+    def test_the_upstream_that_is_named(self):
+        user = self.filled()
+        done = self.bridge(user, "--upstream", "new")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"upstream +new\n")
+        done = self.bridge(user, "--upstream", "lost")
+        self.assertEqual(done.returncode, 64, done.stdout)
+        self.assertIn("there is no upstream lost", done.stderr)
+
+    def test_an_old_server(self):
+        user = self.filled()
+        done = self.bridge(user, "--upstream", "oldpop")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        for line in (r"capabilities +.*\bUIDL\b", rf"login +{user}\n", r"content +2 messages", r"first UIDL +[0-9a-f]{16}\n"):
+            self.assertRegex(done.stdout, line)
+        done = self.bridge(user, "--upstream", "oldpop", password="wrong-password")
+        self.assertEqual(done.returncode, EX_NOPERM, done.stderr)
+        self.assertIn("cannot log in at oldpop: credentials rejected", done.stderr)
+
+    def test_who_has_no_route(self):
+        done = self.bridge("jane", routes=[("some", {"users": "@example.org", "upstream": "new"})])
+        self.assertEqual(done.returncode, 78, done.stdout)
+        self.assertIn("no route fits the user", done.stderr)
 
     def test_good_login_over_tls(self):
         server = servers.dovecot()
