@@ -35,7 +35,7 @@ BUGS = [
         (MATCH, "	for (size_t i = 0; i < olds && fits; i++)\n		pair(", "	for (size_t i = 0; i < olds && i < news && fits; i++)\n		pair(")),
         {"test_uidl_import": "Commanded.test_identical_messages"}),
     Bug("learned-too-late", "what is learned comes behind what is shown", (
-        (BOX, "	return recall_read(recall, &box->recalled, e);\n}\n\n", "	return 0;\n}\n\n"),),
+        ("gateway/learning.c", "rc = box_recall(&boxes[i], e);", "rc = box_complete(&boxes[i], e);"),),
         {"test_uidl_import": "Login.test_first_login_learns"}),
     Bug("learned-each-time", "the old server is asked at each login", (
         ("gateway/learner.c", "&learned, e)) != 0 || learned ||", "&learned, e)) != 0 ||"),
@@ -128,6 +128,13 @@ BUGS = [
     Bug("relay-ends-in-order", "a session that the old server has cut ends as if it were complete", (
         (RELAY, "	r->passage->must_abort = !negative;\n", "	r->passage->must_abort = false;\n"),),
         {"test_passed_on": "ScriptedServer.test_rule_32_a_cut_is_a_reset"}),
+    Bug("learned-afterwards", "the old server is asked when the new one is listed", (
+        (MAILDROP, "(rc = learning_consider(&m->learning, box, e)) != 0 ||\n	    (rc = box_list(box, e)) != 0)",
+         "(rc = box_list(box, e)) != 0 ||\n	    (rc = learning_consider(&m->learning, box, e)) != 0)"),),
+        {"test_uidl_lists": "Beside.test_neither_server_waits"}),
+    Bug("pairs-in-the-wrong-mailbox", "what is matched is written to the first mailbox, whichever has it", (
+        ("gateway/pairing.c", "filled[count] = parts[i];", "filled[count] = parts[0];"),),
+        {"test_uidl_lists": "Lists.test_import_is_seen"}),
     Bug("plain-expunge", "EXPUNGE instead of UID EXPUNGE", (
         (MAILBOX, 'return on_set(imap, "EXPUNGE", "UID EXPUNGE ", ranges, count, "", e);',
          'return on_set(imap, "EXPUNGE", "EXPUNGE", ranges, count * 0, "", e);'),),
@@ -246,10 +253,10 @@ BUGS = [
         ("mapping/snapshot.c", "if (s->messages[i].deleted && s->messages[i].part == part)", "if (s->messages[i].deleted)"),),
         {"test_mailboxes": "OnRealServers.test_rule_14"}),
     Bug("uidls-that-meet", "messages of two mailboxes have the same UIDL", (
-        (BOX, "if (box->part > 0 && box->remembered == NULL &&", "if (box->owner == NULL && box->remembered == NULL &&"),),
+        ("gateway/part_name.c", "	if (part == 0)\n		return 0;\n", "	if (n != NULL)\n		return 0;\n"),),
         {"test_mailboxes": "OnRealServers.test_rule_7"}),
     Bug("left-out-for-now", "a mailbox that cannot be opened just now seems empty", (
-        (BOX, "	return code == ERR_PERMANENT || !there;", "	return code != 0;"),),
+        ("gateway/part_name.c", "	return code == ERR_PERMANENT || !there;", "	return code != 0;"),),
         {"test_mailboxes": "Scripted.test_the_server_cannot_be_had"}),
     Bug("index-without-flags", "a kept listing is shown without asking who is flagged", (
         (LISTING, "(rc = imap_search_deleted(imap, &r->deleted, e)) != 0", "imap == NULL"),),

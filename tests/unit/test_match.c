@@ -199,6 +199,7 @@ static const struct {
 	{ "two mailboxes, new mail in the first", "A B C D", "A B X | C D", "o1 o2 h4 h5" },
 	{ "one went, one as large came at the end of the first", "A B C:9 D E", "A B X:9 | D E",
 	    "o1 h2 - o4 o5" },
+	{ "the end of the first mailbox cannot be read", "A B ?C D", "A B C | D", "o1 h2 - o4" },
 	{ "one is in both mailboxes, and elsewhere", "B A", "A | A B", "h3 ?" },
 	{ "twice there, once in each", "B A A", "A | A B", "h3 h1 h2" },
 	{ "sizes fit by chance from the second on", "A B C:9 D:8", "A B | X:9 Y:8", "o1 o2 - -" },
