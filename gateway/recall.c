@@ -492,13 +492,27 @@ recall_part(const struct recalled *m, const struct snapshot *snapshot, size_t nu
 	return part;
 }
 
+/* Whether numbers alone make all UIDLs, so that they differ by themselves. */
+static bool
+are_plain(const struct ledger_part *parts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!uidl_book_is_plain(parts[i].book))
+			return false;
+	return true;
+}
+
 static int
 settle(const struct ledger_part *parts, size_t count, struct error *e)
 {
-	struct uidl_part *settled = calloc(count, sizeof(*settled));
+	struct uidl_part *settled;
 	struct siphash_key key;
-	int rc = settled != NULL ? 0 : ERR_NO_MEMORY;
+	int rc;
 
+	if (are_plain(parts, count))
+		return 0;
+	settled = calloc(count, sizeof(*settled));
+	rc = settled != NULL ? 0 : ERR_NO_MEMORY;
 	for (size_t i = 0; i < count && rc == 0; i++)
 		settled[i] = (struct uidl_part){ parts[i].book, parts[i].found.uidvalidity,
 			parts[i].messages, parts[i].count, parts[i].found.shown };

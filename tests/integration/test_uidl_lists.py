@@ -119,6 +119,21 @@ class Lists(Case):
         self.assert_code(session.command("PASS secret"), "SYS/TEMP")
         gate.wait_log("login stopped")
 
+    def test_rule_42_a_forged_mark_makes_no_duplicate(self):
+        gate, user = self.gate(learn=None, uidl="message-id"), self.new.user()
+        with self.new.imap(user) as mailbox:
+            mailbox.create("Junk")
+            mailbox.append([message(1)], "Junk")
+            [real] = gate.uidls(user)
+            self.assertRegex(real, r"^1@example\.org\.[0-9a-f]{12}$")
+            forged = message(2).replace(b"<2@example.org>", b"<%s>" % real.encode())
+            mailbox.append([forged])
+            self.assertEqual(gate.uidls(user), [real + ".1", real])
+            mailbox.append([forged], "Junk")
+            seen = gate.uidls(user)
+        self.assertEqual((seen[:2], len(set(seen))), ([real + ".1", real], 3))
+        self.assertEqual(gate.uidls(user), seen)
+
     # the learner
 
     def test_first_login_learns(self):
