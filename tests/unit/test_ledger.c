@@ -108,11 +108,11 @@ static void
 import_uidl(struct ledger_file *where, const char *uidl)
 {
 	const struct ledger_row row = { 3, uidl };
+	const struct ledger_rows rows = { inbox, UIDVALIDITY, &row, 1 };
 	struct ledger_imported imported;
 
-	CU_ASSERT_EQUAL(ledger_file_import(where, soon(), &inbox, UIDVALIDITY, &row, 1,
-			    LEDGER_FROM_IMPORT, &imported, &last),
-	    0);
+	CU_ASSERT_EQUAL(
+	    ledger_file_import(where, soon(), &rows, 1, LEDGER_FROM_IMPORT, &imported, &last), 0);
 }
 
 static void
