@@ -250,7 +250,20 @@ run_match(struct match *match, const struct match_side *old, const struct match_
 	return rc;
 }
 
-/* Messages of SNAPSHOT that can only be some of SEEN have their UIDLs. */
+/* What was shown and is not here now, or cannot be told from another: a client has it, and would take a new
+ * message of that UIDL for one that it has read. */
+static int
+reserve_rest(const struct ledger_seen_list *seen, const struct match_side *old, struct uidl_book *book)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < old->count && rc == 0; i++)
+		if (old->messages[i].partner == MATCH_NONE)
+			rc = uidl_book_reserve(book, seen->items[i].uidl);
+	return rc;
+}
+
+/* Messages of SNAPSHOT that can only be some of SEEN have their UIDLs, and no others have one of SEEN. */
 static int
 take_matches(const struct ledger_seen_list *seen, struct recalled *m,
     const struct snapshot *snapshot, struct match *match)
@@ -275,9 +288,11 @@ take_matches(const struct ledger_seen_list *seen, struct recalled *m,
 		if (new.messages[i].partner == MATCH_NONE)
 			continue;
 		uidl = seen->items[new.messages[i].partner].uidl;
-		rc = uidl_book_assign(m->book, snapshot_at(snapshot, i + 1)->uid, uidl,
+		rc = uidl_book_keep(m->book, snapshot_at(snapshot, i + 1)->uid, uidl,
 		    strlen(uidl), LEDGER_FROM_MATCH);
 	}
+	if (rc == 0)
+		rc = reserve_rest(seen, &old, m->book);
 	free(messages);
 	return rc;
 }

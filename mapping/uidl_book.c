@@ -18,6 +18,7 @@ struct entry {
 	uint32_t text; /* where in the texts it begins */
 	uint8_t source;
 	bool is_new;
+	bool is_kept;
 };
 
 struct uidl_book {
@@ -29,6 +30,8 @@ struct uidl_book {
 	size_t new_count;
 	char *texts; /* each with its NUL */
 	size_t texts_len, texts_room;
+	char **reserved;
+	size_t reserved_count, reserved_room;
 };
 
 int
@@ -47,6 +50,9 @@ uidl_book_clear(struct uidl_book *book)
 {
 	for (size_t i = 0; i < book->rule_count; i++)
 		uidl_template_free(book->rules[i].owned);
+	for (size_t i = 0; i < book->reserved_count; i++)
+		free(book->reserved[i]);
+	free(book->reserved);
 	free(book->rules);
 	free(book->entries);
 	free(book->texts);
@@ -139,7 +145,7 @@ uidl_book_has_new_template(const struct uidl_book *book)
 bool
 uidl_book_is_plain(const struct uidl_book *book)
 {
-	return book->rule_count == 1 && book->entry_count == 0 &&
+	return book->rule_count == 1 && book->entry_count == 0 && book->reserved_count == 0 &&
 	       uidl_template_attribute(book->rules[0].template) == UIDL_OF_NUMBERS;
 }
 
@@ -238,18 +244,33 @@ uidl_book_add(struct uidl_book *book, uint32_t uid, const char *uidl, size_t len
 	return is_at(book, at, uid) ? ERR_INVALID : put_entry(book, at, entry, uidl, len);
 }
 
+/* Puts ENTRY, which is new to the ledger, in place of what its message has. */
+static int
+replace(struct uidl_book *book, struct entry entry, const char *uidl, size_t len)
+{
+	size_t at = find_place(book, entry.uid);
+	bool was_new = is_at(book, at, entry.uid) && book->entries[at].is_new;
+	int rc;
+
+	entry.is_new = true;
+	if ((rc = put_entry(book, at, entry, uidl, len)) == 0 && !was_new)
+		book->new_count++;
+	return rc;
+}
+
 int
 uidl_book_assign(
     struct uidl_book *book, uint32_t uid, const char *uidl, size_t len, uint8_t source)
 {
-	const struct entry entry = { .uid = uid, .source = source, .is_new = true };
-	size_t at = find_place(book, uid);
-	bool was_new = is_at(book, at, uid) && book->entries[at].is_new;
-	int rc;
+	return replace(book, (struct entry){ .uid = uid, .source = source }, uidl, len);
+}
 
-	if ((rc = put_entry(book, at, entry, uidl, len)) == 0 && !was_new)
-		book->new_count++;
-	return rc;
+int
+uidl_book_keep(
+    struct uidl_book *book, uint32_t uid, const char *uidl, size_t len, uint8_t source)
+{
+	return replace(
+	    book, (struct entry){ .uid = uid, .source = source, .is_kept = true }, uidl, len);
 }
 
 const char *
@@ -277,6 +298,7 @@ uidl_book_entry(const struct uidl_book *book, size_t index)
 		.uid = entry->uid,
 		.source = entry->source,
 		.is_new = entry->is_new,
+		.is_kept = entry->is_kept,
 		.uidl = book->texts + entry->text,
 	};
 }
@@ -285,6 +307,38 @@ size_t
 uidl_book_new_count(const struct uidl_book *book)
 {
 	return book->new_count;
+}
+
+/* ---- UIDLs of no message ---- */
+
+int
+uidl_book_reserve(struct uidl_book *book, const char *uidl)
+{
+	if (book->reserved_count == book->reserved_room) {
+		size_t room = book->reserved_room == 0 ? 16 : 2 * book->reserved_room;
+		char **more = realloc(book->reserved, room * sizeof(*more));
+
+		if (more == NULL)
+			return ERR_NO_MEMORY;
+		book->reserved = more;
+		book->reserved_room = room;
+	}
+	if ((book->reserved[book->reserved_count] = strdup(uidl)) == NULL)
+		return ERR_NO_MEMORY;
+	book->reserved_count++;
+	return 0;
+}
+
+size_t
+uidl_book_reserved_count(const struct uidl_book *book)
+{
+	return book->reserved_count;
+}
+
+const char *
+uidl_book_reserved(const struct uidl_book *book, size_t index)
+{
+	return book->reserved[index];
 }
 
 void

@@ -17,6 +17,7 @@ struct uidl_entry {
 	uint32_t uid;
 	uint8_t source; /* whatever the owner of the book calls it */
 	bool is_new;	/* came by uidl_book_assign */
+	bool is_kept;	/* came by uidl_book_keep */
 	const char *uidl; /* until the book is next changed */
 };
 
@@ -46,7 +47,8 @@ const struct uidl_template *uidl_book_last(const struct uidl_book *book, uint32_
 /* Whether uidl_book_add_template was used: the ledger has to be told. */
 bool uidl_book_has_new_template(const struct uidl_book *book);
 
-/* Whether one template makes all UIDLs of UID and UIDVALIDITY, so that they differ by themselves. */
+/* Whether one template makes all UIDLs of UID and UIDVALIDITY, so that they differ by themselves, and none
+ * is reserved. */
 bool uidl_book_is_plain(const struct uidl_book *book);
 
 /* The template of message UID. */
@@ -60,6 +62,18 @@ int uidl_book_add(
 /* The same, in place of what UID has, and new to the ledger. */
 int uidl_book_assign(
     struct uidl_book *book, uint32_t uid, const char *uidl, size_t len, uint8_t source);
+
+/* As uidl_book_assign for a UIDL that clients know the message by already, under another UIDVALIDITY. */
+int uidl_book_keep(
+    struct uidl_book *book, uint32_t uid, const char *uidl, size_t len, uint8_t source);
+
+/* Clients know a message by UIDL that is none of those in the book, as far as can be told: no message is to
+ * get it now. Returns 0 or ERR_NO_MEMORY. */
+int uidl_book_reserve(struct uidl_book *book, const char *uidl);
+
+/* Those UIDLs, by index; valid until the book is next changed. */
+size_t uidl_book_reserved_count(const struct uidl_book *book);
+const char *uidl_book_reserved(const struct uidl_book *book, size_t index);
 
 /* The exception for UID; NULL: there is none. Valid until the book is changed. */
 const char *uidl_book_find(const struct uidl_book *book, uint32_t uid);

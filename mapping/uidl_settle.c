@@ -23,7 +23,7 @@ struct settle {
 static enum rank
 rank_of(const struct uidl_part *part, uint32_t uid, size_t *at)
 {
-	bool has_entry = false, is_new = false;
+	bool has_entry = false, is_new = false, is_kept = false;
 
 	for (; *at < uidl_book_entry_count(part->book); (*at)++) {
 		struct uidl_entry entry = uidl_book_entry(part->book, *at);
@@ -32,9 +32,10 @@ rank_of(const struct uidl_part *part, uint32_t uid, size_t *at)
 			continue;
 		has_entry = entry.uid == uid;
 		is_new = has_entry && entry.is_new;
+		is_kept = has_entry && entry.is_kept;
 		break;
 	}
-	if (uid <= part->shown && !is_new)
+	if (is_kept || (uid <= part->shown && !is_new))
 		return SHOWN;
 	return has_entry && !is_new ? GIVEN : FRESH;
 }
@@ -99,6 +100,15 @@ settle_rank(struct settle *s, const struct uidl_part *parts, size_t count,
 	return rc;
 }
 
+/* UIDLs that no message of the maildrop may get have a place of their own among those that are taken. */
+static void
+take_reserved(struct settle *s, const struct uidl_part *parts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < uidl_book_reserved_count(parts[i].book); j++)
+			uidl_set_add(&s->set, uidl_book_reserved(parts[i].book, j));
+}
+
 /* Whether PART has messages that nobody was shown as they are now. */
 static bool
 has_news(const struct uidl_part *part)
@@ -114,20 +124,22 @@ uidl_settle(const struct uidl_part *parts, size_t count, uint8_t source,
 	struct settle s = { .source = source };
 	bool plain = true, news = false;
 	unsigned char *ranks;
-	size_t messages = 0;
+	size_t messages = 0, reserved = 0;
 	int rc;
 
 	for (size_t i = 0; i < count; i++) {
 		plain = plain && (parts[i].count == 0 || uidl_book_is_plain(parts[i].book));
 		news = news || has_news(&parts[i]);
 		messages += parts[i].count;
+		reserved += uidl_book_reserved_count(parts[i].book);
 	}
 	if (plain || !news)
 		return 0;
 	if ((ranks = malloc(messages)) == NULL)
 		return ERR_NO_MEMORY;
 	find_ranks(parts, count, ranks);
-	rc = uidl_set_init(&s.set, messages, key);
+	if ((rc = uidl_set_init(&s.set, messages + reserved, key)) == 0)
+		take_reserved(&s, parts, count);
 	for (int rank = SHOWN; rank < RANKS && rc == 0; rank++)
 		rc = settle_rank(&s, parts, count, ranks, (enum rank) rank);
 	uidl_set_clear(&s.set);

@@ -10,11 +10,12 @@ struct uidl_part {
 	uint32_t uidvalidity;
 	const struct snapshot_message *messages; /* ascending */
 	size_t count;
-	uint32_t shown; /* up to which UID messages were, but for those that BOOK has something new about */
+	uint32_t shown; /* up to which UID messages were, but for those that BOOK has something new about;
+			   those that keep what they had (uidl_book_keep) were, too */
 };
 
-/* Gives another UIDL to each message of PARTS (COUNT) that was not shown yet and has the one of another, of
- * whichever part; the book of its own part learns it. That the UIDLs of parts end in marks of their own
+/* Gives another UIDL to each message of PARTS (COUNT) that was not shown yet and has the one of another, or
+ * one that is reserved, of whichever part; the book of its own part learns it. That the UIDLs of parts end in marks of their own
  * tells nothing: senders write some of them. SOURCE is what the books note. Costs nothing where UIDLs differ
  * by themselves, or nothing is new. Returns 0 or ERR_NO_MEMORY. */
 int uidl_settle(const struct uidl_part *parts, size_t count, uint8_t source,

@@ -293,6 +293,25 @@ class Uidvalidity(Ledger):
         self.assertEqual(again[:40], first)
         self.assertEqual(len(set(again)), 42)
 
+    def test_rule_42_a_new_message_is_never_called_what_another_was(self):
+        with self.server.lock:
+            self.server.messages = [scripted_imap.Message(100 + i, body) for i, body in enumerate(self.sizes(40), 1)]
+        self.gate.upstream["uidl"] = "%u"
+        self.gate.reload()
+        first = uidls(self.gate, "user")
+        self.assertEqual(first, [str(uid) for uid in range(101, 141)])
+        with self.server.lock:  # five have gone, and others have come that have their numbers
+            self.server.uidvalidity += 1
+            self.server.messages = [
+                scripted_imap.Message(uid, body)
+                for uid, body in zip([*range(1, 36), *range(136, 141)], self.sizes(35) + self.sizes(5, 500))
+            ]
+        second = uidls(self.gate, "user")
+        self.assertEqual(second[:35], first[:35])
+        self.assertFalse(set(second[35:]) & set(first))
+        self.restart(self.gate)
+        self.assertEqual(uidls(self.gate, "user"), second)
+
     def test_what_looks_alike_is_not_guessed(self):
         bodies = [b"Subject: %d\r\n\r\nsame size\r\n" % (i % 10) for i in range(10)]
         with self.server.lock:

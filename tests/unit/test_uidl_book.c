@@ -179,6 +179,42 @@ what_an_import_gave_comes_before_a_template(void)
 }
 
 static void
+rule_42_what_is_known_from_before_keeps_its_uidl(void)
+{
+	struct uidl_book *book = book_of("%u");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(book);
+	/* UIDVALIDITY has changed: 4 was shown as "1"; nobody knows what was shown as "2" and "3" */
+	CU_ASSERT_EQUAL(uidl_book_keep(book, 4, "1", 1, 4), 0);
+	CU_ASSERT_EQUAL(uidl_book_reserve(book, "2"), 0);
+	CU_ASSERT_EQUAL(uidl_book_reserve(book, "3"), 0);
+	CU_ASSERT_EQUAL(settle(book, 0), 0);
+	expect(book, 1, "1.1");
+	expect(book, 2, "2.2");
+	expect(book, 3, "3.3");
+	expect(book, 4, "1");
+	CU_ASSERT_EQUAL(uidl_book_new_count(book), 4);
+	uidl_book_free(book);
+}
+
+static void
+rule_42_what_nobody_knows_is_reserved_for_nobody(void)
+{
+	struct uidl_book *book = book_of("%u");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(book);
+	for (unsigned i = 0; i < 100; i++)
+		CU_ASSERT_EQUAL(uidl_book_reserve(book, i == 99 ? "3" : "gone"), 0);
+	CU_ASSERT_FALSE(uidl_book_is_plain(book));
+	CU_ASSERT_EQUAL(settle(book, 0), 0);
+	expect(book, 2, "2");
+	expect(book, 3, "3.3");
+	uidl_book_clear(book);
+	CU_ASSERT_EQUAL(uidl_book_reserved_count(book), 0);
+	uidl_book_free(book);
+}
+
+static void
 long_duplicates_become_a_digest(void)
 {
 	char uidl[UIDL_MAX + 1], now[UIDL_MAX + 1];
@@ -374,6 +410,10 @@ main(void)
 		    rule_39_what_was_shown_keeps_its_uidl_where_two_want_it },
 		{ "what_an_import_gave_comes_before_a_template",
 		    what_an_import_gave_comes_before_a_template },
+		{ "rule_42_what_is_known_from_before_keeps_its_uidl",
+		    rule_42_what_is_known_from_before_keeps_its_uidl },
+		{ "rule_42_what_nobody_knows_is_reserved_for_nobody",
+		    rule_42_what_nobody_knows_is_reserved_for_nobody },
 		{ "long_duplicates_become_a_digest", long_duplicates_become_a_digest },
 		{ "rule_42_a_forged_mark_makes_no_duplicate",
 		    rule_42_a_forged_mark_makes_no_duplicate },
