@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -18,9 +19,10 @@
 #include "gateway/identity.h"
 #include "gateway/ledger_file.h"
 #include "gateway/state_directory.h"
+#include "gateway/state_store.h"
 #include "gateway/state_table.h"
 
-enum { PATIENCE_MS = 10000, SUBJECT_MAX = STATE_NAME_MAX + 2, LINE_MAX_OCTETS = SUBJECT_MAX + 64 };
+enum { PATIENCE_MS = 10000, SUBJECT_MAX = STATE_NAME_MAX + 2 };
 
 static const char help[] =
     "usage: popgate state [--config FILE] [show [USER]...]\n"
@@ -160,14 +162,16 @@ change_one(struct change *c, const char *subject)
 static int
 change_lines(struct change *c)
 {
-	char line[LINE_MAX_OCTETS];
+	char *line = NULL;
+	size_t room = 0;
 	int status = 0;
 
-	while (status == 0 && fgets(line, sizeof(line), stdin) != NULL) {
+	while (status == 0 && getline(&line, &room, stdin) >= 0) {
 		line[strcspn(line, "\r\n")] = '\0';
 		if (line[0] != '\0' && line[0] != '#')
 			status = change_one(c, line);
 	}
+	free(line);
 	if (ferror(stdin)) {
 		fprintf(stderr, "popgate state: standard input cannot be read\n");
 		return EX_NOINPUT;
@@ -179,7 +183,7 @@ change_lines(struct change *c)
 static int
 change_all(struct change *c, char **subjects, int count)
 {
-	struct error e = { .code = ERR_TEMPORARY };
+	struct error e = { 0 };
 	int status = 0;
 
 	if (sqlite3_exec(c->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
@@ -197,8 +201,8 @@ change_all(struct change *c, char **subjects, int count)
 		fprintf(stderr, "popgate state: %zu were not there\n", c->missing);
 	return 0;
 failed:
-	error_set(&e, ERR_TEMPORARY, "the state store: %s; nothing is changed, try again",
-	    sqlite3_errmsg(c->db));
+	database_explain(&state_store_form, sqlite3_db_filename(c->db, "main"), c->db, &e);
+	error_prefix(&e, "nothing is changed");
 	return failed(&e);
 }
 

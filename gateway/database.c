@@ -31,7 +31,7 @@ static const char *const careful[] = {
 
 /* What a person can do about an error of SQLite. */
 static const char *
-advice(const struct database *db, int code)
+advice(const struct database_form *form, int code)
 {
 	switch (code & 0xff) {
 	case SQLITE_FULL:
@@ -49,8 +49,24 @@ advice(const struct database *db, int code)
 	case SQLITE_READONLY:
 		return "popgate must be able to make and write files there";
 	default:
-		return db->form->mend;
+		return form->mend;
 	}
+}
+
+int
+database_explain(
+    const struct database_form *form, const char *path, sqlite3 *db, struct error *e)
+{
+	int code = sqlite3_extended_errcode(db);
+	int number = sqlite3_system_errno(db);
+	bool has_cause =
+	    number != 0 && ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN);
+
+	if ((code & 0xff) == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM)
+		return error_set(e, ERR_NO_MEMORY, "no memory for %s", form->what);
+	return error_set(e, ERR_TEMPORARY, "%s: %s%s%s%s; %s", path, sqlite3_errmsg(db),
+	    has_cause ? " (" : "", has_cause ? strerror(number) : "", has_cause ? ")" : "",
+	    advice(form, code));
 }
 
 void
@@ -80,21 +96,15 @@ not_at_once(const struct database *db, struct error *e)
 int
 database_fail(struct database *db, struct error *e)
 {
-	int code = sqlite3_extended_errcode(db->db);
-	int number = sqlite3_system_errno(db->db);
-	bool has_cause =
-	    number != 0 && ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN);
+	int code = sqlite3_errcode(db->db) & 0xff;
+	int rc;
 
 	if (db->at_once)
 		return not_at_once(db, e);
-	error_set(e, ERR_TEMPORARY, "%s: %s%s%s%s; %s", db->path, sqlite3_errmsg(db->db),
-	    has_cause ? " (" : "", has_cause ? strerror(number) : "", has_cause ? ")" : "",
-	    advice(db, code));
-	if ((code & 0xff) != SQLITE_BUSY)
+	rc = database_explain(db->form, db->path, db->db, e);
+	if (code != SQLITE_BUSY)
 		database_close(db);
-	if ((code & 0xff) != SQLITE_NOMEM && code != SQLITE_IOERR_NOMEM)
-		return ERR_TEMPORARY;
-	return error_set(e, ERR_NO_MEMORY, "no memory for %s", db->form->what);
+	return rc;
 }
 
 /* ---- opening ---- */

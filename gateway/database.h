@@ -66,7 +66,12 @@ int database_execute(struct database *db, const char *const *texts, struct error
 /* What LAZY changes commit is on disk with the next one that is not, or with a checkpoint. */
 int database_set_lazy(struct database *db, bool lazy, struct error *e);
 
-/* Tells what the last call of SQLite said; returns the code. */
+/* Tells what the last call of SQLite about DB said, a file of FORM at PATH, and what to do. Returns
+ * ERR_TEMPORARY or ERR_NO_MEMORY. */
+int database_explain(
+    const struct database_form *form, const char *path, sqlite3 *db, struct error *e);
+
+/* The same; and closes what others have not only locked. No statement but its own may be left. */
 int database_fail(struct database *db, struct error *e);
 
 /* Ends the use of statement WHICH, whose texts are about to go. */

@@ -16,12 +16,14 @@ static int
 read_stops(struct ledger_file *file, uint64_t *count, struct error *e)
 {
 	sqlite3_stmt *statement = file->db.statements[LEDGER_STOPS];
+	int rc = 0;
 
-	if (sqlite3_step(statement) != SQLITE_ROW)
-		return database_fail(&file->db, e);
-	*count = (uint64_t) sqlite3_column_int64(statement, 0);
+	if (sqlite3_step(statement) == SQLITE_ROW)
+		*count = (uint64_t) sqlite3_column_int64(statement, 0);
+	else
+		rc = database_fail(&file->db, e);
 	database_rest(&file->db, LEDGER_STOPS);
-	return 0;
+	return rc;
 }
 
 static int
@@ -127,11 +129,8 @@ ledger_file_each_stop(struct ledger_file *file, uint64_t deadline, const char *s
 		stop = read_stop(statement);
 		rc = each(ctx, &stop);
 	}
-	if (rc == 0 && code != SQLITE_DONE)
-		rc = error_set(e, ERR_TEMPORARY, "%s: %s", file->db.path,
-		    sqlite3_errmsg(file->db.db));
 	sqlite3_finalize(statement);
-	return rc;
+	return rc == 0 && code != SQLITE_DONE ? database_fail(&file->db, e) : rc;
 }
 
 int
@@ -139,17 +138,17 @@ ledger_file_approve(struct ledger_file *file, uint64_t deadline, const char *sub
     uint64_t *count, struct error *e)
 {
 	sqlite3_stmt *statement;
-	int rc;
+	int rc, code;
 
 	rc = prepare(file, deadline, "UPDATE guard SET approved = ?2 WHERE " SUBJECT, subject,
 	    &statement, e);
 	if (rc != 0)
 		return rc;
 	sqlite3_bind_int64(statement, 2, (int64_t) time(NULL));
-	if (sqlite3_step(statement) != SQLITE_DONE)
-		rc = error_set(e, ERR_TEMPORARY, "%s: %s", file->db.path,
-		    sqlite3_errmsg(file->db.db));
-	sqlite3_finalize(statement);
+	code = sqlite3_step(statement);
+	sqlite3_finalize(statement); /* what it said is said by its end again */
+	if (code != SQLITE_DONE)
+		rc = database_fail(&file->db, e);
 	*count = rc == 0 ? (uint64_t) sqlite3_changes64(file->db.db) : 0;
 	return rc;
 }

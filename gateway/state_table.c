@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "gateway/ledger.h"
+#include "gateway/state_store.h"
 
 /* Numbers in the table: never change one. */
 _Static_assert(USER_STATE_OLD == 0 && USER_STATE_NEW == 1, "states are stored");
@@ -118,7 +119,7 @@ state_place(const char *account)
 static int
 fail(struct sqlite3 *db, struct error *e)
 {
-	return error_set(e, ERR_TEMPORARY, "the state store: %s", sqlite3_errmsg(db));
+	return database_explain(&state_store_form, sqlite3_db_filename(db, "main"), db, e);
 }
 
 /* Prepares TEXT, and binds scope and name of ROW (NULL: neither) to its first parameters. */

@@ -117,7 +117,7 @@ class UserStates(Case):
 
     def test_a_list_on_standard_input(self):
         users = [self.user(name) for name in ("one", "two")]
-        done = self.state("set", "-", "new", input="# moved today\n" + "\n".join(users) + "\n\n")
+        done = self.state("set", "-", "new", input="# moved today" + " or so" * 1000 + "\n" + "\n".join(users) + "\n\n")
         self.assertEqual(done.stdout, "2 set\n")
         for user in users:
             self.assert_state(user, "new")

@@ -92,6 +92,20 @@ the_nearest_row_counts(void)
 }
 
 static void
+an_error_says_what_to_do(void)
+{
+	enum state_scope source;
+	enum user_state state;
+	struct error e = { 0 };
+
+	begin();
+	CU_ASSERT_EQUAL(sqlite3_exec(db, "DROP TABLE state", NULL, NULL, NULL), SQLITE_OK);
+	CU_ASSERT_EQUAL(state_table_find(db, "joe", &state, &source, &e), ERR_TEMPORARY);
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, state_store_form.mend));
+	end();
+}
+
+static void
 names_of_any_case_are_the_same(void)
 {
 	begin();
@@ -236,6 +250,7 @@ main(void)
 {
 	static const struct unit_test tests[] = {
 		{ "the_nearest_row_counts", the_nearest_row_counts },
+		{ "an_error_says_what_to_do", an_error_says_what_to_do },
 		{ "names_of_any_case_are_the_same", names_of_any_case_are_the_same },
 		{ "shares_grow", shares_grow },
 		{ "places_are_for_ever", places_are_for_ever },
