@@ -291,7 +291,8 @@ ledger_read_view(struct ledger_file *file, const char *account, struct ledger_ma
 			out->is_view = true;
 	}
 	database_rest(&file->db, LEDGER_VIEW);
-	if (rc != 0 || out->is_view || out->view == 0)
+	/* Even where this one was seen last: others may have gone that were seen with it. */
+	if (rc != 0 || out->view == 0)
 		return rc;
 	database_bind_text(approved, 1, account);
 	if ((rc = step(file, LEDGER_APPROVED, &more, e)) == 0 && more)

@@ -35,6 +35,47 @@ rule_43_stopped_accounts_are_listed_and_approved(void)
 }
 
 static void
+rule_43_approved_though_one_of_two_mailboxes_is_left(void)
+{
+	struct visit v;
+	uint64_t count;
+
+	rig_begin();
+	login(&inbox, UIDVALIDITY, "a%u", 1, 3);
+	run_sql("INSERT INTO view (account, maildrop) VALUES ('jane@x', 99)");
+	stop_login("jane@x", 30, 20);
+	CU_ASSERT_EQUAL(visit_begin(&v, &inbox, UIDVALIDITY, "a%u"), 0);
+	CU_ASSERT_TRUE(v.part.found.is_view);
+	CU_ASSERT_EQUAL(v.part.found.view, 2);
+	CU_ASSERT_FALSE(v.part.found.approved);
+	visit_end(&v);
+	CU_ASSERT_EQUAL(ledger_file_approve(file, soon(), "jane@x", &count, &last), 0);
+	CU_ASSERT_EQUAL(visit_begin(&v, &inbox, UIDVALIDITY, "a%u"), 0);
+	CU_ASSERT_TRUE(v.part.found.approved);
+	visit_end(&v);
+	rig_end();
+}
+
+static void
+an_error_says_what_to_do(void)
+{
+	uint64_t count;
+	sqlite3 *db;
+
+	rig_begin();
+	stop_login("jane@x", 2, 1);
+	CU_ASSERT_EQUAL_FATAL(sqlite3_open(in_state("state.db"), &db), SQLITE_OK);
+	CU_ASSERT_EQUAL(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	CU_ASSERT_EQUAL(ledger_file_approve(file, database_clock() + 20, "jane@x", &count, &last),
+	    ERR_TEMPORARY);
+	CU_ASSERT_PTR_NOT_NULL(strstr(last.text, "another program holds it locked"));
+	sqlite3_close(db);
+	CU_ASSERT_EQUAL(ledger_file_approve(file, soon(), "jane@x", &count, &last), 0);
+	CU_ASSERT_EQUAL(count, 1);
+	rig_end();
+}
+
+static void
 rule_43_the_difference_is_that_of_the_last_stop(void)
 {
 	rig_begin();
@@ -54,6 +95,9 @@ main(void)
 	static const struct unit_test tests[] = {
 		{ "rule_43_stopped_accounts_are_listed_and_approved",
 		    rule_43_stopped_accounts_are_listed_and_approved },
+		{ "rule_43_approved_though_one_of_two_mailboxes_is_left",
+		    rule_43_approved_though_one_of_two_mailboxes_is_left },
+		{ "an_error_says_what_to_do", an_error_says_what_to_do },
 		{ "rule_43_the_difference_is_that_of_the_last_stop",
 		    rule_43_the_difference_is_that_of_the_last_stop },
 	};
