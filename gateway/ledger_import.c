@@ -214,10 +214,19 @@ ledger_file_import(struct ledger_file *file, uint64_t deadline, const struct led
 
 /* ---- what was seen elsewhere ---- */
 
+/* Whether the ledger can have ITEM, and read it again. What is no UIDL would be a row that makes no sense,
+ * and end all logins. */
+static bool
+is_fit(const struct ledger_seen *item)
+{
+	return uidl_is_valid(item->uidl, strlen(item->uidl)) && item->size <= INT64_MAX;
+}
+
 static int
 add_elsewhere(struct ledger_file *file, int64_t id, const struct ledger_seen *items, size_t count,
     struct error *e)
 {
+	size_t fit = 0;
 	struct snapshot_message *messages = calloc(count + 1, sizeof(*messages));
 	unsigned char *octets = malloc(SEEN_MESSAGE_MAX << SEEN_PIECE_BITS);
 	int rc = 0;
@@ -225,20 +234,22 @@ add_elsewhere(struct ledger_file *file, int64_t id, const struct ledger_seen *it
 	if (messages == NULL || octets == NULL)
 		rc = no_memory(e);
 	for (size_t i = 0; i < count && rc == 0; i++) {
-		messages[i].uid = items[i].uid;
-		messages[i].size = items[i].size;
+		if (!is_fit(&items[i]))
+			continue;
+		messages[fit].uid = items[i].uid;
+		messages[fit++].size = items[i].size;
 		rc = ledger_add_uidl(
 		    file, id, items[i].uid, items[i].uidl, LEDGER_FROM_IMPORT, e);
 	}
-	for (size_t i = 0, len; i < count && rc == 0;) {
+	for (size_t i = 0, len; i < fit && rc == 0;) {
 		uint32_t piece = seen_piece(messages[i].uid);
 
-		i += seen_encode(messages + i, count - i, octets, &len);
+		i += seen_encode(messages + i, fit - i, octets, &len);
 		rc = ledger_add_piece(file, id, piece, octets, len, e);
 	}
-	if (rc == 0)
-		rc = ledger_set_shown(file, id, messages[count - 1].uid, count,
-		    seen_digest(messages, count), e);
+	if (rc == 0 && fit > 0)
+		rc = ledger_set_shown(
+		    file, id, messages[fit - 1].uid, fit, seen_digest(messages, fit), e);
 	free(messages);
 	free(octets);
 	return rc;

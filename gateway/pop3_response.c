@@ -261,7 +261,7 @@ pop3_numbers(const char *line, size_t len, uint32_t *messages, uint64_t *octets)
 	uint64_t first;
 
 	if (next_number(&line, &len, UINT32_MAX, &first) != 0 ||
-	    next_number(&line, &len, UINT64_MAX, octets) != 0)
+	    next_number(&line, &len, INT64_MAX, octets) != 0)
 		return ERR_PROTOCOL;
 	*messages = (uint32_t) first;
 	return 0;

@@ -301,6 +301,25 @@ what_was_seen_elsewhere(void)
 }
 
 static void
+what_the_ledger_could_not_read_again_is_left_out(void)
+{
+	char long_one[UIDL_MAX + 2] = { 0 };
+	struct ledger_seen items[] = { { 1, 100, (char[]){ "two words" }, 0 },
+		{ 2, 200, (char[]){ "y" }, 0 }, { 3, 300, (char[]){ "" }, 0 },
+		{ 4, 400, long_one, 0 }, { 5, UINT64_MAX, (char[]){ "z" }, 0 } };
+
+	memset(long_one, 'x', UIDL_MAX + 1);
+	rig_begin();
+	CU_ASSERT_EQUAL(
+	    ledger_file_saw_elsewhere(file, soon(), "jane@x", &old, items, 5, &last), 0);
+	CU_ASSERT_STRING_EQUAL(last_seen("jane@x"), "2=y/200");
+	CU_ASSERT_EQUAL(
+	    ledger_file_saw_elsewhere(file, soon(), "joe@x", &inbox, items, 1, &last), 0);
+	CU_ASSERT_STRING_EQUAL(last_seen("joe@x"), "");
+	rig_end();
+}
+
+static void
 facts_about_accounts(void)
 {
 	char *value;
@@ -443,6 +462,8 @@ main(void)
 		{ "an_import_meanwhile_is_noticed", an_import_meanwhile_is_noticed },
 		{ "an_import_for_a_new_message_is_noticed", an_import_for_a_new_message_is_noticed },
 		{ "what_was_seen_elsewhere", what_was_seen_elsewhere },
+		{ "what_the_ledger_could_not_read_again_is_left_out",
+		    what_the_ledger_could_not_read_again_is_left_out },
 		{ "facts_about_accounts", facts_about_accounts },
 		{ "rule_44_what_cannot_be_read_is_not_guessed",
 		    rule_44_what_cannot_be_read_is_not_guessed },
