@@ -31,7 +31,7 @@ struct write_part {
 	struct piece *pieces;
 	size_t piece_count;
 	unsigned char *octets;
-	uint32_t oldest;	   /* the lowest UID that is there */
+	int64_t oldest;		   /* names of messages below this UID go */
 	struct ledger_names names; /* last is 0 where none are new */
 };
 
@@ -163,12 +163,29 @@ gather_names(struct write_part *w, const struct ledger_part *part)
 		return ERR_NO_MEMORY;
 	if (names->count > 0)
 		memcpy(w->names.items, names->items, names->count * sizeof(*names->items));
-	w->oldest = part->messages[0].uid;
+	/* Two kinds side by side would make two messages of one. */
+	w->oldest = names->kind == w->found.naming ? part->messages[0].uid : INT64_MAX;
 	w->found.naming = names->kind;
 	w->found.named = names->last;
 	return 0;
 }
 
+/* What the login has found out. */
+static int
+gather_news(struct write_part *w, const struct ledger_part *part)
+{
+	int rc;
+
+	if (uidl_book_has_new_template(part->book)) {
+		w->template = strdup(uidl_template_text(uidl_book_last(part->book, &w->first)));
+		if (w->template == NULL)
+			return ERR_NO_MEMORY;
+	}
+	rc = gather_uidls(w, part->book);
+	return rc != 0 ? rc : gather_names(w, part);
+}
+
+/* WITHOUT_MARKED: at the session's end, so that what is new is written since its beginning. */
 static int
 gather_part(struct write_part *w, const struct ledger_part *part, bool without_marked)
 {
@@ -179,12 +196,9 @@ gather_part(struct write_part *w, const struct ledger_part *part, bool without_m
 	w->upstream = strdup(part->key.upstream);
 	w->user = strdup(part->key.user);
 	w->mailbox = strdup(part->key.mailbox);
-	if (uidl_book_has_new_template(part->book))
-		w->template = strdup(uidl_template_text(uidl_book_last(part->book, &w->first)));
-	if (w->upstream == NULL || w->user == NULL || w->mailbox == NULL ||
-	    (uidl_book_has_new_template(part->book) && w->template == NULL))
+	if (w->upstream == NULL || w->user == NULL || w->mailbox == NULL)
 		return ERR_NO_MEMORY;
-	if ((rc = gather_uidls(w, part->book)) != 0 || (rc = gather_names(w, part)) != 0)
+	if (!without_marked && (rc = gather_news(w, part)) != 0)
 		return rc;
 	if ((rc = list_messages(part, without_marked, &listed)) == 0)
 		rc = gather_list(w, &listed);
@@ -213,7 +227,7 @@ ledger_writing_new(const char *account, const struct ledger_part *parts, size_t 
 	if (w == NULL)
 		return ERR_NO_MEMORY;
 	w->count = count;
-	w->durable = ledger_must_show(parts, count);
+	w->durable = !without_marked && ledger_must_show(parts, count);
 	w->views = !is_view(parts, count);
 	if ((w->account = strdup(account)) == NULL)
 		rc = ERR_NO_MEMORY;
@@ -368,7 +382,7 @@ write_list(struct ledger_file *file, const struct write_part *w, struct error *e
 	    file, w->found.id, w->found.shown, w->found.messages, w->found.digest, e);
 }
 
-/* New names; those of messages that are long gone go. */
+/* New names; those of messages that are long gone go, and those of another kind. */
 static int
 write_names(struct ledger_file *file, const struct write_part *w, struct error *e)
 {

@@ -5,7 +5,7 @@
 struct ledger_writing; /* owns all that it needs */
 
 /* Gathers what is new in PARTS (COUNT), which ACCOUNT is shown: *OUT, NULL where nothing is. WITHOUT_MARKED:
- * as if the marked messages were not there. To be freed with ledger_writing_free. Returns 0 or
+ * at the end of a session, and as if the marked messages were not there. To be freed with ledger_writing_free. Returns 0 or
  * ERR_NO_MEMORY. */
 int ledger_writing_new(const char *account, const struct ledger_part *parts, size_t count,
     bool without_marked, struct ledger_writing **out);

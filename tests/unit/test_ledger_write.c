@@ -91,6 +91,8 @@ names_of_messages_are_kept(void)
 	CU_ASSERT_STRING_EQUAL(names_now(), "1:9 101 102 0 104 105 106 107 108 109");
 	CU_ASSERT_TRUE(login_with_names(2, 1, 1, 9)); /* of another kind */
 	CU_ASSERT_STRING_EQUAL(names_now(), "2:9 201 202 0 204 205 206 207 208 209");
+	CU_ASSERT_TRUE(login_with_names(3, 1, 1, 5)); /* and not all of them at once */
+	CU_ASSERT_STRING_EQUAL(names_now(), "3:5 301 302 0 304 305 0 0 0 0");
 	CU_ASSERT_TRUE(login_with_names(3, 8, 8, 9)); /* seven messages are gone */
 	CU_ASSERT_STRING_EQUAL(names_now(), "3:9 308 309");
 	CU_ASSERT_EQUAL(count_rows("SELECT count(*) FROM name"), 2);
@@ -120,6 +122,29 @@ what_must_last_is_synced(void)
 }
 
 static void
+what_was_removed_is_all_that_is_written_at_the_end(void)
+{
+	bool written;
+	struct visit v;
+
+	rig_begin();
+	CU_ASSERT_EQUAL_FATAL(visit_begin(&v, &inbox, UIDVALIDITY, "a%u"), 0);
+	visit_fill(&v, 1, 9);
+	CU_ASSERT_EQUAL(uidl_book_assign(v.book, 3, "x", 1, 0), 0);
+	CU_ASSERT_EQUAL(show(&v, false, &written), 0);
+	CU_ASSERT_EQUAL(count_rows("SELECT count(*) FROM uidl"), 1);
+	run_sql("DELETE FROM uidl; DELETE FROM epoch"); /* what is written again is there again */
+	v.messages[0].deleted = true;
+	CU_ASSERT_EQUAL(show(&v, true, &written), 0);
+	CU_ASSERT_TRUE(written);
+	CU_ASSERT_EQUAL(count_rows("SELECT messages FROM maildrop"), 8);
+	CU_ASSERT_EQUAL(count_rows("SELECT count(*) FROM uidl"), 0);
+	CU_ASSERT_EQUAL(count_rows("SELECT count(*) FROM epoch"), 0);
+	visit_end(&v);
+	rig_end();
+}
+
+static void
 a_file_of_the_version_before_is_brought_up_to_date(void)
 {
 	rig_begin();
@@ -142,6 +167,8 @@ main(void)
 	static const struct unit_test tests[] = {
 		{ "names_of_messages_are_kept", names_of_messages_are_kept },
 		{ "what_must_last_is_synced", what_must_last_is_synced },
+		{ "what_was_removed_is_all_that_is_written_at_the_end",
+		    what_was_removed_is_all_that_is_written_at_the_end },
 		{ "a_file_of_the_version_before_is_brought_up_to_date",
 		    a_file_of_the_version_before_is_brought_up_to_date },
 	};
