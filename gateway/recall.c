@@ -76,23 +76,40 @@ recall_read(const struct recall *r, struct recalled *m, struct error *e)
 
 /* ---- attributes ---- */
 
-/* Messages of one template whose attribute is asked for. */
-struct asked {
-	struct uidl_book *book;
-	const struct uidl_template *template;
-	struct uidset uids;
+/* A message whose attribute is asked for. */
+struct answer {
+	uint32_t uid;
+	char *uidl; /* that the attribute makes; NULL: it has not come */
 };
+
+/* Messages of one template, ascending: a server may answer in any order, and as often as it likes. */
+struct asked {
+	const struct uidl_template *template;
+	struct answer *answers;
+	size_t count;
+};
+
+static int
+compare_answers(const void *a, const void *b)
+{
+	uint32_t left = ((const struct answer *) a)->uid, right = ((const struct answer *) b)->uid;
+
+	return (left > right) - (left < right);
+}
 
 static int
 take_attribute(void *ctx, uint32_t uid, const char *value, size_t len)
 {
-	struct asked *a = ctx;
+	const struct asked *a = ctx;
+	const struct answer key = { .uid = uid };
+	struct answer *answer =
+	    bsearch(&key, a->answers, a->count, sizeof(key), compare_answers);
 	char uidl[UIDL_MAX + 1];
 
-	if (!uidset_contains(&a->uids, uid) || uidl_book_find(a->book, uid) != NULL ||
+	if (answer == NULL || answer->uidl != NULL ||
 	    uidl_from_attribute(a->template, value, len, uidl) != 0)
 		return 0;
-	return uidl_book_assign(a->book, uid, uidl, strlen(uidl), LEDGER_FROM_ATTRIBUTE);
+	return (answer->uidl = strdup(uidl)) != NULL ? 0 : ERR_NO_MEMORY;
 }
 
 static enum imap_attribute
@@ -111,14 +128,15 @@ imap_attribute_of(const struct uidl_template *t)
 }
 
 static int
-fetch_attributes(struct imap *imap, struct asked *a, struct error *e)
+fetch_attributes(
+    struct imap *imap, struct asked *a, const struct uidset *uids, struct error *e)
 {
 	size_t count;
 	int rc = 0;
 
-	for (size_t i = 0; i < a->uids.count && rc == 0; i += count) {
-		count = uidset_batch(&a->uids, i, COMMAND_OCTETS);
-		rc = imap_list_attribute(imap, a->uids.ranges + i, count,
+	for (size_t i = 0; i < uids->count && rc == 0; i += count) {
+		count = uidset_batch(uids, i, COMMAND_OCTETS);
+		rc = imap_list_attribute(imap, uids->ranges + i, count,
 		    imap_attribute_of(a->template), take_attribute, a, e);
 	}
 	return rc;
@@ -135,45 +153,63 @@ is_open(const struct uidl_book *book, uint32_t uid)
 /* A message without the attribute, or one that went meanwhile, gets what else is stable; and is not asked
  * about again. */
 static int
-assign_rest(struct asked *a, uint32_t uidvalidity, const struct snapshot *snapshot)
+assign_all(const struct asked *a, struct uidl_book *book, uint32_t uidvalidity)
 {
 	char uidl[UIDL_MAX + 1];
 	int rc = 0;
 
-	for (size_t i = 1; i <= snapshot_count(snapshot) && rc == 0; i++) {
-		uint32_t uid = snapshot_at(snapshot, i)->uid;
+	for (size_t i = 0; i < a->count && rc == 0; i++) {
+		const struct answer *answer = &a->answers[i];
 
-		if (!is_open(a->book, uid) ||
-		    uidl_book_template(a->book, uid) != a->template)
-			continue;
-		uidl_format(a->template, uidvalidity, uid, uidl);
+		if (answer->uidl == NULL)
+			uidl_format(a->template, uidvalidity, answer->uid, uidl);
+		else
+			memcpy(uidl, answer->uidl, strlen(answer->uidl) + 1);
 		rc = uidl_book_assign(
-		    a->book, uid, uidl, strlen(uidl), LEDGER_FROM_ATTRIBUTE);
+		    book, answer->uid, uidl, strlen(uidl), LEDGER_FROM_ATTRIBUTE);
 	}
 	return rc;
 }
 
-/* Messages from number FIRST on that are open and have its template. */
+/* Messages of SNAPSHOT from number FIRST on that are open and have its template. */
+static int
+list_open(const struct recalled *m, const struct snapshot *snapshot, size_t first, struct asked *a,
+    struct uidset *uids)
+{
+	size_t last = snapshot_count(snapshot);
+	int rc = 0;
+
+	a->template = uidl_book_template(m->book, snapshot_at(snapshot, first)->uid);
+	if ((a->answers = calloc(last - first + 1, sizeof(*a->answers))) == NULL)
+		return ERR_NO_MEMORY;
+	for (size_t i = first; i <= last && rc == 0; i++) {
+		uint32_t uid = snapshot_at(snapshot, i)->uid;
+
+		if (!is_open(m->book, uid) || uidl_book_template(m->book, uid) != a->template)
+			continue;
+		a->answers[a->count++].uid = uid;
+		rc = uidset_add(uids, uid);
+	}
+	return rc;
+}
+
 static int
 ask_for_template(const struct recall *r, struct recalled *m, const struct snapshot *snapshot,
     size_t first, struct error *e)
 {
-	struct asked a = { .book = m->book };
-	int rc = 0;
+	struct uidset uids = { 0 };
+	struct asked a = { 0 };
+	int rc;
 
-	a.template = uidl_book_template(m->book, snapshot_at(snapshot, first)->uid);
-	for (size_t i = first; i <= snapshot_count(snapshot) && rc == 0; i++) {
-		uint32_t uid = snapshot_at(snapshot, i)->uid;
-
-		if (is_open(m->book, uid) && uidl_book_template(m->book, uid) == a.template)
-			rc = uidset_add(&a.uids, uid);
-	}
-	if (rc != 0)
+	if (list_open(m, snapshot, first, &a, &uids) != 0)
 		rc = no_memory(e);
-	else if ((rc = fetch_attributes(r->link->imap, &a, e)) == 0 &&
-		 assign_rest(&a, m->found.uidvalidity, snapshot) != 0)
+	else if ((rc = fetch_attributes(r->link->imap, &a, &uids, e)) == 0 &&
+		 assign_all(&a, m->book, m->found.uidvalidity) != 0)
 		rc = no_memory(e);
-	uidset_clear(&a.uids);
+	for (size_t i = 0; i < a.count; i++)
+		free(a.answers[i].uidl);
+	free(a.answers);
+	uidset_clear(&uids);
 	return rc;
 }
 
