@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -138,12 +139,30 @@ settle(const struct builder *b, const char *from, const char *to, struct error *
 	return rc;
 }
 
+/* Makes an empty file that nobody else reads, of which there is one at a time: half of another one's must not
+ * become the index. The lock goes with the source. */
+static int
+begin_draft(const struct builder *b, const char *draft, struct error *e)
+{
+	int fd;
+
+	if (flock(fileno(b->source), LOCK_EX | LOCK_NB) != 0)
+		return error_set(e, ERR_TEMPORARY, "%s: %s", draft,
+		    errno == EWOULDBLOCK ? "another build is under way" : strerror(errno));
+	unlink(draft); /* of one that did not get to its end */
+	if ((fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) < 0)
+		return error_set(e, ERR_TEMPORARY, "%s: %s", draft, strerror(errno));
+	close(fd);
+	return 0;
+}
+
 static int
 build(struct builder *b, const char *index, const char *draft, struct error *e)
 {
 	int rc;
 
-	unlink(draft); /* of one that did not get to its end */
+	if ((rc = begin_draft(b, draft, e)) != 0)
+		return rc;
 	rc = fill(b, draft, e);
 	sqlite3_finalize(b->insert);
 	sqlite3_close(b->db);

@@ -12,7 +12,7 @@
 #define TABLE_INDEX_SUFFIX ".db"
 
 /* Makes the index of the table at PATH, which takes the place of an earlier one when it is complete and
- * on disk. Every faulty line is told to REMARKS, and then there is no new index. Returns 0 with *COUNT
+ * on disk; one at a time. Every faulty line is told to REMARKS, and then there is no new index. Returns 0 with *COUNT
  * users; ERR_INVALID: there are faults; ERR_TEMPORARY with E; ERR_NO_MEMORY. */
 int table_build(const char *path, FILE *remarks, uint64_t *count, struct error *e);
 

@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -85,12 +86,20 @@ build(const char *text, uint64_t *count, char remarks[512])
 static void
 begin(void)
 {
-	static char folder[] = "/tmp/test_table_file.XXXXXX";
+	char folder[] = "/tmp/test_table_file.XXXXXX";
 
-	CU_ASSERT_FATAL(path[0] != '\0' || mkdtemp(folder) != NULL);
+	CU_ASSERT_FATAL(mkdtemp(folder) != NULL);
 	snprintf(path, sizeof(path), "%s/users", folder);
 	snprintf(index_name, sizeof(index_name), "%s" TABLE_INDEX_SUFFIX, path);
+}
+
+static void
+end(void)
+{
 	unlink(index_name);
+	unlink(path);
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
 }
 
 static void
@@ -135,6 +144,7 @@ built_and_found(void)
 	CU_ASSERT_EQUAL(table_file_find(t, "jane@b.org", &line, &e), ERR_GONE);
 	CU_ASSERT_EQUAL(access("nowhere", F_OK), -1);
 	table_file_free(t);
+	end();
 }
 
 static void
@@ -156,10 +166,27 @@ foreign_files_are_not_believed(void)
 	CU_ASSERT_EQUAL(build("joe old\n", &count, remarks), 0);
 	CU_ASSERT_EQUAL(table_file_find(t, "joe", &line, &e), 0);
 	table_file_free(t);
-	unlink(index_name);
-	unlink(path);
-	*strrchr(path, '/') = '\0';
-	rmdir(path);
+	end();
+}
+
+static void
+two_builds_do_not_mix(void)
+{
+	struct error e = { 0 };
+	char remarks[512];
+	uint64_t count;
+	FILE *other;
+
+	begin();
+	CU_ASSERT_EQUAL(build("joe old\n", &count, remarks), 0);
+	other = fopen(path, "r");
+	CU_ASSERT_FATAL(other != NULL);
+	CU_ASSERT_EQUAL(flock(fileno(other), LOCK_EX), 0);
+	CU_ASSERT_EQUAL(table_build(path, stderr, &count, &e), ERR_TEMPORARY);
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "another build"));
+	fclose(other);
+	CU_ASSERT_EQUAL(table_build(path, stderr, &count, &e), 0);
+	end();
 }
 
 int
@@ -169,6 +196,7 @@ main(void)
 		{ "lines", lines },
 		{ "built and found", built_and_found },
 		{ "foreign files are not believed", foreign_files_are_not_believed },
+		{ "two builds do not mix", two_builds_do_not_mix },
 	};
 
 	return unit_run("table_file", tests, sizeof(tests) / sizeof(tests[0]));
