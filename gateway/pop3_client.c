@@ -340,7 +340,7 @@ authenticate(struct pop3_client *client, const struct credentials *c, const stru
 	return event == POP3_EVENT_OK ? 0 : login_refused(client, refusal, e);
 }
 
-/* VERB and ARGUMENT as one line. */
+/* VERB and ARGUMENT as one line. An argument that holds a line's end would be another command. */
 static int
 send_secret_line(struct pop3_client *client, const char *verb, const char *argument, size_t len,
     enum pop3_response_event *event, struct error *e)
@@ -349,6 +349,9 @@ send_secret_line(struct pop3_client *client, const char *verb, const char *argum
 	size_t verb_len = strlen(verb);
 	int rc;
 
+	if (memchr(argument, '\r', len) != NULL || memchr(argument, '\n', len) != NULL ||
+	    memchr(argument, '\0', len) != NULL)
+		return error_set(e, ERR_PERMANENT, "a name or password that POP3 cannot carry");
 	if (secret_new(&line, verb_len + len + 2) != 0)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	memcpy(line.octets, verb, verb_len);

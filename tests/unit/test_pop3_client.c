@@ -73,6 +73,19 @@ do_master(struct talk *t)
 	return log_in(t, CREDENTIALS_PASSWORD, "boss");
 }
 
+/* As a table or a service may have it. */
+static int
+do_two_lines(struct talk *t)
+{
+	struct credentials c = { .user = strdup("joe\r\nDELE 1") };
+	int rc;
+
+	credentials_set_password(&c, " se cret", 8);
+	rc = pop3_client_login(t->client, &c, &t->e);
+	credentials_clear(&c);
+	return rc;
+}
+
 static int
 do_token(struct talk *t)
 {
@@ -281,6 +294,7 @@ logins(void)
 		{ "USER and PASS", NULL,
 		    { NO_CAPA, { "USER joe", "+OK\r\n" }, { "PASS  se cret", "+OK\r\n" } }, do_login,
 		    0, "" },
+		{ "a name of two lines", NULL, { NO_CAPA }, do_two_lines, ERR_PERMANENT, "" },
 		{ "no such user", NULL, { NO_CAPA, { "USER joe", "-ERR who\r\n" } }, do_login,
 		    ERR_AUTH, "" },
 		{ "a wrong password", NULL,
