@@ -19,6 +19,7 @@ enum {
 	CHUNK_UP = 4096,
 	CHUNK_DOWN = 32768,
 	QUIET_MS = 1000, /* of the server, before a session is ended between two commands */
+	QUIT_LOOKS = 10, /* how many times command_ms a QUIT may take, whose client is gone */
 };
 
 struct relay {
@@ -191,16 +192,20 @@ pass_down(struct relay *r)
 }
 
 /* The client is gone, but its QUIT has reached the server: that does its work, and must not be
- * disturbed by a reset. */
+ * disturbed by a reset. Not for ever, though, whatever it goes on saying. */
 static void
 let_quit_happen(struct relay *r)
 {
+	uint64_t end = fiber_deadline(command_ms(r) * QUIT_LOOKS), deadline;
 	char octets[CHUNK_UP];
 	size_t len;
+	int rc = 0;
 
-	while (stream_read(r->server, octets, sizeof(octets), &len, fiber_deadline(command_ms(r))) ==
-	       0)
-		;
+	while (rc == 0 && fiber_now() < end) {
+		deadline = fiber_deadline(command_ms(r));
+		rc = stream_read(r->server, octets, sizeof(octets), &len,
+		    deadline < end ? deadline : end);
+	}
 }
 
 /* Whether the last that the server said is a whole line that begins with WORD. */

@@ -1,6 +1,7 @@
 """Sessions that are passed on to an old POP3 server (protocol = pop3)."""
 import re
 import threading
+import time
 
 from harness import certificates, clients, corpus, octets, scripted_imap, scripted_pop3, servers
 from harness.cases import Case
@@ -274,6 +275,24 @@ class ScriptedServer(Case):
         session.send(b"DELE 1\r\nQUIT\r\n")
         session.reset()
         self.server.wait_for(lambda server: len(server.messages) == 2)
+
+    def test_a_server_that_never_ends_is_left_behind_quit(self):
+        gone = threading.Event()
+
+        def mumble(connection, _command):
+            try:
+                while True:
+                    connection.send(b"+")
+                    time.sleep(0.2)  # it is never silent
+            except OSError:
+                gone.set()
+                raise scripted_imap.Ended from None
+
+        self.server.on("QUIT", mumble)
+        session = self.gate.login("joe")
+        session.send(b"QUIT\r\n")
+        session.reset()
+        self.assertTrue(gone.wait(60))
 
     def test_a_flood_of_commands_brings_nobody_to_a_stop(self):
         body = corpus.message("large", b"x" * 70 + b"\r\n") + (b"y" * 76 + b"\r\n") * 4000
