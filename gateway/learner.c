@@ -216,6 +216,7 @@ learner_begin(const struct lesson *lesson, struct learner **out)
 	if (l == NULL)
 		return ERR_NO_MEMORY;
 	l->lesson = *lesson;
+	l->pairing.max_messages = (size_t) lesson->old->max_messages;
 	l->login.fiber = fiber_self();
 	if ((rc = fiber_spawn(fiber_self_runtime(), work, l, &l->worker.fiber)) != 0) {
 		free(l);

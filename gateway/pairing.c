@@ -164,6 +164,14 @@ find(const uint32_t *numbers, size_t count, uint32_t number)
 	return found == NULL ? count : (size_t) (found - numbers);
 }
 
+/* Why a listing was called off. */
+static int
+explain(int rc, const char *what, struct error *e)
+{
+	return rc == ERR_LIMIT ? error_set(e, rc, "%s: more messages than max_messages", what)
+			       : error_prefix(e, "%s", what);
+}
+
 static int
 on_size(void *ctx, uint32_t number, uint64_t size)
 {
@@ -182,7 +190,7 @@ pairing_list_old(struct pairing *p, struct pop3_client *old, struct error *e)
 
 	if ((rc = pop3_client_uidl(old, on_uidl, p, e)) != 0 ||
 	    (rc = pop3_client_list(old, on_size, p, e)) != 0)
-		return error_prefix(e, "listing of the old maildrop");
+		return explain(rc, "listing of the old maildrop", e);
 	return 0;
 }
 
@@ -249,7 +257,7 @@ pairing_list_new(struct pairing *p, struct imap *new, struct error *e)
 	if (pairing_begin_mailbox(p) != 0)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	if ((rc = imap_list(new, on_listed, p, e)) != 0)
-		return error_prefix(e, "listing of the mailbox");
+		return explain(rc, "listing of the mailbox", e);
 	rc = sort_new(p);
 	return rc == 0 ? 0 : error_set(e, rc, "listing of the mailbox: %s", error_name(rc));
 }

@@ -236,8 +236,8 @@ names_another(const struct run *r, const struct named *n, uint32_t partner)
 	return partner != MATCH_NONE && partner != n->with && growth(r, n) != 0;
 }
 
-/* Of those that are not the same: which are there under another UIDL. Matched again from the beginning,
- * as both listings are needed for order and sizes to mean something. */
+/* Of those that are not the same: which are there under another UIDL, and which were not there. Matched
+ * again from the beginning, as both listings are needed for order and sizes to mean something. */
 static int
 tell_apart(struct run *r, struct error *e)
 {
@@ -252,6 +252,8 @@ tell_apart(struct run *r, struct error *e)
 		for (size_t i = 0; i < p->old.count; i++)
 			p->old.messages[i].partner = MATCH_NONE;
 	qsort(r->before, p->old.count, sizeof(*r->before), compare_places);
+	qsort(r->now, p->new.count, sizeof(*r->now), compare_places);
+	result->fresh = result->now - result->same;
 	for (size_t i = 0; i < p->old.count && rc == 0; i++) {
 		size_t at = r->before[i].at;
 		uint32_t partner = p->old.messages[at].partner;
@@ -259,10 +261,13 @@ tell_apart(struct run *r, struct error *e)
 		if (r->before[i].same && !names_another(r, &r->before[i], partner))
 			continue;
 		result->same -= r->before[i].same;
-		if (partner != MATCH_NONE)
+		if (partner != MATCH_NONE) {
+			/* It may bear what another message was called, and be counted with that. */
+			result->fresh -= !r->now[partner].same;
 			note(r, result->changes, result->changed++, at, partner);
-		else
+		} else {
 			note(r, result->losses, result->missing++, at, MATCH_NONE);
+		}
 	}
 	return rc;
 }
@@ -271,17 +276,13 @@ static int
 step_compare(struct run *r, struct error *e)
 {
 	struct verify_result *result = r->result;
-	int rc;
 
 	if (name_all(r) != 0)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	result->before = r->pairing.old.count;
 	result->now = r->pairing.new.count;
 	result->same = meet(r);
-	if ((rc = tell_apart(r, e)) != 0)
-		return rc;
-	result->fresh = result->now - result->same - result->changed;
-	return 0;
+	return tell_apart(r, e);
 }
 
 /* ---- the whole ---- */

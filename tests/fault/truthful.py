@@ -4,7 +4,7 @@ import re
 
 from inject import Cut, Patient, wait_until
 
-from harness import corpus, moving, octets
+from harness import corpus, migration, octets
 
 SMALL = corpus.message("small", b"one\r\n.two\r\n..three\r\n")
 LARGE = corpus.message("large", b"".join(b"line %d of a long text, and . here\r\n" % i for i in range(6000)))
@@ -128,7 +128,7 @@ class Learning(Session):
         mailbox.imap.create("Junk")
         mailbox.imap.append([corpus.message("junk", b"5\r\n")], "Junk")
         mailbox.imap.select()
-        self.old = moving.old_uidls(mailbox.server, mailbox.user)
+        self.old = migration.old_uidls(mailbox.server, mailbox.user)
 
     def talk(self, client):
         unique = client.multi("UIDL")

@@ -57,6 +57,17 @@ class Commanded(Moving):
         self.assertEqual(after.returncode, SAFE, after.stdout + after.stderr)
         self.assertIn("20 messages same, 0 changed, 0 missing, 1 new", after.stdout)
 
+    def test_verify_counts_a_uidl_that_is_another_message_s_now(self):
+        messages, user = [message(number) for number in range(3)], self.new.user("mover")
+        self.new.fill(user, messages[1:])
+        server = scripted_pop3.Server(messages)
+        self.addCleanup(server.stop)
+        server.on("UIDL", lambda connection, _command: connection.lines("1 1", "2 x", "3 y") or True)
+        commands = Commands(server.port, self.new.imap_port, new={"uidl": "%u"})
+        done = commands.uidl("verify", "--users", commands.users([user]))
+        self.assertEqual(done.returncode, UNSAFE, done.stdout + done.stderr)
+        self.assertIn("1 messages same, 2 changed, 0 missing, 1 new", done.stdout)
+
     def test_a_message_that_was_not_copied_is_reported(self):
         commands = self.commands()
         user = self.moved([message(number) for number in range(10)], skip={3})
@@ -443,6 +454,13 @@ class Login(Moving):
                 self.refused(gate, user)
                 gate.move_old(self.old.pop3_port)
                 self.assertEqual(gate.uidls(user)[1:], old_uidls(self.old, user))
+
+    def test_an_old_server_that_lists_without_end(self):
+        user = self.moved([message(number) for number in range(3)])
+        endless = b"+OK\r\n" + b"".join(b"%d u%d\r\n" % (number, number) for number in range(1, 3000))
+        gate = self.gate(self.failing("UIDL", scripted_imap.send_then(endless)).port, old={"max_messages": 1000})
+        self.refused(gate, user)
+        gate.wait_log("more messages than max_messages")
 
     def test_old_server_is_silent(self):
         user = self.moved([message(number) for number in range(3)])

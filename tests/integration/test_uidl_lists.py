@@ -2,10 +2,10 @@
 "popgate uidl import", "verify" and the learner make of it."""
 import threading
 
-from harness import moving, popgate, scripted_imap, scripted_pop3
+from harness import migration, popgate, scripted_imap, scripted_pop3
 from harness.cases import Case
 from harness.dovecot import Dovecot
-from harness.moving import Commands, message
+from harness.migration import Commands, message
 
 SAFE, UNSAFE = 0, 1
 LIST = {"mailbox": "INBOX, Junk"}
@@ -14,7 +14,7 @@ LIST = {"mailbox": "INBOX, Junk"}
 class Lists(Case):
     @classmethod
     def setUpClass(cls):
-        cls.old, cls.new = moving.old_server(), Dovecot()
+        cls.old, cls.new = migration.old_server(), Dovecot()
 
     @classmethod
     def tearDownClass(cls):
@@ -40,7 +40,7 @@ class Lists(Case):
         return Commands(self.old.pop3_port, self.new.imap_port, new=LIST)
 
     def gate(self, **new):
-        gate = moving.LearningGate(self.old.pop3_port, self.new.imap_port, new={**LIST, **new})
+        gate = migration.LearningGate(self.old.pop3_port, self.new.imap_port, new={**LIST, **new})
         self.addCleanup(self._stop, gate)
         return gate
 
@@ -51,7 +51,7 @@ class Lists(Case):
 
     def expected(self, user, junk, count=20):
         """The UIDLs of the old server as popgate shows them: INBOX, then Junk; None for what is only on the new one."""
-        old = moving.old_uidls(self.old, user)
+        old = migration.old_uidls(self.old, user)
         return [None, *(old[place] for place in range(count) if place not in junk), None, *(old[place] for place in junk)]
 
     def assert_uidls(self, seen, expected):
@@ -102,7 +102,7 @@ class Lists(Case):
     def test_a_mailbox_that_is_not_there(self):
         commands, user = self.commands(), self.old.user("mover")
         self.old.fill(user, [message(number) for number in range(5)])
-        moving.copy(self.old, self.new, user, first=[message(9000)])
+        migration.refill(self.old, user, self.new, first=[message(9000)])
         _, rows, _ = commands.imported("--users", commands.users([user]))
         self.assertEqual(rows[user]["matched"], 5)
         self.assertEqual(commands.uidl("verify", "--users", commands.users([user])).returncode, SAFE)
@@ -150,8 +150,8 @@ class Lists(Case):
     def test_first_login_learns_though_a_mailbox_is_not_there(self):
         user, gate = self.old.user("mover"), self.gate()
         self.old.fill(user, [message(number) for number in range(5)])
-        moving.copy(self.old, self.new, user, first=[message(9000)])
-        self.assertEqual(gate.uidls(user)[1:], moving.old_uidls(self.old, user))
+        migration.refill(self.old, user, self.new, first=[message(9000)])
+        self.assertEqual(gate.uidls(user)[1:], migration.old_uidls(self.old, user))
 
 
 class Beside(Case):
@@ -160,7 +160,7 @@ class Beside(Case):
     def servers(self, **options):
         messages = [message(number) for number in range(12)]
         old, new = scripted_pop3.Server(messages), scripted_imap.Server(messages)
-        gate = moving.LearningGate(old.port, new.port, new=options, drain_timeout="0s")
+        gate = migration.LearningGate(old.port, new.port, new=options, drain_timeout="0s")
         for stop in (old.stop, new.stop):
             self.addCleanup(stop)
         self.addCleanup(self._stop, gate)

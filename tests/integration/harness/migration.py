@@ -248,9 +248,10 @@ class Commands:
 class LearningGate(popgate.Popgate):
     """A gateway in front of the new server that learns from the old one, at OLD_PORT."""
 
-    def __init__(self, old_port, new_port, new=None, blocks=(), **settings):
+    def __init__(self, old_port, new_port, new=None, old=None, blocks=(), **settings):
+        old = {"protocol": "pop3", "port": old_port, **(old or {})}
         super().__init__({"label": "new", "port": new_port, "learn": "old", **(new or {})},
-                         blocks=[("upstream old", {"protocol": "pop3", "port": old_port}), *blocks], **settings)
+                         blocks=[("upstream old", old), *blocks], **settings)
 
     def move_old(self, port):
         """From now on the old server is at PORT."""
