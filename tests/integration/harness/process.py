@@ -70,7 +70,7 @@ class Process:
                     raise AssertionError(f"{self.argv[0]}: expected output {wanted!r} in:\n{text[-4000:]}")
                 self._changed.wait(left)
 
-    def wait_connect(self, address, timeout=20):
+    def wait_connect(self, address, timeout=60):
         """Waits until something accepts connections on ADDRESS, failing early if the process ends."""
         deadline = time.monotonic() + timeout
         while True:
