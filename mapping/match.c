@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "mapping/match_key.h"
 
 enum round { /* whose headers are wanted */
 	ROUND_PREFIX, /* of the prefix, a few; or all, where there is none */
@@ -11,214 +12,12 @@ enum round { /* whose headers are wanted */
 	ROUND_REST,
 };
 
-/* Whether a message is free to be paired. Ambiguous ones are: a later stage may know. */
-static bool
-is_open(const struct match_message *m)
-{
-	return m->how == MATCH_OPEN || m->how == MATCH_AMBIGUOUS;
-}
-
-static bool
-is_read(const struct match_message *m)
-{
-	return m->header == MATCH_HEADER_READ;
-}
-
 bool
 match_wants(const struct match_side *side, size_t i)
 {
 	const struct match_message *m = &side->messages[i];
 
 	return m->wanted && m->header == MATCH_HEADER_UNREAD;
-}
-
-static void
-pair(struct match *m, size_t old, size_t new, enum match_how how)
-{
-	struct match_message *left = &m->old.messages[old], *right = &m->new.messages[new];
-
-	left->how = right->how = how;
-	left->partner = (uint32_t) new;
-	right->partner = (uint32_t) old;
-}
-
-/* ---- stages that go by a key ---- */
-
-/* What two messages must have in common. An order of two numbers and the side makes groups. */
-struct entry {
-	uint64_t key[4];
-	uint32_t at;
-	bool is_new;
-};
-
-/* The key of M in a stage; false where it has none, and does not take part. */
-typedef bool key_fn(const struct match_message *m, bool is_new, uint64_t key[4]);
-
-enum group_rule {
-	GROUP_EQUAL, /* as many on both sides: paired by order */
-	GROUP_ONE,   /* one on each side, or nobody */
-};
-
-struct stage {
-	enum match_how how;
-	key_fn *key;
-	enum group_rule rule;
-	bool line_ends; /* sizes are part of no key, and must fit up to the count of line ends */
-};
-
-static int
-compare_entries(const void *a, const void *b)
-{
-	const struct entry *x = a, *y = b;
-
-	for (size_t i = 0; i < 4; i++)
-		if (x->key[i] != y->key[i])
-			return x->key[i] < y->key[i] ? -1 : 1;
-	if (x->is_new != y->is_new)
-		return x->is_new ? 1 : -1;
-	return (x->at > y->at) - (x->at < y->at);
-}
-
-static bool
-has_same_key(const struct entry *x, const struct entry *y)
-{
-	for (size_t i = 0; i < 4; i++)
-		if (x->key[i] != y->key[i])
-			return false;
-	return true;
-}
-
-/* Whether the sizes can be of one message: a server may count each line's end as one octet or as
- * two, and no message has more line ends than other octets and line ends together. */
-static bool
-sizes_fit(const struct match_message *a, const struct match_message *b)
-{
-	uint64_t less = a->size < b->size ? a->size : b->size;
-	uint64_t more = a->size < b->size ? b->size : a->size;
-
-	if (less == MATCH_NO_SIZE || more == MATCH_NO_SIZE)
-		return true;
-	return more - less <= less;
-}
-
-static size_t
-collect(const struct match_side *side, bool is_new, key_fn *key, struct entry *entries)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < side->count; i++) {
-		struct entry *e = &entries[count];
-
-		*e = (struct entry){ .at = (uint32_t) i, .is_new = is_new };
-		if (is_open(&side->messages[i]) && key(&side->messages[i], is_new, e->key))
-			count++;
-	}
-	return count;
-}
-
-/* Entries of one key, OLDS of the old side first, then NEWS of the new one. */
-static void
-judge_group(struct match *m, const struct stage *stage, const struct entry *group, size_t olds,
-    size_t news)
-{
-	bool fits = olds == news && (stage->rule == GROUP_EQUAL || olds == 1);
-
-	if (olds == 0 || news == 0)
-		return;
-	for (size_t i = 0; i < olds && fits && stage->line_ends; i++)
-		fits = sizes_fit(
-		    &m->old.messages[group[i].at], &m->new.messages[group[olds + i].at]);
-	for (size_t i = 0; i < olds && fits; i++)
-		pair(m, group[i].at, group[olds + i].at, stage->how);
-	for (size_t i = 0; i < olds + news && !fits; i++) {
-		const struct match_side *side = i < olds ? &m->old : &m->new;
-
-		side->messages[group[i].at].how = MATCH_AMBIGUOUS;
-	}
-}
-
-static int
-run_stage(struct match *m, const struct stage *stage)
-{
-	struct entry *entries = calloc(m->old.count + m->new.count + 1, sizeof(*entries));
-	size_t count, end, olds;
-
-	if (entries == NULL)
-		return ERR_NO_MEMORY;
-	count = collect(&m->old, false, stage->key, entries);
-	count += collect(&m->new, true, stage->key, entries + count);
-	qsort(entries, count, sizeof(*entries), compare_entries);
-	for (size_t i = 0; i < count; i = end) {
-		olds = 0;
-		for (end = i; end < count && has_same_key(&entries[i], &entries[end]); end++)
-			olds += !entries[end].is_new;
-		judge_group(m, stage, entries + i, olds, end - i - olds);
-	}
-	free(entries);
-	return 0;
-}
-
-static bool
-key_identity(const struct match_message *m, bool is_new, uint64_t key[4])
-{
-	(void) is_new;
-	key[0] = m->identity;
-	return m->identity != 0;
-}
-
-static bool
-key_x_uidl(const struct match_message *m, bool is_new, uint64_t key[4])
-{
-	key[0] = is_new ? m->print.x_uidl : m->name;
-	return key[0] != 0 && (!is_new || is_read(m));
-}
-
-/* A header that says little counts only together with the size. */
-static bool
-key_headers(const struct match_message *m, bool is_new, uint64_t key[4])
-{
-	(void) is_new;
-	key[0] = m->print.headers[0];
-	key[1] = m->print.headers[1];
-	key[2] = m->print.strong ? MATCH_NO_SIZE : m->size;
-	return is_read(m) && (key[0] != 0 || key[1] != 0) &&
-	       (m->print.strong || m->size != MATCH_NO_SIZE);
-}
-
-static bool
-key_headers_and_size(const struct match_message *m, bool is_new, uint64_t key[4])
-{
-	bool has_key = key_headers(m, is_new, key);
-
-	key[2] = m->size;
-	return has_key && m->size != MATCH_NO_SIZE;
-}
-
-static bool
-key_message_id(const struct match_message *m, bool is_new, uint64_t key[4])
-{
-	(void) is_new;
-	key[0] = m->print.message_id;
-	key[1] = m->print.date;
-	return is_read(m) && key[0] != 0 && key[1] != 0;
-}
-
-static bool
-key_message_id_and_size(const struct match_message *m, bool is_new, uint64_t key[4])
-{
-	bool has_key = key_message_id(m, is_new, key);
-
-	key[2] = m->size;
-	return has_key && m->size != MATCH_NO_SIZE;
-}
-
-/* For an old side that does not tell dates. */
-static bool
-key_message_id_alone(const struct match_message *m, bool is_new, uint64_t key[4])
-{
-	(void) is_new;
-	key[0] = m->print.message_id;
-	return is_read(m) && key[0] != 0;
 }
 
 /* ---- the prefix ---- */
@@ -275,7 +74,7 @@ judge_anchor(const struct match *m, size_t i)
 {
 	const struct match_message *old = &m->old.messages[i], *new = &m->new.messages[i];
 
-	if (!is_read(old) || !is_read(new))
+	if (!match_is_read(old) || !match_is_read(new))
 		return UNKNOWN;
 	return fingerprint_agrees(&old->print, &new->print) ? AGREES : DIFFERS;
 }
@@ -286,7 +85,7 @@ may_be_same(const struct match *m, size_t i)
 {
 	const struct match_message *old = &m->old.messages[i], *new = &m->new.messages[i];
 
-	return is_open(old) && is_open(new) &&
+	return match_is_open(old) && match_is_open(new) &&
 	       (!m->by_identity || old->identity == 0 || new->identity == 0);
 }
 
@@ -298,7 +97,7 @@ pair_between(struct match *m, size_t from, size_t to)
 		if (may_be_same(m, i) &&
 		    (judge_anchor(m, i) == AGREES ||
 			(m->depth == MATCH_USUAL && !is_in_doubt(m, i))))
-			pair(m, i, i, MATCH_BY_ORDER);
+			match_pair(m, i, i, MATCH_BY_ORDER);
 }
 
 /* What is between two places of a mailbox that agree is in order, as nothing but a message that came and
@@ -320,7 +119,7 @@ pair_prefix(struct match *m)
 	}
 }
 
-/* How much of the prefix stands without any look at headers: not its end, where that also fits a
+/* How much of the prefix may stand without any look at headers: not its end, where that also fits a
  * listing out of which D messages have gone; nor what is behind the first mailbox. */
 static size_t
 count_unshifted(const struct match *m)
@@ -341,21 +140,39 @@ count_unshifted(const struct match *m)
 	return least;
 }
 
+/* The first COUNT places, where those that are SURE are enough to tell that it is the same listing. Its end is
+ * left out: what has come last may have come in the place of another. */
 static void
+pair_sure(struct match *m, const bool *sure, size_t count)
+{
+	size_t all = 0, behind = 0;
+
+	for (size_t i = 0; i < count; i++)
+		all += sure[i];
+	for (size_t i = m->prefix; i-- > 0;) {
+		bool enough = i < count && all >= MATCH_UNSEEN && behind >= MATCH_UNSEEN_END;
+
+		if (may_be_same(m, i)) {
+			if (enough && !is_in_doubt(m, i))
+				match_pair(m, i, i, MATCH_BY_ORDER);
+			else
+				m->old.messages[i].how = m->new.messages[i].how = MATCH_AMBIGUOUS;
+		}
+		behind += i < count && sure[i];
+	}
+}
+
+static int
 pair_prefix_unseen(struct match *m)
 {
-	size_t count = count_unshifted(m);
+	size_t count = m->depth == MATCH_USUAL ? count_unshifted(m) : 0;
+	bool *sure = calloc(m->prefix + 1, sizeof(*sure));
+	int rc = sure != NULL ? match_find_sure(m, sure) : ERR_NO_MEMORY;
 
-	for (size_t i = 0; i < m->prefix; i++) {
-		struct match_message *old = &m->old.messages[i], *new = &m->new.messages[i];
-
-		if (!may_be_same(m, i))
-			continue;
-		if (i < count && !is_in_doubt(m, i))
-			pair(m, i, i, MATCH_BY_ORDER);
-		else
-			old->how = new->how = MATCH_AMBIGUOUS;
-	}
+	if (rc == 0)
+		pair_sure(m, sure, count);
+	free(sure);
+	return rc;
 }
 
 /* ---- the whole ---- */
@@ -376,7 +193,7 @@ static bool
 has_open(const struct match_side *side)
 {
 	for (size_t i = 0; i < side->count; i++)
-		if (is_open(&side->messages[i]))
+		if (match_is_open(&side->messages[i]))
 			return true;
 	return false;
 }
@@ -386,7 +203,7 @@ static void
 want_open(const struct match_side *side)
 {
 	for (size_t i = 0; i < side->count; i++)
-		side->messages[i].wanted = is_open(&side->messages[i]);
+		side->messages[i].wanted = match_is_open(&side->messages[i]);
 }
 
 /* The same of both sides, where there is something to be paired. */
@@ -412,7 +229,6 @@ int
 match_begin(struct match *m, const struct match_side *old, const struct match_side *new,
     enum match_depth depth)
 {
-	static const struct stage identity = { MATCH_BY_IDENTITY, key_identity, GROUP_EQUAL, false };
 	int rc;
 
 	if (old->count > MATCH_MESSAGES_MAX || new->count > MATCH_MESSAGES_MAX)
@@ -420,7 +236,7 @@ match_begin(struct match *m, const struct match_side *old, const struct match_si
 	*m = (struct match){ .old = *old, .new = *new, .depth = depth };
 	reset_side(old);
 	reset_side(new);
-	if ((rc = run_stage(m, &identity)) != 0)
+	if ((rc = match_by_identity(m)) != 0)
 		return rc;
 	for (size_t i = 0; i < old->count && !m->by_identity; i++)
 		m->by_identity = old->messages[i].how == MATCH_BY_IDENTITY;
@@ -438,10 +254,9 @@ match_begin(struct match *m, const struct match_side *old, const struct match_si
 static int
 look_for_x_uidl(struct match *m)
 {
-	static const struct stage x_uidl = { MATCH_BY_X_UIDL, key_x_uidl, GROUP_ONE, true };
 	int rc;
 
-	if ((rc = run_stage(m, &x_uidl)) != 0)
+	if ((rc = match_by_x_uidl(m)) != 0)
 		return rc;
 	for (size_t i = 0; i < m->new.count && !m->by_x_uidl; i++)
 		m->by_x_uidl = m->new.messages[i].how == MATCH_BY_X_UIDL;
@@ -464,8 +279,8 @@ step_prefix(struct match *m)
 	}
 	if (has_headers(&m->old) && has_headers(&m->new))
 		pair_prefix(m);
-	else
-		pair_prefix_unseen(m);
+	else if ((rc = pair_prefix_unseen(m)) != 0)
+		return rc;
 	if (has_headers(&m->old)) /* or there is nothing to compare them with */
 		want_rest(m);
 	m->round = ROUND_REST;
@@ -494,7 +309,7 @@ pair_positions(struct match *m)
 		if (m->old.messages[i].size != MATCH_NO_SIZE || !may_be_same(m, i) || is_seam(m, i))
 			return;
 	for (size_t i = 0; i < m->old.count; i++)
-		pair(m, i, i, MATCH_BY_POSITION);
+		match_pair(m, i, i, MATCH_BY_POSITION);
 }
 
 static void
@@ -514,17 +329,8 @@ count(struct match *m)
 static int
 step_rest(struct match *m)
 {
-	static const struct stage stages[] = {
-		{ MATCH_BY_HEADERS, key_headers, GROUP_EQUAL, false },
-		{ MATCH_BY_HEADERS, key_headers_and_size, GROUP_EQUAL, false },
-		{ MATCH_BY_MESSAGE_ID, key_message_id_and_size, GROUP_EQUAL, false },
-		{ MATCH_BY_MESSAGE_ID, key_message_id, GROUP_ONE, true },
-		{ MATCH_BY_MESSAGE_ID, key_message_id_alone, GROUP_ONE, true },
-	};
-	int rc = 0;
+	int rc = match_by_headers(m);
 
-	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]) && rc == 0; i++)
-		rc = run_stage(m, &stages[i]);
 	if (rc != 0)
 		return rc;
 	pair_positions(m);

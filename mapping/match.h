@@ -10,7 +10,10 @@
  *   X-UIDL       the old server had written the UIDL into the message
  *   order        both listings begin with the same sizes in the same order; headers are compared at
  *                every MATCH_STRIDE messages, at the end of that prefix, and wherever messages near
- *                each other have the same size, and what is not between two that agree is left open
+ *                each other have the same size, and what is not between two that agree is left open.
+ *                Where one side has no headers, that takes MATCH_UNSEEN messages of sizes that occur
+ *                nowhere else, and all from the last MATCH_UNSEEN_END of these on are left out: reports
+ *                that come each night have one size
  *   headers      the fingerprints are the same (see fingerprint.h)
  *   message-id   size, Message-ID and Date are the same
  *   position     the old side tells neither sizes nor headers, and both have as many messages, all in
@@ -39,6 +42,8 @@
 enum {
 	MATCH_STRIDE = 64,	/* messages from one comparison of headers to the next */
 	MATCH_NEIGHBOURS = 4,	/* so near, messages of equal size are in doubt */
+	MATCH_UNSEEN = 8,	/* sizes that occur once, for order and size to do without headers */
+	MATCH_UNSEEN_END = 4,	/* the last of these, whose messages may be others */
 	MATCH_MESSAGES_MAX = 0x7fffffff, /* of a side */
 };
 

@@ -171,8 +171,21 @@ static const struct {
 	{ "Received lost, other sizes", "A:100 B:100", "~B:110 ~A:120", "m2 m1" },
 	{ "Received lost, sizes that cannot be", "A:100 B:100", "~B:300 ~A:300", "? ?" },
 	{ "without Message-ID, the size decides", "=B:20 =A:10", "=A:10 =B:21", "- h1" },
-	{ "headers cannot be read there", "?A ?B ?C", "A B C", "o1 o2 o3" },
-	{ "nor here, and one is gone", "?A ?B ?C ?D", "?A ?B ?D", "o1 o2 - -" },
+	/* Without headers eight sizes that nobody else has are enough, and their last four may be of others. */
+	{ "headers cannot be read there", "?A B C D E F G H I", "A B C D E F G H I J",
+	    "o1 o2 o3 o4 o5 ? ? ? ?" },
+	{ "nor here, and one is gone", "?A B C D E F G H I J", "?A ?B ?C ?D ?E ?F ?G ?H ?J",
+	    "o1 o2 o3 o4 ? ? ? ? - -" },
+	{ "a report of one size each night, unread", "?A:9", "B:9", "?" },
+	{ "three reports each night, unread", "?A B C", "X:1065 Y:1066 Z:1067", "? ? ?" },
+	{ "seven sizes, unread", "?A B C D E F G", "A B C D E F G", "? ? ? ? ? ? ?" },
+	{ "seven sizes and many of two, unread",
+	    "?A B C D E F G V:1 W:1 V:2 W:2 V:1 W:1 V:2 W:2", "A B C D E F G X:1 Y:1 X:2 Y:2 X:1 Y:1 X:2 Y:2",
+	    "? ? ? ? ? ? ? ? ? ? ? ? ? ? ?" },
+	{ "the last ones came in the place of others, unread", "?A B C D E F G H I J K L",
+	    "A B C D E F G H W:1073 X:1074 Y:1075 Z:1076", "o1 o2 o3 o4 o5 o6 o7 o8 ? ? ? ?" },
+	{ "an older report of the last one's size, unread", "?R:7 A B C D E F G H R:7",
+	    "R:7 A B C D E F G H X:7", "o1 o2 o3 o4 o5 ? ? ? ? ?" },
 	{ "unread and of one size", "?A:9 ?B:9", "?A:9 ?B:9", "? ?" },
 	{ "unread, shifted by chance", "?A:1 ?B:2 ?C:3 ?D:1 ?E:2 ?F:3 ?G:1",
 	    "?D:1 ?E:2 ?F:3 ?G:1", "? ? ? ? - - -" },
@@ -188,8 +201,10 @@ static const struct {
 	{ "identity alone", "!A:9 !B:9 !C:9 !D:9", "!D:9 !A:9 !C:9", "i2 - i3 i1" },
 	{ "identity tells those apart that order and size do not", "!A:1 !B:2 !C:3", "!A:1 !X:2 !C:3",
 	    "i1 - i3" },
-	{ "identity of none is the same", "!A:1 !B:2 !C:3", "!X:1 !Y:2 !Z:3", "o1 o2 o3" },
-	{ "identity, and none", "!A:1 ?B:2 !C:3", "!A:1 ?B:2 !C:3", "i1 o2 i3" },
+	{ "identity of none is the same", "!A:1 !B:2 !C:3", "!X:1 !Y:2 !Z:3", "? ? ?" },
+	{ "identity, and none", "!A ?B !C !D !E !F !G !H", "!A ?B !C !D !E !F !G !H",
+	    "i1 o2 i3 i4 i5 i6 i7 i8" },
+	{ "identity of few, and none", "!A:1 ?B:2 !C:3", "!A:1 ?B:2 !C:3", "i1 ? i3" },
 	{ "no sizes, Message-IDs", "B:- A:-", "A B", "h2 h1" },
 	{ "positions alone", "?A:- ?B:-", "A B", "p1 p2" },
 	{ "positions alone, not as many", "?A:- ?B:-", "A B C", "- -" },
@@ -203,8 +218,10 @@ static const struct {
 	{ "one is in both mailboxes, and elsewhere", "B A", "A | A B", "h3 ?" },
 	{ "twice there, once in each", "B A A", "A | A B", "h3 h1 h2" },
 	{ "sizes fit by chance from the second on", "A B C:9 D:8", "A B | X:9 Y:8", "o1 o2 - -" },
-	{ "the second mailbox, unread", "?A ?B ?C ?D", "A B | C D", "o1 o2 ? ?" },
-	{ "the second mailbox alone, unread", "?A ?B", "| A B", "o1 o2" },
+	{ "the second mailbox, unread", "?A B C D E F G H I J K", "A B C D E F G H I | J K",
+	    "o1 o2 o3 o4 o5 ? ? ? ? ? ?" },
+	{ "the second mailbox alone, unread", "?A B C D E F G H", "| A B C D E F G H",
+	    "o1 o2 o3 o4 ? ? ? ?" },
 	{ "positions alone, two mailboxes", "?A:- ?S:- ?B:-", "A B | S", "- - -" },
 	{ "positions alone, all in the second", "?A:- ?B:-", "| A B", "p1 p2" },
 };
@@ -464,6 +481,27 @@ no_headers_in_vain(void)
 	free(new_truth);
 }
 
+/* Where every header is to be compared, nothing goes without. */
+static void
+thorough_unread(void)
+{
+	struct match_message *old_truth, *new_truth;
+	struct match_side old = make_large(100, 0, 1, &old_truth);
+	struct match_side new = make_large(100, 0, 1, &new_truth);
+	struct match m;
+
+	for (size_t i = 0; i < old.count; i++)
+		old.messages[i].header = MATCH_HEADER_UNAVAILABLE;
+	run(&m, &old, old_truth, &new, new_truth, MATCH_THOROUGH);
+	CU_ASSERT_EQUAL(m.paired, 0);
+	run(&m, &old, old_truth, &new, new_truth, MATCH_USUAL);
+	CU_ASSERT_EQUAL(m.paired, 100 - MATCH_UNSEEN_END);
+	free(old.messages);
+	free(new.messages);
+	free(old_truth);
+	free(new_truth);
+}
+
 static void
 limits(void)
 {
@@ -483,6 +521,7 @@ main(void)
 		{ "never a wrong pair, headers unread", never_a_wrong_pair_unread },
 		{ "large mailboxes", large_mailboxes },
 		{ "no headers in vain", no_headers_in_vain },
+		{ "thorough, headers unread", thorough_unread },
 		{ "limits", limits },
 	};
 
