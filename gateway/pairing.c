@@ -213,9 +213,8 @@ compare_listed(const void *a, const void *b)
 	return compare_numbers(&((const struct listed *) a)->uid, &((const struct listed *) b)->uid);
 }
 
-/* Where MAILBOX of the new side ends. */
-static size_t
-end_of(const struct pairing *p, size_t mailbox)
+size_t
+pairing_end(const struct pairing *p, size_t mailbox)
 {
 	return mailbox + 1 < p->mailboxes ? p->starts[mailbox + 1] : p->new.count;
 }
@@ -346,7 +345,7 @@ static int
 on_print(void *ctx, uint32_t uid, const struct fingerprint *print)
 {
 	struct pairing *p = ctx;
-	size_t start = p->starts[p->selected], count = end_of(p, p->selected) - start;
+	size_t start = p->starts[p->selected], count = pairing_end(p, p->selected) - start;
 	size_t i = find(p->uids + start, count, uid);
 
 	if (i == count || !match_wants(&p->new, start + i))
@@ -364,7 +363,7 @@ read_mailbox(struct pairing *p, const struct pairing_source *new, size_t mailbox
 	struct imap *imap;
 	int rc = 0;
 
-	for (size_t i = p->starts[mailbox]; i < end_of(p, mailbox) && rc == 0; i++)
+	for (size_t i = p->starts[mailbox]; i < pairing_end(p, mailbox) && rc == 0; i++)
 		if (match_wants(&p->new, i) && uidset_add(&set, p->uids[i]) != 0)
 			rc = error_set(e, ERR_NO_MEMORY, "no memory for a set of messages");
 	if (rc == 0 && set.count > 0 && (rc = new->select(new->ctx, mailbox, &imap, e)) == 0) {
@@ -431,7 +430,7 @@ fill_rows(const struct pairing *p, size_t mailbox, struct ledger_row *rows)
 {
 	size_t count = 0;
 
-	for (size_t i = p->starts[mailbox]; i < end_of(p, mailbox); i++) {
+	for (size_t i = p->starts[mailbox]; i < pairing_end(p, mailbox); i++) {
 		uint32_t partner = p->new.messages[i].partner;
 
 		if (partner != MATCH_NONE)

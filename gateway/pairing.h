@@ -66,6 +66,9 @@ struct pairing_source {
 int pairing_run(struct pairing *p, struct pop3_client *old, const struct pairing_source *new,
     enum match_depth depth, struct error *e);
 
+/* Where MAILBOX of the new side ends: it is the messages from starts[MAILBOX] to before that. */
+size_t pairing_end(const struct pairing *p, size_t mailbox);
+
 /* The mailbox of message I of the new side. */
 size_t pairing_mailbox(const struct pairing *p, size_t i);
 

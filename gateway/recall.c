@@ -43,8 +43,10 @@ recall_begin(struct recalled *m, struct error *e)
 	return 0;
 }
 
-int
-recall_apply_template(struct uidl_book *book, const struct ledger_maildrop *found,
+/* Messages that nobody has been shown, of a mailbox that the ledger has as FOUND and BOOK, have their UIDLs by
+ * T. Returns 0, ERR_INVALID or ERR_NO_MEMORY. */
+static int
+apply_template(struct uidl_book *book, const struct ledger_maildrop *found,
     const struct uidl_template *t)
 {
 	uint32_t last, first = 1;
@@ -71,7 +73,7 @@ recall_read(const struct recall *r, struct recalled *m, struct error *e)
 	if (rc != 0)
 		return rc;
 	m->is_read = r->ledger != NULL;
-	return recall_apply_template(m->book, &m->found, m->template) == 0 ? 0 : no_memory(e);
+	return apply_template(m->book, &m->found, m->template) == 0 ? 0 : no_memory(e);
 }
 
 /* ---- attributes ---- */
@@ -248,7 +250,7 @@ find_names(const struct recall *r, struct recalled *m, const struct snapshot *sn
 	struct error unnamed = { 0 };
 	int rc;
 
-	if (uidl_template_attribute(m->template) != UIDL_OF_NUMBERS)
+	if (uidl_template_attribute(m->template) != UIDL_OF_NUMBERS || (ahead && r->is_trial))
 		return 0;
 	rc = naming_run(r->link->imap, kind, snapshot, known,
 	    ahead && kind == NAMING_FINGERPRINT ? HEADERS_MAX : SIZE_MAX, &m->names, &unnamed);
@@ -553,8 +555,8 @@ are_plain(const struct ledger_part *parts, size_t count)
 	return true;
 }
 
-static int
-settle(const struct ledger_part *parts, size_t count, struct error *e)
+int
+recall_settle(const struct ledger_part *parts, size_t count, struct error *e)
 {
 	struct uidl_part *settled;
 	struct siphash_key key;
@@ -583,7 +585,7 @@ recall_show(const struct recall *r, struct ledger_part *parts, size_t count, str
 
 	if (count == 0)
 		return 0;
-	if ((rc = settle(parts, count, e)) != 0 || (rc = guard(r, parts, count, e)) != 0)
+	if ((rc = recall_settle(parts, count, e)) != 0 || (rc = guard(r, parts, count, e)) != 0)
 		return rc;
 	rc = ledger_show(r->ledger, r->account, parts, count, &unwritten);
 	if (rc == ERR_TEMPORARY && !ledger_must_show(parts, count)) {

@@ -11,6 +11,7 @@ struct recall {
 	struct ledger *ledger; /* NULL: nothing is remembered */
 	const char *account;
 	const char *client_address; /* for the log */
+	bool is_trial; /* nothing is shown: what is asked for on behalf of later logins is not */
 };
 
 /* One mailbox. */
@@ -28,11 +29,6 @@ struct recalled {
 /* Makes an empty book. Returns 0 or ERR_NO_MEMORY. Does not suspend. */
 int recall_begin(struct recalled *m, struct error *e);
 
-/* Messages that nobody has been shown, of a mailbox that the ledger has as FOUND and BOOK, have their UIDLs by
- * T. Returns 0, ERR_INVALID or ERR_NO_MEMORY. Does not suspend. */
-int recall_apply_template(struct uidl_book *book, const struct ledger_maildrop *found,
-    const struct uidl_template *t);
-
 /* Reads what the ledger has of the mailbox, which is selected. Suspends. ERR_TEMPORARY: it cannot be
  * read, so nobody knows what UIDLs the messages had. */
 int recall_read(const struct recall *r, struct recalled *m, struct error *e);
@@ -45,6 +41,10 @@ int recall_complete(const struct recall *r, struct recalled *m, const struct sna
 /* The same as PART for the ledger, of SNAPSHOT, of which the mailbox is part NUMBER. Does not suspend. */
 struct ledger_part recall_part(
     const struct recalled *m, const struct snapshot *snapshot, size_t number);
+
+/* Sees to it that no two messages of PARTS (COUNT), the whole maildrop, have the same UIDL. Returns 0 or
+ * ERR_NO_MEMORY. Does not suspend. */
+int recall_settle(const struct ledger_part *parts, size_t count, struct error *e);
 
 /* Remembers that the account is shown PARTS (COUNT), the whole maildrop, no two messages of which have the same
  * UIDL then. Suspends. ERR_TEMPORARY: the guard stops it, or it

@@ -18,7 +18,10 @@ struct run {
 	struct pop3_client *old;
 	struct destination new;
 	struct pairing pairing;
-	struct uidl_book **books; /* of the mailboxes */
+	struct mailbox_link link; /* for recall; the connection is NEW's */
+	struct recalled *recalled; /* of each mailbox: what a login would make of it */
+	struct snapshot **snapshots;
+	struct ledger_part *parts;
 	struct named *before, *now; /* by name */
 };
 
@@ -81,34 +84,74 @@ step_new_list(struct run *r, struct error *e)
 	return destination_list(&r->new, &r->pairing, e);
 }
 
+/* What was listed of MAILBOX, as a login has it. */
 static int
-read_book(struct run *r, size_t mailbox, struct error *e)
+take_snapshot(struct run *r, size_t mailbox)
 {
+	const struct pairing *p = &r->pairing;
+	struct snapshot **s = &r->snapshots[mailbox];
+	int rc = snapshot_new(r->new.mailboxes[mailbox].uidvalidity, r->recalled[mailbox].book, 0, s);
+
+	for (size_t i = p->starts[mailbox]; i < pairing_end(p, mailbox) && rc == 0; i++)
+		rc = snapshot_add(*s, p->uids[i], p->new.messages[i].size, SIZE_MAX);
+	return rc == 0 ? snapshot_seal(*s) : rc;
+}
+
+static int
+recall_mailbox(struct run *r, const struct recall *recall, size_t mailbox, struct error *e)
+{
+	const struct pairing_source source = destination_source(&r->new);
 	const struct destination_mailbox *m = &r->new.mailboxes[mailbox];
-	const struct maildrop_key key = destination_key(&r->new, mailbox);
-	struct ledger_maildrop found;
+	struct recalled *recalled = &r->recalled[mailbox];
 	int rc;
 
-	if (uidl_book_new(&r->books[mailbox]) != 0)
-		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	if ((rc = ledger_load(r->verifier->ledger, &key, m->uidvalidity, r->user->name,
-		 r->books[mailbox], &found, e)) != 0)
+	recalled->key = destination_key(&r->new, mailbox);
+	recalled->template = m->name.template;
+	if ((rc = recall_begin(recalled, e)) != 0)
 		return rc;
-	rc = recall_apply_template(r->books[mailbox], &found, m->name.template);
-	return rc == 0 ? 0 : error_set(e, rc, "template: %s", error_name(rc));
+	if ((rc = take_snapshot(r, mailbox)) != 0)
+		return error_set(e, rc, "listing: %s", error_name(rc));
+	if (!m->is_absent) {
+		r->link.mailbox.uidvalidity = m->uidvalidity;
+		if ((rc = source.select(source.ctx, mailbox, &r->link.imap, e)) != 0 ||
+		    (rc = recall_read(recall, recalled, e)) != 0 ||
+		    (rc = recall_complete(recall, recalled, r->snapshots[mailbox], e)) != 0)
+			return rc;
+	}
+	r->parts[mailbox] = recall_part(recalled, r->snapshots[mailbox], 0);
+	return 0;
 }
 
 /* The UIDLs as the next login would have them. */
 static int
 step_ledger(struct run *r, struct error *e)
 {
+	const struct recall recall = { .link = &r->link, .ledger = r->verifier->ledger,
+		.account = r->user->name, .is_trial = true };
+	size_t count = r->pairing.mailboxes;
 	int rc = 0;
 
-	if ((r->books = calloc(r->pairing.mailboxes, sizeof(*r->books))) == NULL)
+	r->link.upstream = r->ends.new.upstream;
+	r->recalled = calloc(count, sizeof(*r->recalled));
+	r->snapshots = calloc(count, sizeof(struct snapshot *));
+	r->parts = calloc(count, sizeof(*r->parts));
+	if (r->recalled == NULL || r->snapshots == NULL || r->parts == NULL)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	for (size_t i = 0; i < r->pairing.mailboxes && rc == 0; i++)
-		rc = read_book(r, i, e);
-	return rc;
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = recall_mailbox(r, &recall, i, e);
+	return rc == 0 ? recall_settle(r->parts, count, e) : rc;
+}
+
+static void
+forget_recalled(struct run *r)
+{
+	for (size_t i = 0; i < r->pairing.mailboxes && r->recalled != NULL; i++)
+		recall_end(&r->recalled[i]);
+	for (size_t i = 0; i < r->pairing.mailboxes && r->snapshots != NULL; i++)
+		snapshot_free(r->snapshots[i]);
+	free(r->recalled);
+	free(r->snapshots);
+	free(r->parts);
 }
 
 /* ---- the comparison ---- */
@@ -136,7 +179,7 @@ uidl_now(const struct run *r, size_t at, char buf[UIDL_MAX + 1])
 {
 	size_t mailbox = pairing_mailbox(&r->pairing, at);
 
-	uidl_book_format(r->books[mailbox], r->new.mailboxes[mailbox].uidvalidity,
+	uidl_book_format(r->recalled[mailbox].book, r->new.mailboxes[mailbox].uidvalidity,
 	    r->pairing.uids[at], buf);
 }
 
@@ -310,9 +353,7 @@ verifier_run(
 			result->reached++;
 	result->error.code = rc;
 	pop3_client_quit(r.old);
-	for (size_t i = 0; i < r.pairing.mailboxes && r.books != NULL; i++)
-		uidl_book_free(r.books[i]);
-	free(r.books);
+	forget_recalled(&r);
 	destination_close(&r.new);
 	pairing_clear(&r.pairing);
 	migration_ends_clear(&r.ends);
@@ -335,7 +376,7 @@ verify_step_name(enum verify_step step)
 		[VERIFY_BEFORE] = "what was seen before",
 		[VERIFY_NEW_LOGIN] = "the login at the new server",
 		[VERIFY_NEW_LIST] = "the new listing",
-		[VERIFY_LEDGER] = "the ledger",
+		[VERIFY_LEDGER] = "the UIDLs of a login",
 		[VERIFY_COMPARE] = "comparing headers",
 		[VERIFY_DONE] = "done",
 	};

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 
-from harness import migration, popgate, ports, scripted_imap, scripted_pop3, workspace
+from harness import migration, popgate, ports, scripted_imap, scripted_pop3, servers, workspace
 from harness.cases import Case
 from harness.dovecot import Dovecot
 from harness.migration import Commands, message, old_uidls
@@ -67,6 +67,27 @@ class Commanded(Moving):
         done = commands.uidl("verify", "--users", commands.users([user]))
         self.assertEqual(done.returncode, UNSAFE, done.stdout + done.stderr)
         self.assertIn("1 messages same, 2 changed, 0 missing, 0 new", done.stdout)
+
+    def test_verify_asks_for_attributes_as_a_login_does(self):
+        """The mailbox stays where it is, and only POP3 goes."""
+        server, user = servers.dovecot_with_uidls("%g"), self.new.user("stays")
+        server.fill(user, [message(number) for number in range(30)])
+        commands = Commands(server.pop3_port, server.imap_port, new={"uidl": "x-guid"})
+        done = commands.uidl("verify", "--users", commands.users([user]))
+        self.assertEqual(done.returncode, SAFE, done.stdout + done.stderr)
+        self.assertIn("30 messages same, 0 changed, 0 missing, 0 new", done.stdout)
+
+    def test_verify_tells_the_same_message_id_apart_as_a_login_does(self):
+        mail, user = [message(1), message(2), message(1)], self.new.user("mover")
+        self.new.fill(user, mail)
+        server = scripted_pop3.Server(mail)
+        self.addCleanup(server.stop)
+        server.on("UIDL", lambda connection, _command: connection.lines(
+            "1 1@example.org", "2 2@example.org", "3 1@example.org.3") or True)
+        commands = Commands(server.port, self.new.imap_port, new={"uidl": "message-id"})
+        done = commands.uidl("verify", "--users", commands.users([user]))
+        self.assertEqual(done.returncode, SAFE, done.stdout + done.stderr)
+        self.assertIn("3 messages same, 0 changed, 0 missing, 0 new", done.stdout)
 
     def test_a_message_that_was_not_copied_is_reported(self):
         commands = self.commands()
