@@ -389,6 +389,15 @@ read_new(struct pairing *p, const struct pairing_source *new, struct error *e)
 /* ---- the whole ---- */
 
 int
+pairing_read(struct pairing *p, struct pop3_client *old, const struct pairing_source *new,
+    struct error *e)
+{
+	int rc = old != NULL ? read_old(p, old, e) : 0;
+
+	return rc == 0 ? read_new(p, new, e) : rc;
+}
+
+int
 pairing_run(struct pairing *p, struct pop3_client *old, const struct pairing_source *new,
     enum match_depth depth, struct error *e)
 {
@@ -400,8 +409,7 @@ pairing_run(struct pairing *p, struct pop3_client *old, const struct pairing_sou
 			p->old.messages[i].header = MATCH_HEADER_UNAVAILABLE;
 	rc = match_begin(&p->match, &p->old, &p->new, depth);
 	while (rc == 0 && !done) {
-		if ((old != NULL && (rc = read_old(p, old, e)) != 0) ||
-		    (rc = read_new(p, new, e)) != 0)
+		if ((rc = pairing_read(p, old, new, e)) != 0)
 			return rc;
 		rc = match_step(&p->match, &done);
 	}

@@ -61,6 +61,10 @@ struct pairing_source {
 	void *ctx;
 };
 
+/* Reads the headers that are wanted (match_wants). OLD may be NULL: its are not read. Suspends. */
+int pairing_read(struct pairing *p, struct pop3_client *old, const struct pairing_source *new,
+    struct error *e);
+
 /* Matches; reads the headers that are wanted. OLD may be NULL: what it would say is added already.
  * Suspends. */
 int pairing_run(struct pairing *p, struct pop3_client *old, const struct pairing_source *new,

@@ -10,6 +10,11 @@
 #include "gateway/pop3_client.h"
 #include "gateway/recall.h"
 
+enum {
+	SAMPLE_ALIKE = 128, /* messages whose headers are compared of those that have the same UIDL and */
+	SAMPLE_OTHERS = 16, /* are as large as others; and of the rest */
+};
+
 struct run {
 	const struct verifier *verifier;
 	const struct listed_user *user;
@@ -271,45 +276,156 @@ is_doubtful(const struct run *r)
 	return false;
 }
 
+/* ---- samples: messages of one size, in another order ---- */
+
+static int
+compare_sizes(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Whether another of SIZES (COUNT, ascending), of which SIZE is one, is the same. */
+static bool
+has_company(const uint64_t *sizes, size_t count, uint64_t size)
+{
+	const uint64_t *at = bsearch(&size, sizes, count, sizeof(*sizes), compare_sizes);
+
+	return at != NULL && ((at > sizes && at[-1] == size) ||
+				 (at + 1 < sizes + count && at[1] == size));
+}
+
+/* Wants the headers of up to MOST messages that have the same UIDL: of those in COMPANY of others as large, or of
+ * the others. They are sorted by digests, so that whoever comes first is as good as drawn by lot. */
+static void
+want_some(struct run *r, const uint64_t *sizes, bool company, size_t most)
+{
+	struct pairing *p = &r->pairing;
+
+	for (size_t i = 0; i < p->old.count && most > 0; i++) {
+		const struct named *n = &r->before[i];
+		struct match_message *old = &p->old.messages[n->at];
+
+		if (!n->same || has_company(sizes, p->old.count, old->size) != company)
+			continue;
+		old->wanted = p->new.messages[n->with].wanted = true;
+		most--;
+	}
+}
+
+/* Reads the headers of a sample on both sides. */
+static int
+read_sample(struct run *r, struct error *e)
+{
+	const struct pairing_source new = destination_source(&r->new);
+	struct pairing *p = &r->pairing;
+	uint64_t *sizes = calloc(p->old.count + 1, sizeof(*sizes));
+
+	if (sizes == NULL)
+		return error_set(e, ERR_NO_MEMORY, "out of memory");
+	for (size_t i = 0; i < p->old.count; i++)
+		sizes[i] = p->old.messages[i].size;
+	qsort(sizes, p->old.count, sizeof(*sizes), compare_sizes);
+	want_some(r, sizes, true, SAMPLE_ALIKE);
+	want_some(r, sizes, false, SAMPLE_OTHERS);
+	free(sizes);
+	return pairing_read(p, r->old, &new, e);
+}
+
+enum verdict { UNKNOWN, AGREES, DIFFERS };
+
+/* What the headers say of N, which is on both sides: whether it is the same message. */
+static enum verdict
+judge(const struct run *r, const struct named *n)
+{
+	const struct match_message *old = &r->pairing.old.messages[n->at];
+	const struct match_message *new = &r->pairing.new.messages[n->with];
+
+	if (old->header != MATCH_HEADER_READ || new->header != MATCH_HEADER_READ)
+		return UNKNOWN;
+	return fingerprint_agrees(&old->print, &new->print) ? AGREES : DIFFERS;
+}
+
+static bool
+is_sample_other(const struct run *r)
+{
+	for (size_t i = 0; i < r->pairing.old.count; i++)
+		if (r->before[i].same && judge(r, &r->before[i]) == DIFFERS)
+			return true;
+	return false;
+}
+
+/* ---- who is who ---- */
+
 /* Whether the UIDL of N, which is on both sides, names another message now, PARTNER being the one that
- * it named. Those of one size may be identical. */
+ * it named. Those of one size may be identical, if no header tells. */
 static bool
 names_another(const struct run *r, const struct named *n, uint32_t partner)
 {
-	return partner != MATCH_NONE && partner != n->with && growth(r, n) != 0;
+	enum verdict v = judge(r, n);
+
+	if (partner == n->with || v == AGREES)
+		return false;
+	return v == DIFFERS || (partner != MATCH_NONE && growth(r, n) != 0);
 }
 
-/* Of those that are not the same: which are there under another UIDL, and which were not there. Matched
- * again from the beginning, as both listings are needed for order and sizes to mean something. */
+/* Matched again from the beginning where anything is in doubt, as both listings are needed for order and sizes to
+ * mean something; by all headers where some have shown that order and sizes do not. */
+static int
+match(struct run *r, struct error *e)
+{
+	const struct verify_result *result = r->result;
+	const struct pairing_source new = destination_source(&r->new);
+	struct pairing *p = &r->pairing;
+	int rc = r->old != NULL ? read_sample(r, e) : 0;
+
+	if (rc != 0)
+		return rc;
+	if (is_sample_other(r))
+		return pairing_run(p, r->old, &new, MATCH_THOROUGH, e);
+	if ((result->same < p->old.count && result->same < p->new.count) || is_doubtful(r))
+		return pairing_run(p, r->old, &new, MATCH_USUAL, e);
+	for (size_t i = 0; i < p->old.count; i++)
+		p->old.messages[i].partner = MATCH_NONE;
+	return 0;
+}
+
+/* The message that N named is nowhere. If its UIDL is, that is of one which is no other's. */
+static void
+count_missing(struct run *r, const struct named *n)
+{
+	struct verify_result *result = r->result;
+
+	note(r, result->losses, result->missing++, n->at, MATCH_NONE);
+	if (n->same && r->pairing.new.messages[n->with].partner == MATCH_NONE)
+		result->fresh++;
+}
+
+/* Of those that are not the same: which are there under another UIDL, and which were not there. */
 static int
 tell_apart(struct run *r, struct error *e)
 {
 	struct verify_result *result = r->result;
-	const struct pairing_source new = destination_source(&r->new);
 	struct pairing *p = &r->pairing;
-	int rc = 0;
+	int rc = match(r, e);
 
-	if ((result->same < p->old.count && result->same < p->new.count) || is_doubtful(r))
-		rc = pairing_run(p, r->old, &new, MATCH_USUAL, e);
-	else
-		for (size_t i = 0; i < p->old.count; i++)
-			p->old.messages[i].partner = MATCH_NONE;
 	qsort(r->before, p->old.count, sizeof(*r->before), compare_places);
 	qsort(r->now, p->new.count, sizeof(*r->now), compare_places);
 	result->fresh = result->now - result->same;
 	for (size_t i = 0; i < p->old.count && rc == 0; i++) {
-		size_t at = r->before[i].at;
-		uint32_t partner = p->old.messages[at].partner;
+		const struct named *n = &r->before[i];
+		uint32_t partner = p->old.messages[n->at].partner;
 
-		if (r->before[i].same && !names_another(r, &r->before[i], partner))
+		if (n->same && !names_another(r, n, partner))
 			continue;
-		result->same -= r->before[i].same;
+		result->same -= n->same;
 		if (partner != MATCH_NONE) {
 			/* It may bear what another message was called, and be counted with that. */
 			result->fresh -= !r->now[partner].same;
-			note(r, result->changes, result->changed++, at, partner);
+			note(r, result->changes, result->changed++, n->at, partner);
 		} else {
-			note(r, result->losses, result->missing++, at, MATCH_NONE);
+			count_missing(r, n);
 		}
 	}
 	return rc;

@@ -96,7 +96,8 @@ pair_between(struct match *m, size_t from, size_t to)
 	for (size_t i = from; i <= to; i++)
 		if (may_be_same(m, i) &&
 		    (judge_anchor(m, i) == AGREES ||
-			(m->depth == MATCH_USUAL && !is_in_doubt(m, i))))
+			(m->depth == MATCH_USUAL && !is_in_doubt(m, i) &&
+			    judge_anchor(m, i) == UNKNOWN)))
 			match_pair(m, i, i, MATCH_BY_ORDER);
 }
 

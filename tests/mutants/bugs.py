@@ -23,6 +23,7 @@ DISPATCH = "gateway/dispatch.c"
 SESSION, QUIT, RETRIEVE = "pop3front/session.c", "pop3front/session_quit.c", "pop3front/session_retrieve.c"
 
 MATCH, FINGERPRINT, RECALL = "mapping/match.c", "mapping/fingerprint.c", "gateway/recall.c"
+MATCH_KEY, VERIFIER = "mapping/match_key.c", "gateway/verifier.c"
 LEDGER_WRITE, LEDGER_IMPORT = "gateway/ledger_write.c", "gateway/ledger_import.c"
 POP3_CLIENT, RELAY = "gateway/pop3_client.c", "gateway/relay.c"
 
@@ -31,9 +32,21 @@ BUGS = [
         (MATCH, "	return fingerprint_agrees(&old->print, &new->print) ? AGREES : DIFFERS;\n", "	return AGREES;\n"),),
         {"test_uidl_import": "Commanded.test_shifted_messages_of_one_size"}),
     Bug("match-guesses", "of identical messages the first ones are paired, however many there are", (
-        (MATCH, "	bool fits = olds == news && ", "	bool fits = olds <= news + 1 && news > 0 && "),
-        (MATCH, "	for (size_t i = 0; i < olds && fits; i++)\n		pair(", "	for (size_t i = 0; i < olds && i < news && fits; i++)\n		pair(")),
+        (MATCH_KEY, "	bool fits = olds == news && ", "	bool fits = olds <= news + 1 && news > 0 && "),
+        (MATCH_KEY, "	for (size_t i = 0; i < olds && fits; i++)\n		match_pair(", "	for (size_t i = 0; i < olds && i < news && fits; i++)\n		match_pair(")),
         {"test_uidl_import": "Commanded.test_identical_messages"}),
+    Bug("match-unseen", "one message as large as the one that was there is taken for it", (
+        (MATCH, "all >= MATCH_UNSEEN && behind >= MATCH_UNSEEN_END;", "all + behind > 0;"),),
+        {"test_ledger": "Uidvalidity.test_a_message_as_large"}),
+    Bug("match-unseen-end", "the last message may have come in the place of another", (
+        (MATCH, " && behind >= MATCH_UNSEEN_END;", ";"),),
+        {"test_ledger": "Uidvalidity.test_the_last_one"}),
+    Bug("verify-by-itself", "the UIDLs that verify looks at are none of a login", (
+        (VERIFIER, "(rc = recall_complete(recall, recalled, r->snapshots[mailbox], e)) != 0)", "rc != 0)"),),
+        {"test_uidl_import": "Commanded.test_verify_asks_for_attributes"}),
+    Bug("verify-by-names", "whoever has the same UIDL and size is the same message", (
+        (VERIFIER, "	return fingerprint_agrees(&old->print, &new->print) ? AGREES : DIFFERS;\n", "	return AGREES;\n"),),
+        {"test_uidl_import": "Commanded.test_uidls_that_name_other_messages"}),
     Bug("learned-too-late", "what is learned comes behind what is shown", (
         ("gateway/learning.c", "rc = box_recall(&boxes[i], e);", "rc = box_complete(&boxes[i], e);"),),
         {"test_uidl_import": "Login.test_first_login_learns"}),
