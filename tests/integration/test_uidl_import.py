@@ -120,6 +120,7 @@ class Commanded(Moving):
         self.new.fill(user, same[:3] + same[4:] + [same[3]])
         _, rows, _ = commands.imported("--users", commands.users([user]))
         self.assertEqual((rows[user]["matched"], rows[user]["ambiguous"]), (10, 0))
+        self.assertEqual((rows[user]["by"]["order"], rows[user]["by"]["headers"]), (3, 7))
         self.assertEqual(commands.uidl("verify", "--users", commands.users([user])).returncode, SAFE)
 
     def test_thorough_reads_all_headers(self):
