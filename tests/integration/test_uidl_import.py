@@ -547,16 +547,19 @@ class Login(Moving):
         self.assertEqual(self.imported(gate, user, "--again").returncode, 0)
         self.assertEqual(set(old_uidls(self.old, user)) - set(gate.uidls(user)), set())
 
-    def test_verify_against_the_last_login(self):
-        user = self.moved([message(number) for number in range(5)])
-        gate = self.gate()
-        seen = gate.uidls(user)
+    def verify_alone(self, gate):
+        """The arguments of a command that knows no old server any more."""
         with open(gate.config, encoding="utf-8") as text:
             alone = text.read().partition("upstream old {")[0].replace("learn = old\n", "")
         path = os.path.join(gate.dir, "new-alone.conf")
         with open(path, "w", encoding="utf-8") as out:
             out.write(alone)
-        verify = ("uidl", "verify", "--config", path, "--users", "-")
+        return "uidl", "verify", "--config", path, "--users", "-"
+
+    def test_verify_against_the_last_login(self):
+        user = self.moved([message(number) for number in range(5)])
+        gate = self.gate()
+        seen, verify = gate.uidls(user), self.verify_alone(gate)
         done = popgate.run(*verify, input=f"{user} secret\n")
         self.assertEqual(done.returncode, SAFE, done.stdout + done.stderr)
         self.assertIn("6 messages same, 0 changed, 0 missing, 0 new", done.stdout)
@@ -565,6 +568,16 @@ class Login(Moving):
         done = popgate.run(*verify, input=f"{user} secret\n")
         self.assertEqual(done.returncode, UNSAFE)
         self.assertIn(f"missing: {seen[2]}", done.stdout)
+
+    def test_verify_knows_messages_again_as_a_login_does(self):
+        user = self.moved([message(number) for number in range(19)])
+        gate = self.gate()
+        first = gate.uidls(user)
+        self.new.number_anew(user)
+        done = popgate.run(*self.verify_alone(gate), input=f"{user} secret\n")
+        self.assertEqual(done.returncode, UNSAFE, done.stdout + done.stderr)
+        self.assertIn("16 messages same", done.stdout)
+        self.assertEqual(len(set(first) & set(gate.uidls(user))), 16)
 
     def test_guard_stops_a_login_to_a_mailbox_that_was_not_copied(self):
         user = self.moved([message(number) for number in range(30)], skip=set(range(10, 30)))
