@@ -41,16 +41,22 @@ dispatch_end(struct dispatch *d)
 }
 
 static void
-log_refusal(const struct dispatch *d, const struct credentials *c, const struct error *e)
+log_refusal_as(const struct dispatch *d, enum log_level level, const struct credentials *c,
+    const struct error *e)
 {
 	const struct maildrop_context *m = &d->maildrop;
 
 	if (e->code == ERR_CANCELLED)
 		return;
-	log_error(m->log, e->code == ERR_TEMPORARY ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-	    m->session_id, "login refused", e,
+	log_error(m->log, level, m->session_id, "login refused", e,
 	    LOG_FIELDS(LOG_TEXT("user", c->user), LOG_TEXT("master", c->master),
 		LOG_TEXT("client", m->client_address), LOG_TEXT("upstream", m->upstream->name)));
+}
+
+static void
+log_refusal(const struct dispatch *d, const struct credentials *c, const struct error *e)
+{
+	log_refusal_as(d, e->code == ERR_TEMPORARY ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, c, e);
 }
 
 /* UPSTREAM for the login policy, under the NAME by which the way's logins are known: their order may
@@ -290,6 +296,18 @@ take_password(struct dispatch *d, const struct way *w, const struct credentials 
 	reply->login = (struct credentials){ 0 };
 }
 
+/* Elsewhere the server has the name of the upstream that it stands for. */
+static void
+log_choice(const struct dispatch *d, const struct way *w, const struct auth_reply *reply)
+{
+	const struct maildrop_context *m = &d->maildrop;
+
+	if (w->upstreams[0] == &d->elsewhere->upstream)
+		log_event(m->log, LOG_LEVEL_DEBUG, m->session_id, "auth_http chose a server",
+		    LOG_FIELDS(LOG_TEXT("user", d->account), LOG_TEXT("server", reply->server),
+			LOG_TEXT("upstream", d->elsewhere->upstream.name)));
+}
+
 /* Asks the service of W's route, and goes where it says. */
 static int
 ask_service(struct dispatch *d, struct way *w, const struct credentials *c, struct error *e)
@@ -314,8 +332,10 @@ ask_service(struct dispatch *d, struct way *w, const struct credentials *c, stru
 	if (rc == 0 && d->elsewhere == NULL &&
 	    (d->elsewhere = calloc(1, sizeof(*d->elsewhere))) == NULL)
 		rc = error_set(e, ERR_NO_MEMORY, "out of memory");
-	if (rc == 0 && (rc = way_follow_reply(w, &reply, d->elsewhere, e)) == 0)
+	if (rc == 0 && (rc = way_follow_reply(w, &reply, d->elsewhere, e)) == 0) {
+		log_choice(d, w, &reply);
 		take_password(d, w, c, &reply);
+	}
 	auth_reply_clear(&reply);
 	return rc;
 }
@@ -362,7 +382,11 @@ settle_way(struct dispatch *d, struct way *w, const struct credentials *c, struc
 	if (rc == 0)
 		return 0;
 	gatekeeper_tell(&d->visit, rc);
-	log_refusal(d, c, e);
+	/* No login can put right what is not configured. */
+	if (rc == ERR_PERMANENT)
+		log_refusal_as(d, LOG_LEVEL_WARNING, c, e);
+	else
+		log_refusal(d, c, e);
 	return rc;
 }
 

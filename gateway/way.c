@@ -127,8 +127,10 @@ is_allowed(const struct route *r, const char *address)
 	return network_list_contains(&r->auth_servers, &peer);
 }
 
-/* Makes ELSEWHERE of BASE at ADDRESS. Its certificate bears BASE's name, and no connection is kept: those
- * are known by the place of their upstream in memory. */
+/* Makes ELSEWHERE of BASE at ADDRESS. It has BASE's name, by which all that is remembered is kept: the next
+ * login may be sent to another server of the same farm, and the mailboxes there are the same. Its
+ * certificate bears BASE's name too, and no connection is kept: those are known by the place of their
+ * upstream in memory. */
 static void
 move_elsewhere(
     struct way_elsewhere *elsewhere, const struct upstream *base, const char *address)
@@ -136,9 +138,7 @@ move_elsewhere(
 	elsewhere->base = base;
 	elsewhere->upstream = *base;
 	snprintf(elsewhere->host, sizeof(elsewhere->host), "%s", address);
-	snprintf(elsewhere->name, sizeof(elsewhere->name), "%.90s/%s", base->name, address);
 	elsewhere->upstream.host = elsewhere->host;
-	elsewhere->upstream.name = elsewhere->name;
 	elsewhere->upstream.imap.host = elsewhere->host;
 	if (base->imap.verify_name == NULL)
 		elsewhere->upstream.imap.verify_name = base->imap.host;
@@ -165,8 +165,8 @@ way_follow_reply(struct way *w, const struct auth_reply *reply, struct way_elsew
 	if (!is_allowed(w->route, reply->server) ||
 	    (reply->port != 0 && reply->port != base->imap.port))
 		return error_set(e, ERR_PERMANENT,
-		    "auth_http chose %s port %u, which is no upstream of the route %s, nor in its "
-		    "auth_http_servers with port %u",
+		    "auth_http chose %s port %u: make it the host of an upstream of the route %s, or name "
+		    "it in its auth_http_servers, which have port %u",
 		    reply->server, (unsigned) reply->port, w->route->label,
 		    (unsigned) base->imap.port);
 	move_elsewhere(elsewhere, base, reply->server);

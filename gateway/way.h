@@ -13,7 +13,6 @@ struct way_elsewhere {
 	struct upstream upstream; /* owns nothing */
 	const struct upstream *base;
 	char host[64];
-	char name[160];
 };
 
 struct way {

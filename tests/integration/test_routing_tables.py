@@ -1,5 +1,7 @@
 """Where a user goes, by what others say: tables, and services that speak nginx's auth_http."""
+import contextlib
 import os
+import sqlite3
 import time
 import unittest.mock
 
@@ -115,6 +117,36 @@ class Http(HttpCase):
         self.assertEqual(self.mail_of(gate, "web2"), NEW_MAIL)
         gate.wait_log("reason=quit")
 
+    def test_what_is_remembered_counts_at_whichever_server_of_the_farm_it_chooses(self):
+        def uidls(gate, user):
+            with gate.login_when_free(user) as session:
+                seen = session.uidl()
+                session.quit()
+            return seen
+
+        chosen = [{}, {"Auth_Server": "127.0.0.1"}]
+        service = self.service(lambda fields: reply("OK", **chosen[-1]))
+        gate = self.asking(service, upstream={"host": "localhost"}, auth_http_servers="127.0.0.1/32", auth_http_cache="0s")
+        for user in ("farm1", "farm2"):
+            test_routing.NEW.fill(user, [NEW_MAIL])
+        path = os.path.join(workspace.folder("farm"), "uidls.csv")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(f"user,uidl,size\nfarm1,imported,{len(NEW_MAIL)}\n")
+        users = os.path.join(os.path.dirname(path), "users")
+        with open(users, "w", encoding="utf-8") as out:
+            out.write("farm1 secret\n")
+        done = run("uidl", "import", "--config", gate.config, "--file", path, "--users", users)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(uidls(gate, "farm1"), {1: b"imported"})
+        elsewhere = uidls(gate, "farm2")
+        chosen.pop()
+        self.assertEqual(uidls(gate, "farm1"), {1: b"imported"})
+        self.assertEqual(uidls(gate, "farm2"), elsewhere)
+        gate.wait_log("user=farm2 server=127.0.0.1 upstream=new")
+        with contextlib.closing(sqlite3.connect(os.path.join(gate.state, "state.db"))) as ledger:
+            self.assertEqual(ledger.execute("SELECT user, upstream FROM maildrop WHERE upstream <> 'file' ORDER BY user").fetchall(),
+                             [("farm1", "new"), ("farm2", "new")])
+
     def test_it_cannot_choose_anything_else(self):
         trap = self.scripted()
         answers = [reply("OK", Auth_Server="127.0.0.1", Auth_Port=trap.port), reply("OK", Auth_Server="169.254.169.254"),
@@ -125,6 +157,8 @@ class Http(HttpCase):
             self.assert_code(self.refusal(gate, user), "SYS/PERM")
         self.assertEqual(answers, [])
         self.assertEqual(trap.accepted, 0)
+        self.assertRegex(gate.log(), r"warning login refused .*auth_http chose ::1 port 0: make it the host of an upstream of the "
+                         "route web, or name it in its auth_http_servers")
 
     def test_what_it_rejects_reaches_no_server(self):
         trap = self.scripted()
