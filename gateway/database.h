@@ -30,7 +30,7 @@ struct database_form {
 	const char *open_failpoint, *write_failpoint; /* see base/failpoint.h */
 };
 
-#define DATABASE_STATEMENTS_MAX 32
+#define DATABASE_STATEMENTS_MAX 40
 
 struct database {
 	const struct database_form *form;

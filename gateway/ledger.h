@@ -30,7 +30,8 @@ struct ledger_maildrop {
 	uint32_t shown;	  /* the highest UID that was ever shown */
 	uint64_t messages; /* how many were shown last, and their digest (mapping/seen.h) */
 	uint64_t digest;
-	int64_t before; /* the same maildrop under another UIDVALIDITY, shown before; 0: none */
+	bool was_shown; /* and not imported alone */
+	int64_t before; /* where it was not: the same maildrop under another UIDVALIDITY, which was; 0: none */
 	bool is_view;	/* it is, alone or among others, what the account saw last */
 	uint32_t view;	/* of how many maildrops that consists; 0: the account is new */
 	bool approved;	/* somebody said that the account may see another maildrop */

@@ -13,12 +13,17 @@ static const char *const statement_texts[LEDGER_STATEMENTS] = {
 	[LEDGER_BEGIN] = "BEGIN",
 	[LEDGER_END] = "COMMIT",
 	[LEDGER_FIND] =
-	    ("SELECT id, version, shown, messages, digest, kind, last FROM maildrop "
+	    ("SELECT id, version, shown, messages, digest, kind, last, shown_at FROM maildrop "
 	     "LEFT JOIN named ON named.maildrop = id "
 	     "WHERE user = ?1 AND mailbox = ?2 AND upstream = ?3 AND uidvalidity = ?4"),
 	[LEDGER_BEFORE] =
 	    ("SELECT id FROM maildrop WHERE user = ?1 AND mailbox = ?2 AND upstream = ?3 AND "
 	     "uidvalidity <> ?4 AND messages > 0 ORDER BY shown_at DESC, id DESC LIMIT 1"),
+	[LEDGER_OUTDATED] =
+	    ("SELECT id FROM maildrop WHERE user = ?1 AND mailbox = ?2 AND upstream = ?3 AND "
+	     "uidvalidity <> ?4 AND shown_at > 0 AND "
+	     "NOT EXISTS (SELECT 1 FROM view WHERE view.maildrop = id) "
+	     "ORDER BY messages > 0 DESC, shown_at DESC, id DESC LIMIT -1 OFFSET 2"),
 	[LEDGER_EPOCHS] = "SELECT first, template FROM epoch WHERE maildrop = ?1 ORDER BY first",
 	[LEDGER_UIDLS] = "SELECT uid, uidl, source FROM uidl WHERE maildrop = ?1 ORDER BY uid",
 	[LEDGER_VIEW] = "SELECT maildrop FROM view WHERE account = ?1",
@@ -35,6 +40,10 @@ static const char *const statement_texts[LEDGER_STATEMENTS] = {
 	[LEDGER_ADD_MAILDROP] =
 	    ("INSERT INTO maildrop (user, mailbox, upstream, uidvalidity) "
 	     "VALUES (?1, ?2, ?3, ?4)"),
+	[LEDGER_DROP_MAILDROP] = "DELETE FROM maildrop WHERE id = ?1",
+	[LEDGER_DROP_EPOCHS] = "DELETE FROM epoch WHERE maildrop = ?1",
+	[LEDGER_DROP_UIDLS] = "DELETE FROM uidl WHERE maildrop = ?1",
+	[LEDGER_DROP_NAMED] = "DELETE FROM named WHERE maildrop = ?1",
 	[LEDGER_ADD_EPOCH] =
 	    "INSERT OR REPLACE INTO epoch (maildrop, first, template) VALUES (?1, ?2, ?3)",
 	[LEDGER_ADD_UIDL] =
@@ -195,6 +204,7 @@ ledger_find(struct ledger_file *file, const struct maildrop_key *key, uint32_t u
 		out->messages = (uint64_t) sqlite3_column_int64(statement, 3);
 		out->digest = (uint64_t) sqlite3_column_int64(statement, 4);
 		out->naming = (unsigned) sqlite3_column_int(statement, 5);
+		out->was_shown = sqlite3_column_int64(statement, 7) != 0;
 		if (out->id < 1 || out->id > INT64_MAX / SEEN_PIECES ||
 		    !column_u32(statement, 2, &out->shown) ||
 		    !column_u32(statement, 6, &out->named))
@@ -259,7 +269,8 @@ ledger_read_book(struct ledger_file *file, int64_t id, struct uidl_book *book, s
 	return rc != 0 ? rc : read_uidls(file, id, book, e);
 }
 
-/* A maildrop that nothing is known of may be one that has got a new UIDVALIDITY. */
+/* A maildrop that nobody saw may be one that has got a new UIDVALIDITY, whether or not UIDLs were imported
+ * for it since. */
 static int
 read_before(struct ledger_file *file, const struct maildrop_key *key, struct ledger_maildrop *out,
     struct error *e)
@@ -311,7 +322,7 @@ read_all(struct ledger_file *file, const struct maildrop_key *key, uint32_t uidv
 		return rc;
 	if (out->id != 0)
 		rc = ledger_read_book(file, out->id, book, e);
-	else
+	if (rc == 0 && !out->was_shown)
 		rc = read_before(file, key, out, e);
 	return rc != 0 ? rc : ledger_read_view(file, account, out, e);
 }

@@ -11,6 +11,7 @@ enum ledger_statement {
 	LEDGER_END,
 	LEDGER_FIND,
 	LEDGER_BEFORE,
+	LEDGER_OUTDATED,
 	LEDGER_EPOCHS,
 	LEDGER_UIDLS,
 	LEDGER_VIEW,
@@ -22,6 +23,10 @@ enum ledger_statement {
 	LEDGER_DROP_NAMES,
 	LEDGER_SET_NAMED,
 	LEDGER_ADD_MAILDROP,
+	LEDGER_DROP_MAILDROP,
+	LEDGER_DROP_EPOCHS,
+	LEDGER_DROP_UIDLS,
+	LEDGER_DROP_NAMED,
 	LEDGER_ADD_EPOCH,
 	LEDGER_ADD_UIDL,
 	LEDGER_ADD_SEEN,
@@ -50,7 +55,7 @@ void ledger_bind_key(
     struct ledger_file *file, enum ledger_statement which, const struct maildrop_key *key,
     uint32_t uidvalidity);
 
-/* Fills OUT's id, version, shown, messages, digest and names; id 0: there is no such maildrop. */
+/* Fills OUT's id, version, shown, messages, digest, names and was_shown; id 0: there is no such maildrop. */
 int ledger_find(struct ledger_file *file, const struct maildrop_key *key, uint32_t uidvalidity,
     struct ledger_maildrop *out, struct error *e);
 

@@ -267,6 +267,7 @@ ledger_writing_found(const struct ledger_writing *w, struct ledger_part *parts)
 {
 	for (size_t i = 0; i < w->count; i++) {
 		parts[i].found = w->parts[i].found;
+		parts[i].found.was_shown = true;
 		parts[i].found.is_view = true;
 		parts[i].found.view = (uint32_t) w->count;
 	}
@@ -480,6 +481,62 @@ write_view(struct ledger_file *file, const struct ledger_writing *w, struct erro
 	return rc;
 }
 
+/* ---- maildrops that are of no use any more ---- */
+
+/* At most so many go at once; more are there only where an earlier version has left them. */
+enum { OUTDATED_MAX = 32 };
+
+static int
+find_outdated(struct ledger_file *file, const struct write_part *w, int64_t ids[OUTDATED_MAX],
+    size_t *count, struct error *e)
+{
+	const struct maildrop_key key = { w->upstream, w->user, w->mailbox };
+	sqlite3_stmt *statement = file->db.statements[LEDGER_OUTDATED];
+	int code = SQLITE_DONE, rc = 0;
+
+	*count = 0;
+	ledger_bind_key(file, LEDGER_OUTDATED, &key, w->found.uidvalidity);
+	while (*count < OUTDATED_MAX && (code = sqlite3_step(statement)) == SQLITE_ROW)
+		ids[(*count)++] = sqlite3_column_int64(statement, 0);
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		rc = database_fail(&file->db, e);
+	database_rest(&file->db, LEDGER_OUTDATED);
+	return rc;
+}
+
+static int
+drop_maildrop(struct ledger_file *file, int64_t id, struct error *e)
+{
+	static const enum ledger_statement all[] = { LEDGER_DROP_NAMES, LEDGER_DROP_NAMED,
+		LEDGER_DROP_UIDLS, LEDGER_DROP_EPOCHS, LEDGER_DROP_MAILDROP };
+	int rc = drop_pieces(file, id, 0, SEEN_PIECES - 1, e);
+
+	sqlite3_bind_int64(file->db.statements[LEDGER_DROP_NAMES], 2, INT64_MAX);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && rc == 0; i++) {
+		sqlite3_bind_int64(file->db.statements[all[i]], 1, id);
+		rc = ledger_change(file, all[i], e);
+	}
+	return rc;
+}
+
+/* Once messages are shown under a new UIDVALIDITY, the two maildrops before it are kept: the one that they
+ * were matched with, and one more, for a server that goes back to it. A server that has another
+ * UIDVALIDITY each time must not fill the disk. What any account saw last stays for the guard. */
+static int
+drop_outdated(struct ledger_file *file, const struct write_part *w, struct error *e)
+{
+	int64_t ids[OUTDATED_MAX];
+	size_t count;
+	int rc;
+
+	if (w->found.was_shown || !w->lists)
+		return 0;
+	rc = find_outdated(file, w, ids, &count, e);
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = drop_maildrop(file, ids[i], e);
+	return rc;
+}
+
 int
 ledger_end_writing(struct ledger_file *file, int rc, struct error *e)
 {
@@ -513,5 +570,7 @@ ledger_file_write(
 		rc = write_part(file, &w->parts[i], e);
 	if (rc == 0)
 		rc = write_view(file, w, e);
+	for (size_t i = 0; i < w->count && rc == 0; i++)
+		rc = drop_outdated(file, &w->parts[i], e);
 	return ledger_end_writing(file, rc, e);
 }

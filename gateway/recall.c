@@ -28,6 +28,12 @@ no_memory(struct error *e)
 	return error_set(e, ERR_NO_MEMORY, "no memory for UIDLs");
 }
 
+static int
+random_key(struct siphash_key *key)
+{
+	return RAND_bytes((unsigned char *) key, sizeof(*key)) == 1 ? 0 : ERR_NO_MEMORY;
+}
+
 /* ---- reading ---- */
 
 int
@@ -234,7 +240,7 @@ ask_for_attributes(const struct recall *r, struct recalled *m, const struct snap
 static bool
 is_renumbered(const struct recalled *m)
 {
-	return m->found.id == 0 && m->found.before != 0 &&
+	return m->found.before != 0 &&
 	       uidl_template_attribute(m->template) == UIDL_OF_NUMBERS;
 }
 
@@ -288,16 +294,38 @@ run_match(struct match *match, const struct match_side *old, const struct match_
 	return rc;
 }
 
-/* What was shown and is not here now, or cannot be told from another: a client has it, and would take a new
- * message of that UIDL for one that it has read. */
+/* The UIDLs that an import has given to messages of SNAPSHOT, and that are theirs still. */
 static int
-reserve_rest(const struct ledger_seen_list *seen, const struct match_side *old, struct uidl_book *book)
+gather_given(const struct uidl_book *book, const struct snapshot *snapshot, struct uidl_set *out)
 {
-	int rc = 0;
+	struct siphash_key key;
+	int rc = random_key(&key);
+
+	if (rc != 0 || (rc = uidl_set_init(out, uidl_book_entry_count(book), &key)) != 0)
+		return rc;
+	for (size_t i = 1; i <= snapshot_count(snapshot); i++) {
+		const char *given = uidl_book_find(book, snapshot_at(snapshot, i)->uid);
+
+		if (given != NULL)
+			uidl_set_add(out, given);
+	}
+	return 0;
+}
+
+/* What was shown and is not here now, or cannot be told from another: a client has it, and would take a new
+ * message of that UIDL for one that it has read. But an import may know which message it is. */
+static int
+reserve_rest(const struct ledger_seen_list *seen, const struct match_side *old,
+    const struct snapshot *snapshot, struct uidl_book *book)
+{
+	struct uidl_set given = { 0 };
+	int rc = gather_given(book, snapshot, &given);
 
 	for (size_t i = 0; i < old->count && rc == 0; i++)
-		if (old->messages[i].partner == MATCH_NONE)
+		if (old->messages[i].partner == MATCH_NONE &&
+		    !uidl_set_contains(&given, seen->items[i].uidl))
 			rc = uidl_book_reserve(book, seen->items[i].uidl);
+	uidl_set_clear(&given);
 	return rc;
 }
 
@@ -330,7 +358,7 @@ take_matches(const struct ledger_seen_list *seen, struct recalled *m,
 		    strlen(uidl), LEDGER_FROM_MATCH);
 	}
 	if (rc == 0)
-		rc = reserve_rest(seen, &old, m->book);
+		rc = reserve_rest(seen, &old, snapshot, m->book);
 	free(messages);
 	return rc;
 }
@@ -401,8 +429,7 @@ gather_now(struct comparison *c, const struct ledger_part *parts, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		messages += parts[i].count;
-	if (RAND_bytes((unsigned char *) &key, sizeof(key)) != 1 ||
-	    uidl_set_init(&c->now, messages, &key) != 0)
+	if (random_key(&key) != 0 || uidl_set_init(&c->now, messages, &key) != 0)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < parts[i].count; j++) {
@@ -569,9 +596,7 @@ recall_settle(const struct ledger_part *parts, size_t count, struct error *e)
 	for (size_t i = 0; i < count && rc == 0; i++)
 		settled[i] = (struct uidl_part){ parts[i].book, parts[i].found.uidvalidity,
 			parts[i].messages, parts[i].count, parts[i].found.shown };
-	if (rc == 0 && RAND_bytes((unsigned char *) &key, sizeof(key)) != 1)
-		rc = ERR_NO_MEMORY;
-	if (rc == 0)
+	if (rc == 0 && (rc = random_key(&key)) == 0)
 		rc = uidl_settle(settled, count, LEDGER_FROM_ATTRIBUTE, &key);
 	free(settled);
 	return rc == 0 ? 0 : no_memory(e);

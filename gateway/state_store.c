@@ -13,6 +13,9 @@ enum { ROW_OCTETS_MAX = 1 << 20 };
 #define FRESH_UIDLS_2 "fresh_uidls TEXT NOT NULL DEFAULT ''"
 #define GUARD_2 FRESH_2 ", " MISSING_UIDLS_2 ", " FRESH_UIDLS_2
 
+/* Before a maildrop is dropped: whether somebody saw it last. */
+#define VIEW_INDEX "CREATE INDEX view_maildrop ON view (maildrop)"
+
 /* How often something came to pass since the file was made. */
 #define COUNTER_2 \
 	"CREATE TABLE counter (name TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID"
@@ -56,6 +59,7 @@ static const char *const schema[] = {
 	/* Which maildrops an account saw at its last login. */
 	("CREATE TABLE view (account TEXT NOT NULL, maildrop INTEGER NOT NULL, "
 	 "PRIMARY KEY (account, maildrop)) STRICT, WITHOUT ROWID"),
+	VIEW_INDEX,
 
 	/* Small facts about accounts. */
 	("CREATE TABLE account (account TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, "
@@ -94,6 +98,7 @@ static const char *const to_2[] = {
 	 "SELECT 'logins stopped', coalesce(sum(logins), 0) FROM guard"),
 	NAMED_TABLE,
 	NAME_TABLE,
+	VIEW_INDEX,
 	"PRAGMA user_version = 2",
 	"COMMIT",
 	NULL,

@@ -313,6 +313,36 @@ class Uidvalidity(Ledger):
         self.assertEqual(second[:36], first[:36])
         self.assertNotIn(second[-1], first)
 
+    def import_file(self, lines):
+        path = os.path.join(os.path.dirname(self.gate.config), "uidls.csv")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write("\n".join(lines) + "\n")
+        done = harness_popgate.run("uidl", "import", "--config", self.gate.config, "--file", path, "--users", "-", input="user secret\n")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_what_was_shown_counts_more_than_what_is_imported_after_the_change(self):
+        bodies = self.many(41)
+        with self.server.lock:
+            self.server.messages = [scripted_imap.Message(i, body) for i, body in enumerate(bodies[:40], 1)]
+        first = uidls(self.gate, "user")
+        self.change(bodies)
+        self.import_file(["user,uidl,message-id", "user,other,<0@x>", "user,imported,<40@x>"])
+        second = uidls(self.gate, "user")
+        self.assertEqual(second[:36], first[:36])
+        self.assertEqual(second[40], "imported")
+        self.assertNotIn("other", second)
+        self.restart(self.gate)
+        self.assertEqual(uidls(self.gate, "user"), second)
+
+    def test_an_import_may_know_what_cannot_be_told_by_size(self):
+        bodies = [b"Message-ID: <%d@x>\r\n\r\nsame size\r\n" % (i % 10) for i in range(10)]
+        with self.server.lock:
+            self.server.messages = [scripted_imap.Message(i, body) for i, body in enumerate(bodies, 1)]
+        first = uidls(self.gate, "user")
+        self.change(bodies[1:])
+        self.import_file(["user,uidl,message-id", *(f"user,{first[i]},<{i}@x>" for i in range(1, 10))])
+        self.assertEqual(uidls(self.gate, "user"), first[1:])
+
     def test_rule_42_a_new_message_is_never_called_what_another_was(self):
         with self.server.lock:
             self.server.messages = [scripted_imap.Message(100 + i, body) for i, body in enumerate(self.sizes(40), 1)]

@@ -143,7 +143,7 @@ class Http(HttpCase):
         self.assertEqual(uidls(gate, "farm1"), {1: b"imported"})
         self.assertEqual(uidls(gate, "farm2"), elsewhere)
         gate.wait_log("user=farm2 server=127.0.0.1 upstream=new")
-        with contextlib.closing(sqlite3.connect(os.path.join(gate.state, "state.db"))) as ledger:
+        with contextlib.closing(sqlite3.connect(os.path.join(gate.state_directory, "state.db"))) as ledger:
             self.assertEqual(ledger.execute("SELECT user, upstream FROM maildrop WHERE upstream <> 'file' ORDER BY user").fetchall(),
                              [("farm1", "new"), ("farm2", "new")])
 

@@ -151,6 +151,7 @@ a_file_of_the_version_before_is_brought_up_to_date(void)
 	login(&inbox, UIDVALIDITY, "a%u", 1, 9);
 	ledger_file_free(file);
 	run_sql("DROP TABLE name; DROP TABLE named; DROP TABLE counter; "
+		"DROP INDEX view_maildrop; "
 		"ALTER TABLE guard DROP COLUMN fresh; ALTER TABLE guard DROP COLUMN missing_uidls; "
 		"ALTER TABLE guard DROP COLUMN fresh_uidls; PRAGMA user_version = 1");
 	CU_ASSERT_EQUAL_FATAL(ledger_file_new(state, &file), 0);
@@ -158,6 +159,87 @@ a_file_of_the_version_before_is_brought_up_to_date(void)
 	CU_ASSERT_EQUAL(count_rows("PRAGMA user_version"), 2);
 	CU_ASSERT_FALSE(login(&inbox, UIDVALIDITY, "a%u", 1, 9)); /* nothing was lost */
 	CU_ASSERT_TRUE(login_with_names(1, 1, 1, 9));
+	rig_end();
+}
+
+/* A login to a mailbox of a new UIDVALIDITY, whose messages have names and exceptions. */
+static void
+login_after_change(uint32_t uidvalidity, uint32_t last_uid)
+{
+	struct ledger_name items[] = { { 1, 100 + uidvalidity } };
+	struct ledger_names names = { .items = items, .count = 1, .kind = 1, .last = 1 };
+	bool written = false;
+	struct visit v;
+
+	CU_ASSERT_EQUAL_FATAL(visit_begin(&v, &inbox, uidvalidity, "a%u"), 0);
+	visit_fill(&v, 1, last_uid);
+	v.part.names = &names;
+	CU_ASSERT_EQUAL(uidl_book_assign(v.book, 1, "x", 1, 0), 0);
+	CU_ASSERT_EQUAL(show(&v, false, &written), 0);
+	CU_ASSERT_TRUE(written);
+	visit_end(&v);
+}
+
+static int64_t
+before_of(uint32_t uidvalidity)
+{
+	int64_t before;
+	struct visit v;
+
+	CU_ASSERT_EQUAL_FATAL(visit_begin(&v, &inbox, uidvalidity, "a%u"), 0);
+	before = v.part.found.before;
+	visit_end(&v);
+	return before;
+}
+
+static void
+a_server_of_many_uidvalidities_does_not_fill_the_disk(void)
+{
+	static const char *const tables[] = { "maildrop", "epoch", "uidl", "name", "named", "seen" };
+	struct ledger_seen_list seen = { 0 };
+	char sql[64];
+
+	rig_begin();
+	CU_ASSERT_TRUE(login(&junk, UIDVALIDITY, "a%u", 1, 5)); /* another mailbox */
+	login_after_change(10, 9);
+	run_sql("INSERT INTO view SELECT 'joe@x', id FROM maildrop WHERE uidvalidity = 10");
+	for (uint32_t i = 11; i < 30; i++)
+		login_after_change(i, i == 27 || i == 28 ? 0 : 9);
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", tables[i]);
+		CU_ASSERT_EQUAL(count_rows(sql), 5);
+	}
+	for (unsigned i = 2; i < 6; i++) {
+		snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", tables[i]);
+		UNIT_CHECK(count_rows(sql) <= 5, tables[i]);
+	}
+	/* Now, the two before it that had messages, and what Joe saw last. */
+	CU_ASSERT_EQUAL(count_rows("SELECT sum(uidvalidity) FROM maildrop WHERE mailbox = 'INBOX'"),
+	    29 + 26 + 25 + 10);
+	CU_ASSERT_EQUAL(ledger_file_last_seen(file, soon(), "joe@x", &seen, &last), 0);
+	CU_ASSERT_EQUAL(seen.count, 9);
+	ledger_seen_clear(&seen);
+	CU_ASSERT_NOT_EQUAL(before_of(30), 0);
+	rig_end();
+}
+
+static void
+what_was_shown_before_counts_beside_an_import(void)
+{
+	static const struct ledger_row row = { 1, "imported" };
+	const struct ledger_rows part = { inbox, 11, &row, 1 };
+	struct ledger_imported got;
+	int64_t shown;
+
+	rig_begin();
+	login_after_change(10, 9);
+	shown = before_of(11);
+	CU_ASSERT_NOT_EQUAL(shown, 0);
+	CU_ASSERT_EQUAL(ledger_file_import(file, soon(), &part, 1, LEDGER_FROM_IMPORT, &got, &last), 0);
+	CU_ASSERT_EQUAL(before_of(11), shown);
+	CU_ASSERT_EQUAL(before_of(10), 0);
+	login_after_change(11, 9);
+	CU_ASSERT_EQUAL(before_of(11), 0);
 	rig_end();
 }
 
@@ -171,6 +253,10 @@ main(void)
 		    what_was_removed_is_all_that_is_written_at_the_end },
 		{ "a_file_of_the_version_before_is_brought_up_to_date",
 		    a_file_of_the_version_before_is_brought_up_to_date },
+		{ "a_server_of_many_uidvalidities_does_not_fill_the_disk",
+		    a_server_of_many_uidvalidities_does_not_fill_the_disk },
+		{ "what_was_shown_before_counts_beside_an_import",
+		    what_was_shown_before_counts_beside_an_import },
 	};
 
 	return unit_run("ledger_write", tests, sizeof(tests) / sizeof(tests[0]));
