@@ -31,7 +31,7 @@ struct ledger_maildrop {
 	uint64_t messages; /* how many were shown last, and their digest (mapping/seen.h) */
 	uint64_t digest;
 	bool was_shown; /* and not imported alone */
-	int64_t before; /* where it was not: the same maildrop under another UIDVALIDITY, which was; 0: none */
+	int64_t before; /* where it was not, the same under another UIDVALIDITY, which was; 0: none */
 	bool is_view;	/* it is, alone or among others, what the account saw last */
 	uint32_t view;	/* of how many maildrops that consists; 0: the account is new */
 	bool approved;	/* somebody said that the account may see another maildrop */

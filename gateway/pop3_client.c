@@ -24,6 +24,7 @@ struct pop3_client {
 	const struct imap_options *options;
 	struct stream *stream; /* NULL once it was given away */
 	unsigned capabilities;
+	bool has_top; /* it has answered one */
 	bool dead;
 	struct error error; /* why */
 	struct pop3_response response;
@@ -509,6 +510,13 @@ pop3_client_uidl(
 
 /* ---- messages ---- */
 
+/* Whether the server may be one without TOP, which some close the connection for after a few. */
+static bool
+may_lack_top(const struct pop3_client *client)
+{
+	return (client->capabilities & POP3_CAP_TOP) == 0 && !client->has_top;
+}
+
 /* Reads the answer to one TOP and hands it on. */
 static int
 read_header(struct pop3_client *client, uint32_t number, const struct pop3_header_reader *reader,
@@ -523,6 +531,10 @@ read_header(struct pop3_client *client, uint32_t number, const struct pop3_heade
 		return rc;
 	if (event == POP3_EVENT_ERR)
 		code = pop3_refusal(r->text, r->text_len) == ERR_TEMPORARY ? ERR_TEMPORARY : ERR_GONE;
+	else
+		client->has_top = true;
+	if (code == ERR_GONE && may_lack_top(client))
+		return refused(client, "TOP, which is not announced,", ERR_PERMANENT, e);
 	while (code == 0 && (rc = next_event(client, &event, e)) == 0 &&
 	       event == POP3_EVENT_OCTETS) {
 		if (client->received > HEADER_MAX)
@@ -554,12 +566,13 @@ pop3_client_headers(struct pop3_client *client, const uint32_t *numbers, size_t 
     const struct pop3_header_reader *reader, void *ctx, struct error *e)
 {
 	bool pipelining = (client->capabilities & POP3_CAP_PIPELINING) != 0;
-	size_t most = pipelining ? HEADERS_AHEAD : 1, asked = 0;
+	size_t most, asked = 0;
 	int rc = 0;
 
 	if (!client->dead && client->begin < client->end)
 		return fail(client, e, ERR_PROTOCOL, "the server speaks unasked");
 	for (size_t i = 0; i < count && rc == 0; i++) {
+		most = pipelining && !may_lack_top(client) ? HEADERS_AHEAD : 1;
 		/* Half of what was asked for is still to come when more is. */
 		if (asked < count && asked - i <= most / 2) {
 			size_t more = i + most - asked;

@@ -68,7 +68,8 @@ struct pop3_header_reader {
 	int (*end)(void *ctx, uint32_t number, int code);
 };
 
-/* TOP n 0 of NUMBERS (COUNT), in that order: many at a time where the server offers PIPELINING. */
+/* TOP n 0 of NUMBERS (COUNT), in that order: many at a time where the server offers PIPELINING. ERR_PERMANENT
+ * on a connection that still works: it announces no TOP, has answered none, and has refused one. */
 int pop3_client_headers(struct pop3_client *client, const uint32_t *numbers, size_t count,
     const struct pop3_header_reader *reader, void *ctx, struct error *e);
 

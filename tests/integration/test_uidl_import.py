@@ -94,6 +94,28 @@ class Commanded(Moving):
         self.assertEqual(done.returncode, SAFE, done.stdout + done.stderr)
         self.assertIn("3 messages same, 0 changed, 0 missing, 0 new", done.stdout)
 
+    def test_an_old_server_without_top_is_asked_for_one_header_alone(self):
+        def no_top(connection, command):
+            asked.append(command.raw)
+            connection.done(command, "unknown command", "-ERR")
+            if len(asked) > 1:
+                raise scripted_imap.Ended
+            return True
+
+        asked, messages, user = [], [message(number) for number in range(12)], self.old.user("mover")
+        self.new.fill(user, messages + [message(9000)])
+        for capability in (("UIDL", "USER"), ("UIDL", "USER", "PIPELINING")):
+            with self.subTest(capability=capability):
+                asked.clear()
+                server = scripted_pop3.Server(messages, capability)
+                self.addCleanup(server.stop)
+                server.on("TOP", no_top)
+                commands = Commands(server.port, self.new.imap_port)
+                done, rows, _ = commands.imported("--users", commands.users([user]))
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                self.assertEqual(len(asked), 1)
+                self.assertGreater(rows[user]["matched"], 0)
+
     def test_a_message_that_was_not_copied_is_reported(self):
         commands = self.commands()
         user = self.moved([message(number) for number in range(10)], skip={3})
