@@ -123,6 +123,23 @@ fill(struct builder *b, const char *path, struct error *e)
 	return 0;
 }
 
+/* What was renamed to PATH has that name after a crash too. */
+static int
+sync_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash == NULL ? 1 : slash == path ? 1 : (size_t) (slash - path);
+	char *folder = strndup(slash == NULL ? "." : path, len);
+	int fd = folder != NULL ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, rc = -1;
+
+	if (fd >= 0) {
+		rc = fsync(fd);
+		close(fd);
+	}
+	free(folder);
+	return rc;
+}
+
 /* Puts what is at FROM in the place of TO, for good. Whoever may read the table may read its index. */
 static int
 settle(const struct builder *b, const char *from, const char *to, struct error *e)
@@ -132,7 +149,7 @@ settle(const struct builder *b, const char *from, const char *to, struct error *
 
 	if (fd < 0 || fstat(fileno(b->source), &st) != 0 || fchmod(fd, st.st_mode & 0777) != 0 ||
 	    (geteuid() == 0 && fchown(fd, st.st_uid, st.st_gid) != 0) || fsync(fd) != 0 ||
-	    rename(from, to) != 0)
+	    rename(from, to) != 0 || sync_folder(to) != 0)
 		rc = error_set(e, ERR_TEMPORARY, "%s: %s", from, strerror(errno));
 	if (fd >= 0)
 		close(fd);
