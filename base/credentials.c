@@ -31,15 +31,22 @@ has_control(const char *text, size_t len)
 	return 0;
 }
 
+int
+credentials_check_user(const char *user, size_t len)
+{
+	if (len > USER_NAME_MAX)
+		return ERR_LIMIT;
+	return len == 0 || has_control(user, len) || !text_is_utf8(user, len) ? ERR_INVALID : 0;
+}
+
 static int
 set_name(char **field, const char *name, size_t len)
 {
 	char *copy;
+	int rc;
 
-	if (len > USER_NAME_MAX)
-		return ERR_LIMIT;
-	if (len == 0 || has_control(name, len) || !text_is_utf8(name, len))
-		return ERR_INVALID;
+	if ((rc = credentials_check_user(name, len)) != 0)
+		return rc;
 	if ((copy = copy_text(name, len)) == NULL)
 		return ERR_NO_MEMORY;
 	free(*field);

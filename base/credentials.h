@@ -28,8 +28,12 @@ struct credentials {
 	size_t password_len; /* octets */
 };
 
-/* Copies USER (LEN octets), replacing an earlier one. The name must be 1 to USER_NAME_MAX octets of
- * UTF-8 without control characters. Returns 0, ERR_INVALID, ERR_LIMIT or ERR_NO_MEMORY. */
+/* Whether USER (LEN octets) can be a name: 1 to USER_NAME_MAX octets of UTF-8 without control characters.
+ * Returns 0, ERR_INVALID or ERR_LIMIT. */
+int credentials_check_user(const char *user, size_t len);
+
+/* Copies USER (LEN octets), replacing an earlier one. Returns 0, what credentials_check_user says, or
+ * ERR_NO_MEMORY. */
 int credentials_set_user(struct credentials *c, const char *user, size_t len);
 
 /* The same for the one who logs in for the user. */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/credentials.h"
 #include "base/text.h"
 
 enum column { USER, UIDL, SIZE, MESSAGE_ID, POSITION };
@@ -43,17 +44,20 @@ cut_value(char **at, const char **value)
 	return true;
 }
 
-/* Cuts the line into VALUES; returns how many, 0 where the form is wrong. */
-static unsigned
-cut_line(struct uidl_csv *csv, const char *values[VALUES_MAX])
+/* Cuts the line into VALUES, *COUNT of them. */
+static int
+cut_line(
+    struct uidl_csv *csv, const char *values[VALUES_MAX], unsigned *count, struct error *e)
 {
 	char *at = csv->line;
-	unsigned count = 0;
 
-	while (at != NULL)
-		if (count == VALUES_MAX || !cut_value(&at, &values[count++]))
-			return 0;
-	return count;
+	for (*count = 0; at != NULL; (*count)++) {
+		if (*count == VALUES_MAX)
+			return error_set(e, ERR_INVALID, "more than %d columns", VALUES_MAX);
+		if (!cut_value(&at, &values[*count]))
+			return error_set(e, ERR_INVALID, "quotation marks that do not fit");
+	}
+	return 0;
 }
 
 static int
@@ -95,6 +99,9 @@ read_row(const struct uidl_csv *csv, const char *const *values, unsigned count,
 	};
 	if (row->user[0] == '\0' || row->uidl[0] == '\0')
 		return error_set(e, ERR_INVALID, "user or uidl is missing");
+	if (credentials_check_user(row->user, strlen(row->user)) != 0)
+		return error_set(e, ERR_INVALID,
+		    "the user's name is too long, has control characters or is not UTF-8");
 	if (size[0] != '\0' && text_to_number(size, strlen(size), INT64_MAX, &row->size) != 0)
 		return error_set(e, ERR_INVALID, "size is no number of octets");
 	if (position[0] != '\0' &&
@@ -126,8 +133,8 @@ uidl_csv_read(struct uidl_csv *csv, const char *line, size_t len, struct uidl_cs
 		return 0;
 	memcpy(csv->line, line, len);
 	csv->line[len] = '\0';
-	if ((count = cut_line(csv, values)) == 0)
-		return error_set(e, ERR_INVALID, "quotation marks that do not fit");
+	if (cut_line(csv, values, &count, e) != 0)
+		return ERR_INVALID;
 	if (!csv->begun)
 		return read_columns(csv, values, count, e);
 	*is_row = true;

@@ -3,6 +3,8 @@
 
 #include "unit.h"
 
+#define TEN(text) text text text text text text text text text text
+
 /* COLUMNS, then LINE; what comes of it as "user|uidl|size|message-id|position", "" for no row, or NULL
  * for an error. */
 static const struct {
@@ -31,6 +33,10 @@ static const struct {
 	{ "size below 0", "user,uidl,size", "j,x,-1", NULL },
 	{ "position 0", "user,uidl,position", "j,x,0", NULL },
 	{ "position over 32 bits", "user,uidl,position", "j,x,4294967296", NULL },
+	{ "a user that is no UTF-8", "user,uidl", "j\xFC,x", NULL },
+	{ "a user with a control character", "user,uidl", "j\001,x", NULL },
+	{ "a user of 250 octets and 6", "user,uidl",
+	    TEN("0123456789") TEN("0123456789") TEN("01234") "012345,x", NULL },
 	{ "columns without user", "uidl,size", "x,1", NULL },
 	{ "columns without uidl", "user,size", "x,1", NULL },
 };
@@ -79,12 +85,28 @@ long_lines(void)
 	CU_ASSERT_NOT_EQUAL(uidl_csv_read(&csv, line, 10, &row, &is_row, NULL), 0);
 }
 
+static void
+many_columns(void)
+{
+	struct uidl_csv csv = { 0 };
+	struct uidl_csv_row row;
+	struct error e = { 0 };
+	char line[] = "user,uidl" TEN(",,,,,,") ",,,"; /* 65 columns */
+	size_t len = sizeof(line) - 1;
+	bool is_row;
+
+	CU_ASSERT_EQUAL(uidl_csv_read(&csv, line, len - 1, &row, &is_row, &e), 0);
+	CU_ASSERT_EQUAL(uidl_csv_read(&csv, line, len, &row, &is_row, &e), ERR_INVALID);
+	CU_ASSERT_STRING_EQUAL(e.text, "more than 64 columns");
+}
+
 int
 main(void)
 {
 	static const struct unit_test tests[] = {
 		{ "lines", lines },
 		{ "long lines", long_lines },
+		{ "many_columns", many_columns },
 	};
 
 	return unit_run("uidl_csv", tests, sizeof(tests) / sizeof(tests[0]));
