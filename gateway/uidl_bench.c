@@ -81,6 +81,28 @@ find_servers(struct uidl_bench *b, const struct uidl_options *o)
 	return 0;
 }
 
+/* Nobody is done twice at the same time, by two passwords, say. */
+static int
+refuse_twice(const struct uidl_bench *b, const struct uidl_options *o)
+{
+	const struct listed_user *first, *second;
+	char what[64];
+	int rc = user_list_find_twice(b->users.users, b->users.count, &first, &second);
+
+	if (rc == ERR_NO_MEMORY)
+		return uidl_complain(o, EX_OSERR, "users", "out of memory");
+	if (rc == 0)
+		return 0;
+	if (second->line != 0)
+		snprintf(what, sizeof(what), "line %u: the user is in line %u already", second->line,
+		    first->line);
+	else if (first->line != 0)
+		snprintf(what, sizeof(what), "a user of line %u is on the command line too", first->line);
+	else
+		snprintf(what, sizeof(what), "a user is there twice");
+	return uidl_complain(o, EX_DATAERR, first->line != 0 ? o->users : "users", what);
+}
+
 /* Those of the command line stand behind those of the file. */
 static int
 load_users(struct uidl_bench *b, const struct uidl_options *o)
@@ -93,14 +115,14 @@ load_users(struct uidl_bench *b, const struct uidl_options *o)
 		return uidl_complain(
 		    o, e.code == ERR_INVALID ? EX_DATAERR : EX_NOINPUT, o->users, e.text);
 	if (count == 0)
-		return 0;
+		return refuse_twice(b, o);
 	users = realloc(b->users.users, (b->users.count + count) * sizeof(*users));
 	if (users == NULL)
 		return uidl_complain(o, EX_OSERR, "out of memory", "");
 	b->users.users = users;
 	for (size_t i = 0; i < count; i++)
 		users[b->users.count++] = (struct listed_user){ .name = o->operands[i] };
-	return 0;
+	return refuse_twice(b, o);
 }
 
 static int

@@ -110,10 +110,45 @@ user_list_parse(struct user_list *list, char *text, size_t len, struct error *e)
 			if ((user = add_user(list, &room)) == NULL)
 				return error_set(e, ERR_NO_MEMORY, "out of memory");
 			split(line, user);
+			user->line = number;
 			if ((fault = find_fault(user)) != NULL)
 				return error_set(e, ERR_INVALID, "line %u: %s", number, fault);
 		}
 		line = next;
 	}
 	return 0;
+}
+
+/* By name, then by place. */
+static int
+compare_places(const void *a, const void *b)
+{
+	const struct listed_user *x = *(const struct listed_user *const *) a;
+	const struct listed_user *y = *(const struct listed_user *const *) b;
+	int order = strcmp(x->name, y->name);
+
+	return order != 0 ? order : (x > y) - (x < y);
+}
+
+int
+user_list_find_twice(const struct listed_user *users, size_t count,
+    const struct listed_user **first, const struct listed_user **second)
+{
+	const struct listed_user **sorted = calloc(count + 1, sizeof(*sorted));
+	int rc = 0;
+
+	if (sorted == NULL)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &users[i];
+	qsort(sorted, count, sizeof(*sorted), compare_places);
+	for (size_t i = 1; i < count && rc == 0; i++) {
+		if (strcmp(sorted[i - 1]->name, sorted[i]->name) != 0)
+			continue;
+		*first = sorted[i - 1];
+		*second = sorted[i];
+		rc = ERR_INVALID;
+	}
+	free(sorted);
+	return rc;
 }

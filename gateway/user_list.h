@@ -11,6 +11,7 @@
 struct listed_user {
 	const char *name;
 	const char *old_password, *new_password; /* NULL: none */
+	unsigned line; /* of the list; 0: from elsewhere */
 };
 
 struct user_list { /* { 0 } is an empty one */
@@ -23,6 +24,11 @@ struct user_list { /* { 0 } is an empty one */
 /* Makes LIST of TEXT (LEN octets, allocated by malloc), which is LIST's from now on, whatever is
  * returned: 0, ERR_INVALID with a text that names the line, or ERR_NO_MEMORY. */
 int user_list_parse(struct user_list *list, char *text, size_t len, struct error *e);
+
+/* Whether a user is among USERS (COUNT) twice: *FIRST and *SECOND, as they stand there. Returns 0 where
+ * nobody is, ERR_INVALID or ERR_NO_MEMORY. */
+int user_list_find_twice(const struct listed_user *users, size_t count,
+    const struct listed_user **first, const struct listed_user **second);
 
 /* Reads the file at PATH ("-": standard input). Errors as above; ERR_PERMANENT: it cannot be read.
  * Blocks. */

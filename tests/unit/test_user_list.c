@@ -62,6 +62,21 @@ faults_name_their_line(void)
 	user_list_clear(&list);
 }
 
+static void
+who_is_there_twice(void)
+{
+	static const char text[] = "jane a\n# x\njoe b\njim c\njoe d\n";
+	const struct listed_user *first = NULL, *second = NULL;
+	struct user_list list;
+
+	CU_ASSERT_EQUAL_FATAL(user_list_parse(&list, strdup(text), sizeof(text) - 1, NULL), 0);
+	CU_ASSERT_EQUAL(user_list_find_twice(list.users, 3, &first, &second), 0);
+	CU_ASSERT_EQUAL_FATAL(user_list_find_twice(list.users, 4, &first, &second), ERR_INVALID);
+	CU_ASSERT_EQUAL(first->line, 3);
+	CU_ASSERT_EQUAL(second->line, 5);
+	user_list_clear(&list);
+}
+
 /* Larger than what is read at once, and without a line end at its end. */
 static void
 files(void)
@@ -100,6 +115,7 @@ main(void)
 		{ "lines", lines },
 		{ "faults name their line", faults_name_their_line },
 		{ "files", files },
+		{ "who_is_there_twice", who_is_there_twice },
 	};
 
 	return unit_run("user_list", tests, sizeof(tests) / sizeof(tests[0]));
