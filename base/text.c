@@ -148,3 +148,18 @@ text_escape(const char *text, size_t len, char *out, size_t room)
 	}
 	out[at] = '\0';
 }
+
+void
+text_copy_legible(const char *text, size_t len, char *out, size_t room)
+{
+	bool legible = len < room && text_is_utf8(text, len);
+
+	for (size_t i = 0; i < len && legible; i++)
+		legible = (unsigned char) text[i] >= 0x20 && text[i] != 0x7f;
+	if (!legible) {
+		text_escape(text, len, out, room);
+		return;
+	}
+	memcpy(out, text, len);
+	out[len] = '\0';
+}

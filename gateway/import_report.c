@@ -47,7 +47,7 @@ print_json_text(FILE *to, const char *text)
 {
 	char shown[SHOWN_MAX];
 
-	text_escape(text, strlen(text), shown, sizeof(shown));
+	text_copy_legible(text, strlen(text), shown, sizeof(shown));
 	fputc('"', to);
 	for (const char *c = shown; *c != '\0'; c++) {
 		if (*c == '"' || *c == '\\')

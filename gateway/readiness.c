@@ -45,7 +45,7 @@ explain(const struct verify_result *result, char out[SHOWN_MAX])
 	text_escape(text, strlen(text), out, SHOWN_MAX);
 }
 
-/* TEXT, escaped before, in the quotation marks of CSV. */
+/* TEXT, without control characters, in the quotation marks of CSV. */
 static void
 print_quoted(FILE *to, const char *text)
 {
@@ -58,7 +58,7 @@ print_quoted(FILE *to, const char *text)
 	fputc('"', to);
 }
 
-/* TEXT, escaped before, as HTML. */
+/* TEXT, without control characters, as HTML. */
 static void
 print_html(FILE *to, const char *text)
 {
@@ -138,17 +138,18 @@ add(struct readiness *r, const struct verify_result *result)
 void
 readiness_add(struct readiness *r, const char *user, const struct verify_result *result)
 {
-	char shown[SHOWN_MAX], why[SHOWN_MAX];
+	char shown[SHOWN_MAX], name[SHOWN_MAX], why[SHOWN_MAX];
 
 	add(r, result);
 	text_escape(user, strlen(user), shown, sizeof(shown));
+	text_copy_legible(user, strlen(user), name, sizeof(name));
 	explain(result, why);
 	if (r->table != NULL)
 		print_table_row(r->table, shown, result, why);
 	if (r->csv != NULL)
-		print_csv_row(r->csv, shown, result, why);
+		print_csv_row(r->csv, name, result, why);
 	if (r->html != NULL)
-		print_html_row(verify_is_safe(result) ? r->safe_rows : r->bad_rows, shown, result, why);
+		print_html_row(verify_is_safe(result) ? r->safe_rows : r->bad_rows, name, result, why);
 }
 
 /* ---- the page ---- */

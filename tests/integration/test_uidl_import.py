@@ -317,6 +317,7 @@ class Commanded(Moving):
     def test_csv_that_is_wrong_changes_nothing(self):
         commands = self.commands()
         for text, why in (("user,size\nx,1\n", "line 1: the first line must name"),
+                          (f"user,uidl\n{'j' * 256},1\n", "line 2: the user's name is too long"),
                           ("user,uidl\njane,1\njane\n", "line 3: user or uidl is missing"),
                           ("user,uidl\njane,1\njoe,1\njane,2\n", "jane: the lines of this user do not stand together")):
             done = commands.uidl("import", "--file", commands.file("bad.csv", text))
@@ -426,6 +427,30 @@ class Commanded(Moving):
         self.assertEqual((rows[bad]["verdict"], rows[bad]["missing"]), ("not safe", "2"))
         self.assertEqual(rows[odd]["verdict"], "failed")
         self.look_at(page, good, bad)
+
+    def test_names_in_reports_can_be_joined_with_the_list(self):
+        names = ["jürgen", 'a"b\\c', "山田@example.org"]
+        commands = Commands(ports.free_port(), ports.free_port())
+        users = commands.file("users", "".join(f"{name} x\n" for name in names))
+        _, rows, _ = commands.imported("--users", users)
+        self.assertEqual(set(rows), set(names))
+        sheet = os.path.join(commands.dir, "names.csv")
+        commands.uidl("verify", "--readiness", "--users", users, "--csv", sheet)
+        with open(sheet, encoding="utf-8", newline="") as text:
+            self.assertEqual({row["user"] for row in csv.DictReader(text)}, set(names))
+
+    def test_a_user_who_is_there_twice_is_refused(self):
+        commands = Commands(ports.free_port(), ports.free_port())
+        users = commands.file("users", "jane x\n\njoe x\njane y\n")
+        once = commands.file("once", "jane x\n")
+        for command in ("import", "verify"):
+            for arguments, why in ((("--users", users), "users: line 4: the user is in line 1 already"),
+                                   (("--users", once, "jane"), "once: a user of line 1 is on the command line too"),
+                                   (("joe", "joe"), "users: a user is there twice")):
+                done = commands.uidl(command, *arguments)
+                self.assertEqual(done.returncode, 65, done.stderr)
+                self.assertIn(why, done.stderr)
+                self.assertEqual(done.stdout, "")
 
     def look_at(self, page, good, bad):
         """The page as a browser has it."""

@@ -201,6 +201,27 @@ numbers_are_written(void)
 	}
 }
 
+static void
+legible(void)
+{
+	static const struct {
+		const char *text, *wanted;
+	} rows[] = {
+		{ "", "" },
+		{ "j\303\274rgen\\", "j\303\274rgen\\" },
+		{ "j\374rgen", "j\\xfcrgen" },
+		{ "j\303\274\n", "j\\xc3\\xbc\\x0a" },
+		{ "x\177", "x\\x7f" },
+		{ "012345678901234567890", "0123456789012345..." },
+	};
+	char out[20];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		text_copy_legible(rows[i].text, strlen(rows[i].text), out, sizeof(out));
+		UNIT_CHECK(strcmp(out, rows[i].wanted) == 0, rows[i].text);
+	}
+}
+
 int
 main(void)
 {
@@ -213,6 +234,7 @@ main(void)
 		{ "escapes_are_harmless", escapes_are_harmless },
 		{ "every_octet_can_be_escaped", every_octet_can_be_escaped },
 		{ "errors_carry_text", errors_carry_text },
+		{ "legible", legible },
 	};
 
 	return unit_run("text", tests, sizeof(tests) / sizeof(tests[0]));
