@@ -14,7 +14,7 @@ enum { ROW_OCTETS_MAX = 1 << 20 };
 #define GUARD_2 FRESH_2 ", " MISSING_UIDLS_2 ", " FRESH_UIDLS_2
 
 /* Before a maildrop is dropped: whether somebody saw it last. */
-#define VIEW_INDEX "CREATE INDEX view_maildrop ON view (maildrop)"
+#define VIEW_INDEX "CREATE INDEX IF NOT EXISTS view_maildrop ON view (maildrop)"
 
 /* How often something came to pass since the file was made. */
 #define COUNTER_2 \

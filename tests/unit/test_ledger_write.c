@@ -157,6 +157,7 @@ a_file_of_the_version_before_is_brought_up_to_date(void)
 	CU_ASSERT_EQUAL_FATAL(ledger_file_new(state, &file), 0);
 	CU_ASSERT_STRING_EQUAL(names_now(), "0:0 0 0 0 0 0 0 0 0 0");
 	CU_ASSERT_EQUAL(count_rows("PRAGMA user_version"), 2);
+	CU_ASSERT_EQUAL(count_rows("SELECT count(*) FROM sqlite_master WHERE name = 'view_maildrop'"), 1);
 	CU_ASSERT_FALSE(login(&inbox, UIDVALIDITY, "a%u", 1, 9)); /* nothing was lost */
 	CU_ASSERT_TRUE(login_with_names(1, 1, 1, 9));
 	rig_end();
