@@ -167,7 +167,8 @@ way_follow_reply(struct way *w, const struct auth_reply *reply, struct way_elsew
 		return error_set(e, ERR_PERMANENT,
 		    "auth_http chose %s port %u: make it the host of an upstream of the route %s, or name "
 		    "it in its auth_http_servers, which have port %u",
-		    reply->server, (unsigned) reply->port, w->route->label,
+		    reply->server, (unsigned) (reply->port != 0 ? reply->port : base->imap.port),
+		    w->route->label,
 		    (unsigned) base->imap.port);
 	move_elsewhere(elsewhere, base, reply->server);
 	w->upstreams[0] = &elsewhere->upstream;

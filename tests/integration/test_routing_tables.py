@@ -157,7 +157,7 @@ class Http(HttpCase):
             self.assert_code(self.refusal(gate, user), "SYS/PERM")
         self.assertEqual(answers, [])
         self.assertEqual(trap.accepted, 0)
-        self.assertRegex(gate.log(), r"warning login refused .*auth_http chose ::1 port 0: make it the host of an upstream of the "
+        self.assertRegex(gate.log(), r"warning login refused .*auth_http chose ::1 port \d+: make it the host of an upstream of the "
                          "route web, or name it in its auth_http_servers")
 
     def test_what_it_rejects_reaches_no_server(self):
