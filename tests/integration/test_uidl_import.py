@@ -241,6 +241,23 @@ class Commanded(Moving):
         self.assertEqual((done.returncode, rows["jane"]["matched"]), (0, 2), done.stdout + done.stderr)
         self.assertEqual(commands.uidl("verify", "jane").returncode, SAFE)
 
+    def test_two_servers_with_one_uidvalidity(self):
+        """What is only on the new one is called there what another message was called on the old one."""
+        old = Dovecot()
+        self.addCleanup(old.stop)
+        user = self.new.user("mover")
+        old.fill(user, [message(1), message(2)])
+        migration.refill(old, user, self.new, first=[message(3)])
+        for server in (old, self.new):
+            server.set_uidvalidity(user, 1234567890)
+        self.assertEqual(old_uidls(old, user), ["00000001499602d2", "00000002499602d2"])
+        commands = Commands(old.pop3_port, self.new.imap_port)
+        _, rows, _ = commands.imported("--users", commands.users([user]))
+        self.assertEqual(rows[user]["matched"], 2)
+        verified = commands.uidl("verify", "--users", commands.users([user]))
+        self.assertEqual(verified.returncode, SAFE, verified.stdout)
+        self.assertIn("2 messages same, 0 changed, 0 missing, 1 new", verified.stdout)
+
     def test_progress_on_a_terminal(self):
         commands = self.commands()
         users = [self.moved([message(1)]) for _ in range(4)]

@@ -2,6 +2,7 @@
 import grp
 import os
 import pwd
+import re
 import shutil
 import time
 
@@ -168,9 +169,22 @@ class Dovecot:
 
     def number_anew(self, user):
         """What is left when a Maildir was restored without its index: the messages, under other UIDs and UIDVALIDITY."""
+        os.unlink(os.path.join(self.dir, "mail", user, "Maildir", "dovecot-uidlist"))
+        self._drop_index(user)
+
+    def set_uidvalidity(self, user, uidvalidity):
+        """UIDs stay, UIDVALIDITY is another one."""
+        self._drop_index(user)
+        path = os.path.join(self.dir, "mail", user, "Maildir", "dovecot-uidlist")
+        with open(path) as uids:
+            text = re.sub(r"\bV\d+", f"V{uidvalidity}", uids.read(), count=1)
+        with open(path, "w") as uids:
+            uids.write(text)
+
+    def _drop_index(self, user):
         folder = os.path.join(self.dir, "mail", user, "Maildir")
         for name in os.listdir(folder):
-            if name == "dovecot-uidlist" or name.startswith("dovecot.index"):
+            if name.startswith("dovecot.index"):
                 os.unlink(os.path.join(folder, name))
 
     def log(self):
