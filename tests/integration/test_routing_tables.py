@@ -128,10 +128,10 @@ class Http(HttpCase):
         service = self.service(lambda fields: reply("OK", **chosen[-1]))
         gate = self.asking(service, upstream={"host": "localhost"}, auth_http_servers="127.0.0.1/32", auth_http_cache="0s")
         for user in ("farm1", "farm2"):
-            test_routing.NEW.fill(user, [NEW_MAIL])
+            test_routing.NEW.fill(user, [b"Message-ID: <1@x>\r\n\r\nof the farm\r\n"])
         path = os.path.join(workspace.folder("farm"), "uidls.csv")
         with open(path, "w", encoding="utf-8") as out:
-            out.write(f"user,uidl,size\nfarm1,imported,{len(NEW_MAIL)}\n")
+            out.write("user,uidl,message-id\nfarm1,imported,<1@x>\n")
         users = os.path.join(os.path.dirname(path), "users")
         with open(users, "w", encoding="utf-8") as out:
             out.write("farm1 secret\n")
