@@ -83,7 +83,7 @@ class Commanded(Moving):
         self.assertIn("30 messages same, 0 changed, 0 missing, 0 new", done.stdout)
 
     def test_verify_tells_the_same_message_id_apart_as_a_login_does(self):
-        mail, user = [message(1), message(2), message(1)], self.new.user("mover")
+        mail, user = [message(1), message(2), message(1)], self.new.user("new")
         self.new.fill(user, mail)
         server = scripted_pop3.Server(mail)
         self.addCleanup(server.stop)
@@ -245,7 +245,7 @@ class Commanded(Moving):
         """What is only on the new one is called there what another message was called on the old one."""
         old = Dovecot()
         self.addCleanup(old.stop)
-        user = self.new.user("mover")
+        user = self.new.user("new")
         old.fill(user, [message(1), message(2)])
         migration.refill(old, user, self.new, first=[message(3)])
         for server in (old, self.new):
