@@ -9,7 +9,8 @@
 #include <stdbool.h>
 
 /* In place of a deadline. Functions that take it read only; they return ERR_TEMPORARY where they would
- * have to wait, or could not find out. */
+ * have to wait, or could not find out. Whoever gives it calls database_reads_wait afterwards, whatever
+ * came of it: what else SQLite reads on that thread may wait. */
 #define DATABASE_AT_ONCE 0
 
 /* From now on, what SQLite reads on this thread has to be in memory. False: that cannot be had here.

@@ -236,12 +236,15 @@ pending_at_once(struct journal *journal, const struct maildrop_key *key,
 {
 	struct journal_stamp stamp;
 	bool empty;
+	int rc;
 
 	if (!database_lane_is_free(&journal->lane))
 		return false;
 	journal_stamp_take(journal_file_path(journal->file), &stamp);
-	if (journal_file_select(
-		journal->file, DATABASE_AT_ONCE, key, entries, count, &empty, NULL) != 0) {
+	rc = journal_file_select(
+	    journal->file, DATABASE_AT_ONCE, key, entries, count, &empty, NULL);
+	database_reads_wait();
+	if (rc != 0) {
 		journal_entries_free(*entries, *count);
 		*entries = NULL;
 		*count = 0;

@@ -195,13 +195,16 @@ static bool
 load_at_once(struct opened *where, const struct maildrop_key *key, uint32_t uidvalidity,
     const char *account, struct uidl_book *book, struct ledger_maildrop *out)
 {
+	int rc;
+
 	if (!database_lane_is_free(&where->lane))
 		return false;
-	if (ledger_file_load(where->file, DATABASE_AT_ONCE, key, uidvalidity, account, book, out,
-		NULL) == 0)
-		return true;
-	uidl_book_clear(book);
-	return false;
+	rc = ledger_file_load(
+	    where->file, DATABASE_AT_ONCE, key, uidvalidity, account, book, out, NULL);
+	database_reads_wait();
+	if (rc != 0)
+		uidl_book_clear(book);
+	return rc == 0;
 }
 
 int
@@ -288,6 +291,18 @@ do_account_get(void *arg)
 	    &job->value, &job->base.error);
 }
 
+static bool
+account_get_at_once(struct opened *where, const char *account, const char *name, char **value)
+{
+	int rc;
+
+	if (!database_lane_is_free(&where->lane))
+		return false;
+	rc = ledger_file_account_get(where->file, DATABASE_AT_ONCE, account, name, value, NULL);
+	database_reads_wait();
+	return rc == 0;
+}
+
 int
 ledger_account_get(struct ledger *ledger, const char *account, const char *name, char **value,
     struct error *e)
@@ -296,9 +311,7 @@ ledger_account_get(struct ledger *ledger, const char *account, const char *name,
 	int rc;
 
 	*value = NULL;
-	if (database_lane_is_free(&ledger->reading.lane) &&
-	    ledger_file_account_get(
-		ledger->reading.file, DATABASE_AT_ONCE, account, name, value, NULL) == 0)
+	if (account_get_at_once(&ledger->reading, account, name, value))
 		return 0;
 	job = job_new(ledger, &ledger->reading, do_account_get);
 	rc = job != NULL ? job_set_texts(job, account, name, NULL) : 0;
@@ -505,10 +518,14 @@ run_at_once(struct opened *where, int (*work)(struct sqlite3 *db, void *arg, str
     void *arg)
 {
 	struct sqlite3 *db;
+	int rc;
 
-	return database_lane_is_free(&where->lane) &&
-	       ledger_file_database(where->file, DATABASE_AT_ONCE, &db, NULL) == 0 &&
-	       work(db, arg, NULL) == 0;
+	if (!database_lane_is_free(&where->lane))
+		return false;
+	if ((rc = ledger_file_database(where->file, DATABASE_AT_ONCE, &db, NULL)) == 0)
+		rc = work(db, arg, NULL);
+	database_reads_wait();
+	return rc == 0;
 }
 
 int

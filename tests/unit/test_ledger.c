@@ -170,6 +170,28 @@ what_would_come_from_the_disk_takes_a_trip(void)
 	finish();
 }
 
+/* A table of users, say, is read by the same thread. */
+static void
+what_else_is_read_there_may_come_from_the_disk(void)
+{
+	static void (*const questions[])(struct question *q) = { ask_for_uidl, ask_for_fact,
+		ask_for_state };
+
+	start();
+	CU_ASSERT_TRUE(login(&inbox, UIDVALIDITY, "a%u", 1, 2));
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+		struct question q = { .ask = questions[i] };
+
+		memory_lacks = 0;
+		CU_ASSERT_EQUAL(trips_for_uidl("a3"), i == 0);
+		CU_ASSERT_EQUAL(ask(&q), 0);
+		memory_lacks = EAGAIN;
+		run_sql("SELECT count(*) FROM maildrop");
+		free(q.value);
+	}
+	finish();
+}
+
 /* Each login sees what was written before it, each time within the same tick of the clock that files
  * have. */
 static void
@@ -283,6 +305,8 @@ main(void)
 		{ "what_is_in_memory_takes_no_trip", what_is_in_memory_takes_no_trip },
 		{ "what_would_come_from_the_disk_takes_a_trip",
 		    what_would_come_from_the_disk_takes_a_trip },
+		{ "what_else_is_read_there_may_come_from_the_disk",
+		    what_else_is_read_there_may_come_from_the_disk },
 		{ "what_others_write_is_seen", what_others_write_is_seen },
 		{ "what_another_process_imports_is_seen", what_another_process_imports_is_seen },
 		{ "a_file_that_was_replaced_is_opened_anew",
