@@ -95,6 +95,14 @@ utf8_character(const unsigned char *p, size_t left)
 	return size;
 }
 
+size_t
+text_mark(const char *text, size_t len)
+{
+	static const char mark[] = { '\xEF', '\xBB', '\xBF' };
+
+	return len >= sizeof(mark) && memcmp(text, mark, sizeof(mark)) == 0 ? sizeof(mark) : 0;
+}
+
 bool
 text_is_utf8(const char *text, size_t len)
 {

@@ -19,6 +19,9 @@ size_t text_from_number(uint64_t number, unsigned base, char out[TEXT_NUMBER_MAX
 /* Whether TEXT (LEN octets) equals the NUL-terminated WORD, ASCII letters of any case. */
 bool text_is_word(const char *text, size_t len, const char *word);
 
+/* How many octets of TEXT (LEN octets) are the byte order mark that some editors write before UTF-8: 3 or 0. */
+size_t text_mark(const char *text, size_t len);
+
 /* Whether TEXT (LEN octets) is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at
  * most U+10FFFF). */
 bool text_is_utf8(const char *text, size_t len);

@@ -125,9 +125,11 @@ uidl_csv_read(struct uidl_csv *csv, const char *line, size_t len, struct uidl_cs
 		return error_set(e, ERR_INVALID, "the line is too long");
 	if (memchr(line, '\0', len) != NULL)
 		return error_set(e, ERR_INVALID, "the line holds NUL");
-	if (!csv->begun && len >= 3 && memcmp(line, "\xEF\xBB\xBF", 3) == 0) {
-		line += 3; /* a byte order mark */
-		len -= 3;
+	if (!csv->begun) {
+		size_t mark = text_mark(line, len);
+
+		line += mark;
+		len -= mark;
 	}
 	if (len == 0)
 		return 0;

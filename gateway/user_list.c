@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include "base/credentials.h"
+#include "base/text.h"
 
 void
 user_list_clear(struct user_list *list)
@@ -64,7 +65,7 @@ find_fault(const struct listed_user *user)
 
 	if (user->name[0] == '\0')
 		fault = "a blank where the user's name should begin";
-	else if (credentials_set_user(&c, user->name, strlen(user->name)) != 0)
+	else if (credentials_check_user(user->name, strlen(user->name)) != 0)
 		fault = "the user's name is too long, has control characters or is not UTF-8";
 	for (unsigned i = 0; i < 2 && fault == NULL; i++)
 		if (passwords[i] != NULL &&
@@ -74,21 +75,10 @@ find_fault(const struct listed_user *user)
 	return fault;
 }
 
-/* What some editors write before UTF-8. */
-static char *
-behind_mark(char *text, size_t len)
-{
-	static const char mark[] = "\xEF\xBB\xBF";
-
-	return len >= sizeof(mark) - 1 && memcmp(text, mark, sizeof(mark) - 1) == 0
-		   ? text + sizeof(mark) - 1
-		   : text;
-}
-
 int
 user_list_parse(struct user_list *list, char *text, size_t len, struct error *e)
 {
-	char *line = behind_mark(text, len), *end = text + len;
+	char *line = text + text_mark(text, len), *end = text + len;
 	unsigned number = 0;
 	size_t room = 0;
 

@@ -202,6 +202,16 @@ numbers_are_written(void)
 }
 
 static void
+byte_order_marks(void)
+{
+	CU_ASSERT_EQUAL(text_mark("\xEF\xBB\xBFuser", 7), 3);
+	CU_ASSERT_EQUAL(text_mark("\xEF\xBB\xBF", 3), 3);
+	CU_ASSERT_EQUAL(text_mark("\xEF\xBB\xBF", 2), 0);
+	CU_ASSERT_EQUAL(text_mark("user", 4), 0);
+	CU_ASSERT_EQUAL(text_mark("", 0), 0);
+}
+
+static void
 legible(void)
 {
 	static const struct {
@@ -227,6 +237,7 @@ main(void)
 {
 	static const struct unit_test tests[] = {
 		{ "numbers_are_strict", numbers_are_strict },
+		{ "byte_order_marks", byte_order_marks },
 		{ "numbers_are_written", numbers_are_written },
 		{ "words_have_no_case", words_have_no_case },
 		{ "utf8_is_strict", utf8_is_strict },
