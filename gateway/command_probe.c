@@ -389,15 +389,6 @@ probe_way(const struct probe_job *job, const struct way *w)
 	return status;
 }
 
-static bool
-leads_to(const struct way *w, const struct upstream *u)
-{
-	for (size_t i = 0; i < w->count; i++)
-		if (w->upstreams[i] == u)
-			return true;
-	return false;
-}
-
 /* The upstream that was asked for. Where no way leads there, the user has his own name there, as who is
  * passed on to an old server has. FOUND is what became of finding W. */
 static int
@@ -411,7 +402,7 @@ probe_named(const struct probe_job *job, const struct way *w, int found)
 		fprintf(stderr, "popgate probe: there is no upstream %s\n", job->label);
 		return EX_USAGE;
 	}
-	if (found == 0 && (u->protocol == UPSTREAM_IMAP || leads_to(w, u)))
+	if (found == 0 && (u->protocol == UPSTREAM_IMAP || way_leads_to(w, u)))
 		return probe_on_way(job, w, u, &code);
 	if (target_set(&target, u, job->credentials->user, &u->mailboxes) != 0)
 		status = EX_OSERR;

@@ -34,15 +34,6 @@ find_old(const struct migration *m, const struct way *w, const struct upstream *
 	return m->usual_old;
 }
 
-static bool
-leads_to(const struct way *w, const struct upstream *u)
-{
-	for (size_t i = 0; i < w->count; i++)
-		if (w->upstreams[i] == u)
-			return true;
-	return false;
-}
-
 int
 migration_find(const struct migration *m, const char *account, struct migration_ends *ends,
     struct error *e)
@@ -58,7 +49,7 @@ migration_find(const struct migration *m, const char *account, struct migration_
 		return rc;
 	ends->old = find_old(m, &way, new);
 	/* Who is passed on to it by his state says the account's name there; by his route, the route's. */
-	ends->old_login = ends->old != NULL && leads_to(&way, ends->old) ? ends->new.login : account;
+	ends->old_login = ends->old != NULL && way_leads_to(&way, ends->old) ? ends->new.login : account;
 	return 0;
 }
 

@@ -51,11 +51,11 @@ load_config(struct uidl_bench *b, const struct uidl_options *o)
 static const struct upstream *
 find_upstream(const struct config *config, const char *name, enum upstream_protocol protocol)
 {
-	const struct upstream *u = config->upstreams;
-
-	for (; u < config->upstreams + config->upstream_count; u++)
-		if (name != NULL ? strcmp(u->name, name) == 0 : u->protocol == protocol)
-			return u;
+	if (name != NULL)
+		return config_upstream(config, name);
+	for (size_t i = 0; i < config->upstream_count; i++)
+		if (config->upstreams[i].protocol == protocol)
+			return &config->upstreams[i];
 	return NULL;
 }
 

@@ -185,6 +185,15 @@ way_prefer(struct way *w, size_t which)
 	w->upstreams[0] = first;
 }
 
+bool
+way_leads_to(const struct way *w, const struct upstream *upstream)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (w->upstreams[i] == upstream)
+			return true;
+	return false;
+}
+
 int
 way_aim(const struct way *w, const struct upstream *upstream, struct target *out, struct error *e)
 {

@@ -30,13 +30,16 @@ struct way {
 int way_find(
     const struct config *config, const char *account, struct way *out, struct error *e);
 
-/* Goes where REPLY says, but for its password; a server that is none of W's upstreams is made ELSEWHERE, which must outlive
- * the session. Returns 0; ERR_PERMANENT: the configuration does not allow that. */
+/* Goes where REPLY says, but for its password; a server that is none of W's upstreams is made ELSEWHERE,
+ * which must outlive the session. Returns 0; ERR_PERMANENT: the configuration does not allow that. */
 int way_follow_reply(struct way *w, const struct auth_reply *reply,
     struct way_elsewhere *elsewhere, struct error *e);
 
 /* Puts upstream WHICH before the others, which keep their order. */
 void way_prefer(struct way *w, size_t which);
+
+/* Whether UPSTREAM is one of W's. */
+bool way_leads_to(const struct way *w, const struct upstream *upstream);
 
 /* Sets OUT to UPSTREAM and to what the account of W is called and shown there. Returns 0; ERR_PERMANENT:
  * that is where deletions go; ERR_NO_MEMORY. */
