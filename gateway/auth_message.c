@@ -135,19 +135,22 @@ take_server(const char *value, size_t len, struct auth_reply *r)
 	return fault;
 }
 
+/* RC is what became of setting a field of the login; FAULT: what is wrong with one that cannot be. */
+static const char *
+judge_login(int rc, const char *fault)
+{
+	if (rc == 0)
+		return NULL;
+	return rc == ERR_NO_MEMORY ? "there is no memory for it" : fault;
+}
+
 static const char *
 take_user(const char *value, size_t len, struct auth_reply *r)
 {
 	if (r->login.user != NULL)
 		return "a field is there twice";
-	switch (len > 0 ? credentials_set_user(&r->login, value, len) : 0) {
-	case 0:
-		return NULL;
-	case ERR_NO_MEMORY:
-		return "there is no memory for it";
-	default:
-		return "Auth-User is no name";
-	}
+	return judge_login(
+	    len > 0 ? credentials_set_user(&r->login, value, len) : 0, "Auth-User is no name");
 }
 
 static const char *
@@ -155,14 +158,8 @@ take_pass(const char *value, size_t len, struct auth_reply *r)
 {
 	if (r->login.password != NULL)
 		return "a field is there twice";
-	switch (len > 0 ? credentials_set_password(&r->login, value, len) : 0) {
-	case 0:
-		return NULL;
-	case ERR_NO_MEMORY:
-		return "there is no memory for it";
-	default:
-		return "Auth-Pass is no password";
-	}
+	return judge_login(len > 0 ? credentials_set_password(&r->login, value, len) : 0,
+	    "Auth-Pass is no password");
 }
 
 static const char *
