@@ -122,18 +122,17 @@ uidl_settle(const struct uidl_part *parts, size_t count, uint8_t source,
     const struct siphash_key *key)
 {
 	struct settle s = { .source = source };
-	bool plain = true, news = false;
+	bool news = false;
 	unsigned char *ranks;
 	size_t messages = 0, reserved = 0;
 	int rc;
 
 	for (size_t i = 0; i < count; i++) {
-		plain = plain && (parts[i].count == 0 || uidl_book_is_plain(parts[i].book));
 		news = news || has_news(&parts[i]);
 		messages += parts[i].count;
 		reserved += uidl_book_reserved_count(parts[i].book);
 	}
-	if (plain || !news)
+	if (!news)
 		return 0;
 	if ((ranks = malloc(messages)) == NULL)
 		return ERR_NO_MEMORY;
