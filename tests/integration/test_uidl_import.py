@@ -9,7 +9,6 @@ import signal
 import subprocess
 
 from harness import migration, popgate, ports, scripted_imap, scripted_pop3, servers, workspace
-from harness.cases import Case
 from harness.dovecot import Dovecot
 from harness.migration import Commands, message, old_uidls
 
@@ -21,16 +20,7 @@ def of_one_size(messages):
     return [octets[:-2] + b"y" * (largest - len(octets)) + b"\r\n" for octets in messages]
 
 
-class Moving(Case):
-    @classmethod
-    def setUpClass(cls):
-        cls.old, cls.new = migration.old_server(), Dovecot()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.old.stop()
-        cls.new.stop()
-
+class Moving(migration.OldAndNew):
     def commands(self, **options):
         return Commands(self.old.pop3_port, self.new.imap_port, **options)
 

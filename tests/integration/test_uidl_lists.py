@@ -11,16 +11,7 @@ SAFE, UNSAFE = 0, 1
 LIST = {"mailbox": "INBOX, Junk"}
 
 
-class Lists(Case):
-    @classmethod
-    def setUpClass(cls):
-        cls.old, cls.new = migration.old_server(), Dovecot()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.old.stop()
-        cls.new.stop()
-
+class Lists(migration.OldAndNew):
     def moved(self, messages, junk, inbox=None, new=True):
         """A user with MESSAGES on the old server. On the new one those at the places JUNK are in Junk, and those at INBOX
         (the others) in INBOX; behind a message that is only there, in either, where NEW."""

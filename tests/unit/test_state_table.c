@@ -91,6 +91,7 @@ the_nearest_row_counts(void)
 	end();
 }
 
+/* A store that cannot be read is no reason to guess. */
 static void
 an_error_says_what_to_do(void)
 {
@@ -230,21 +231,6 @@ all_rows(void)
 	end();
 }
 
-/* A store that cannot be read is no reason to guess. */
-static void
-a_damaged_store_is_an_error(void)
-{
-	enum state_scope source;
-	enum user_state state;
-	struct error e = { 0 };
-
-	begin();
-	CU_ASSERT_EQUAL(sqlite3_exec(db, "DROP TABLE state", NULL, NULL, NULL), SQLITE_OK);
-	CU_ASSERT_EQUAL(state_table_find(db, "joe", &state, &source, &e), ERR_TEMPORARY);
-	CU_ASSERT(e.text[0] != '\0');
-	end();
-}
-
 int
 main(void)
 {
@@ -256,7 +242,6 @@ main(void)
 		{ "places_are_for_ever", places_are_for_ever },
 		{ "subjects", subjects },
 		{ "all_rows", all_rows },
-		{ "a_damaged_store_is_an_error", a_damaged_store_is_an_error },
 	};
 
 	return unit_run("state_table", tests, sizeof(tests) / sizeof(tests[0]));

@@ -11,6 +11,7 @@ import subprocess
 import threading
 
 from . import popgate, ports, unpacked, workspace
+from .cases import Case
 from .clients import KeepingClient
 from .dovecot import Dovecot
 from .pop3 import Pop3
@@ -20,6 +21,19 @@ OLD_FORMAT = "%v.%u"  # what old_server() makes UIDLs of; popgate's own default 
 
 def old_server():
     return Dovecot(extra=f"pop3_uidl_format = {OLD_FORMAT}\n")
+
+
+class OldAndNew(Case):
+    """Tests between an old POP3 server and a new IMAP server."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.old, cls.new = old_server(), Dovecot()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.old.stop()
+        cls.new.stop()
 
 
 def uidls_in(session):
