@@ -271,7 +271,7 @@ class Forwarding(ProxyCase):
                 session.quit()
                 log = gate.wait_log(re.compile(rf"session ended .*user={user} ").search)
                 session_id = re.search(rf"session ended session=(\w+) .*user={user} ", log)[1]
-                self.assertRegex(dovecot.log(), rf"Login: user=<{user}>.* rip={rip}, lip={lip},.*session=<{session_id}>")
+                dovecot.wait_log(re.compile(rf"Login: user=<{user}>.* rip={rip}, lip={lip},.*session=<{session_id}>").search)
 
     def test_without_a_proxy_and_without_trust(self):
         """The socket's own address; and a server that does not trust us goes by what it sees."""
@@ -282,10 +282,10 @@ class Forwarding(ProxyCase):
         session.line()
         session.login("someone")
         session.quit()
-        self.assertRegex(dovecot.log(), r"Login: user=<someone>.* rip=127\.0\.0\.9, lip=127\.0\.0\.1,")
+        dovecot.wait_log(re.compile(r"Login: user=<someone>.* rip=127\.0\.0\.9, lip=127\.0\.0\.1,").search)
         gate = self.gateway({"port": servers.dovecot().imap_port, "forward_client": "yes"})
         gate.login("distrusted").quit()
-        self.assertRegex(servers.dovecot().log(), r"Login: user=<distrusted>.* rip=127\.0\.0\.1,")
+        servers.dovecot().wait_log(re.compile(r"Login: user=<distrusted>.* rip=127\.0\.0\.1,").search)
 
     def test_octets_that_are_sent(self):
         gate = self.start()

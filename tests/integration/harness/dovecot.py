@@ -8,6 +8,7 @@ import time
 
 from . import certificates, imap, ports, workspace
 from .process import Process
+from .vitals import wait_until
 
 PASSWORD = "secret"
 
@@ -190,6 +191,10 @@ class Dovecot:
     def log(self):
         with open(os.path.join(self.dir, "dovecot.log"), errors="backslashreplace") as log:
             return log.read()
+
+    def wait_log(self, condition):
+        """Waits until CONDITION holds of the log, which a process of its own writes: later than clients are answered."""
+        wait_until(lambda: condition(self.log()), f"{condition} in the log of Dovecot")
 
     def stop(self):
         self.process.stop()

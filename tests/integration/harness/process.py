@@ -1,6 +1,7 @@
 """A child process whose output is collected while it runs; ended by its own pid only."""
 import atexit
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -25,6 +26,7 @@ class Process:
         self._child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=env, cwd=cwd, pass_fds=pass_fds, start_new_session=True)
+        os.set_blocking(self._child.stdout.fileno(), False)
         if not _all:
             atexit.register(_end_all)
         _all.append(self)
@@ -32,14 +34,23 @@ class Process:
         self._reader.start()
 
     def _collect(self):
-        while True:
-            data = os.read(self._child.stdout.fileno(), 65536)
+        readable = select.poll()  # which, unlike select, takes descriptors of any number
+        readable.register(self._child.stdout, select.POLLIN)
+        while not self._ended:
+            readable.poll()
             with self._changed:
-                self._output += data
-                self._ended = self._ended or not data
-                self._changed.notify_all()
-            if not data:
+                self._take()
+
+    def _take(self):
+        """Takes all that the process has written by now; the lock is held."""
+        while not self._ended:
+            try:
+                data = os.read(self._child.stdout.fileno(), 65536)
+            except BlockingIOError:
                 return
+            self._output += data
+            self._ended = not data
+            self._changed.notify_all()
 
     @property
     def pid(self):
@@ -53,7 +64,9 @@ class Process:
         return self._child.poll() is None
 
     def output(self):
+        """All that was written before this call, so that whatever the process wrote before it answered is there."""
         with self._changed:
+            self._take()
             return self._output.decode("utf-8", "backslashreplace")
 
     def wait_output(self, wanted, timeout=20, start=0):
