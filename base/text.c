@@ -157,14 +157,23 @@ text_escape(const char *text, size_t len, char *out, size_t room)
 	out[at] = '\0';
 }
 
+/* In well-formed UTF-8, where U+0080 to U+009F, which steer a terminal as ESC does, are 0xC2 and one
+ * octet more. */
+static bool
+has_control_character(const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *) text;
+
+	for (size_t i = 0; i < len; i++)
+		if (p[i] < 0x20 || p[i] == 0x7f || (p[i] == 0xc2 && i + 1 < len && p[i + 1] < 0xa0))
+			return true;
+	return false;
+}
+
 void
 text_copy_legible(const char *text, size_t len, char *out, size_t room)
 {
-	bool legible = len < room && text_is_utf8(text, len);
-
-	for (size_t i = 0; i < len && legible; i++)
-		legible = (unsigned char) text[i] >= 0x20 && text[i] != 0x7f;
-	if (!legible) {
+	if (len >= room || !text_is_utf8(text, len) || has_control_character(text, len)) {
 		text_escape(text, len, out, room);
 		return;
 	}

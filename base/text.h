@@ -35,6 +35,6 @@ bool text_is_atom(const char *text, size_t len);
  * ends in "...". NUL-terminated. */
 void text_escape(const char *text, size_t len, char *out, size_t room);
 
-/* Writes TEXT as it is where it is UTF-8 without control characters (but for those of U+0080 to U+009F) and
- * fits, so that it can be joined with what it came from; else as text_escape does. */
+/* Writes TEXT as it is where it is UTF-8 without control characters and fits, so that it can be
+ * joined with what it came from; else as text_escape does. */
 void text_copy_legible(const char *text, size_t len, char *out, size_t room);
