@@ -8,6 +8,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "gateway/state_directory.h"
 
 enum {
@@ -264,6 +266,15 @@ start_ledger(struct worker *worker)
 	return 0;
 }
 
+/* Kept small, as there is one of everything for each worker. Before any other use of SQLite. */
+static void
+limit_memory(void)
+{
+	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+	/* A cache takes memory page by page, not for twenty pages when it begins. */
+	sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+}
+
 /* What surrounds the loop: fibers, journal, timers, limits, listeners. Returns an exit status; E
  * says what failed. */
 static int
@@ -271,7 +282,7 @@ worker_start(struct worker *worker, const struct worker_task *task, struct error
 {
 	if (state_directory_prepare(task->config->state_directory, e) != 0)
 		return EX_CANTCREAT;
-	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+	limit_memory();
 	if (fiber_runtime_new(&worker->loop, &worker->fibers) != 0 ||
 	    fiber_start_threads(worker->fibers) != 0 ||
 	    reuse_new(worker->fibers, on_reuse_emptied, worker, &worker->reuse) != 0 ||
