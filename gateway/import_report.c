@@ -3,34 +3,19 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/text.h"
 
-enum {
-	LINE_EVERY_MS = 10000, /* of progress, where there is no terminal */
-	COLUMNS_USUAL = 80,
-	SHOWN_MAX = 1100, /* octets of a user name or an error, escaped */
-};
+enum { SHOWN_MAX = 1100 }; /* octets of a user name or an error, escaped */
 
 void
 import_report_begin(struct import_report *r, size_t total)
 {
-	r->so_far = (struct progress){ .total = total };
+	progress_view_begin(&r->view, stderr, total);
 	if (r->json != NULL)
 		fprintf(r->json, "{\"users\":[");
 	fprintf(r->table, "%-32s %7s %7s %9s %9s %7s  %s\n", "user", "old", "matched", "ambiguous",
 	    "unmatched", "new", "result");
-}
-
-void
-import_report_pause(struct import_report *r)
-{
-	if (r->progress == NULL || !r->is_terminal)
-		return;
-	fprintf(r->progress, "\r\033[K");
-	fflush(r->progress);
 }
 
 static const char *
@@ -144,43 +129,13 @@ add_totals(struct import_totals *t, const struct import_result *result)
 void
 import_report_add(struct import_report *r, const char *user, const struct import_result *result)
 {
-	r->so_far.done++;
-	r->so_far.passed += result->skipped;
+	r->view.so_far.done++;
+	r->view.so_far.passed += result->skipped;
 	add_totals(&r->totals, result);
-	import_report_pause(r);
+	progress_view_pause(&r->view);
 	print_row(r, user, result);
 	if (r->json != NULL)
 		print_json(r, user, result);
-}
-
-static size_t
-columns(FILE *terminal)
-{
-	struct winsize size;
-
-	if (ioctl(fileno(terminal), TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-		return COLUMNS_USUAL;
-	return size.ws_col - 1u; /* in the last one, a terminal may begin a new line */
-}
-
-void
-import_report_tick(struct import_report *r, uint64_t elapsed_ms)
-{
-	char text[PROGRESS_MAX];
-
-	r->so_far.elapsed_ms = elapsed_ms;
-	if (r->progress == NULL || r->so_far.done == r->so_far.total)
-		return;
-	if (r->is_terminal) {
-		progress_bar(&r->so_far, columns(r->progress), text);
-		fprintf(r->progress, "\r\033[K%s", text);
-		fflush(r->progress);
-	} else if (elapsed_ms - r->told_at >= LINE_EVERY_MS) {
-		progress_line(&r->so_far, text);
-		fprintf(r->progress, "%s\n", text);
-		fflush(r->progress);
-		r->told_at = elapsed_ms;
-	}
 }
 
 void
@@ -188,7 +143,7 @@ import_report_end(struct import_report *r)
 {
 	const struct import_totals *t = &r->totals;
 
-	import_report_pause(r);
+	progress_view_pause(&r->view);
 	fprintf(r->table, "%zu users imported, %zu imported before, %zu failed: ", t->imported,
 	    t->skipped, t->failed);
 	fprintf(r->table, "%zu messages matched, %zu ambiguous, %zu unmatched, %zu new\n",

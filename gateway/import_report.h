@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "gateway/importer.h"
-#include "gateway/progress.h"
+#include "gateway/progress_view.h"
 
 struct import_totals {
 	size_t imported, skipped, failed; /* users */
@@ -15,16 +15,13 @@ struct import_totals {
 	struct ledger_imported stored;
 };
 
-/* The streams are the caller's. */
+/* The streams are the caller's; VIEW is on stderr. */
 struct import_report {
 	FILE *table;	/* a line for each user as it is done */
-	FILE *progress; /* the bar, or a line now and then; NULL: neither */
-	bool is_terminal; /* progress is one */
 	FILE *json;	/* NULL: not wanted */
 
-	struct progress so_far;
+	struct progress_view view;
 	struct import_totals totals;
-	uint64_t told_at; /* when the last line of progress was written, in elapsed milliseconds */
 	size_t rows;	  /* in the JSON so far */
 };
 
@@ -34,12 +31,6 @@ void import_report_begin(struct import_report *r, size_t total);
 /* USER is done. */
 void import_report_add(
     struct import_report *r, const char *user, const struct import_result *result);
-
-/* Shows how far it is, ELAPSED_MS after the beginning. */
-void import_report_tick(struct import_report *r, uint64_t elapsed_ms);
-
-/* Something else is about to be written where the bar is. */
-void import_report_pause(struct import_report *r);
 
 /* Ends both forms with the sum of all. */
 void import_report_end(struct import_report *r);

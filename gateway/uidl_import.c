@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "gateway/crew.h"
 #include "gateway/import_report.h"
@@ -23,7 +21,6 @@ struct import {
 	char *csv; /* the file of --file */
 	size_t csv_len;
 	struct import_report report;
-	uint64_t began; /* on the loop's clock; 0: not yet */
 };
 
 static struct import_item *
@@ -195,15 +192,6 @@ list_csv(struct import *m)
 
 /* ---- the work ---- */
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000;
-}
-
 static bool
 pass(void *ctx, size_t at)
 {
@@ -231,7 +219,7 @@ tick(void *ctx)
 {
 	struct import *m = ctx;
 
-	import_report_tick(&m->report, now_ms() - m->began);
+	progress_view_tick(&m->report.view);
 }
 
 static void
@@ -239,7 +227,7 @@ called_off(void *ctx)
 {
 	struct import *m = ctx;
 
-	import_report_pause(&m->report);
+	progress_view_pause(&m->report.view);
 	uidl_tell_called_off(m->options);
 }
 
@@ -263,9 +251,6 @@ run(struct import *m)
 		.depth = m->options->depth,
 		.repeat = m->options->again ? IMPORT_AGAIN : IMPORT_ONCE };
 	m->report.table = stdout;
-	m->report.progress = stderr;
-	m->report.is_terminal = isatty(STDERR_FILENO) == 1;
-	m->began = now_ms();
 	import_report_begin(&m->report, m->count);
 	rc = crew_run(&crew, &left);
 	import_report_end(&m->report);

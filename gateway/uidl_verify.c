@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "gateway/crew.h"
+#include "gateway/progress_view.h"
 #include "gateway/readiness.h"
 #include "gateway/uidl_options.h"
 #include "gateway/verifier.h"
@@ -17,6 +18,7 @@ struct verification {
 	struct uidl_bench bench;
 	struct verifier verifier;
 	struct readiness readiness;
+	struct progress_view view;
 };
 
 /* Foreign TEXT, of VERIFY_MAILBOX octets at most. */
@@ -75,16 +77,27 @@ work(void *ctx, size_t at)
 	struct verify_result result;
 
 	verifier_run(&v->verifier, user, &result);
+	v->view.so_far.done++;
+	progress_view_pause(&v->view);
 	readiness_add(&v->readiness, user->name, &result);
 	if (!v->options->readiness)
 		print_details(&result);
 }
 
 static void
+tick(void *ctx)
+{
+	struct verification *v = ctx;
+
+	progress_view_tick(&v->view);
+}
+
+static void
 called_off(void *ctx)
 {
-	const struct verification *v = ctx;
+	struct verification *v = ctx;
 
+	progress_view_pause(&v->view);
 	uidl_tell_called_off(v->options);
 }
 
@@ -95,6 +108,7 @@ run(struct verification *v)
 		.hands = v->options->jobs,
 		.per_minute = v->options->per_minute,
 		.work = work,
+		.tick = tick,
 		.called_off = called_off,
 		.ctx = v };
 	size_t left;
@@ -104,7 +118,9 @@ run(struct verification *v)
 	v->readiness.table = stdout;
 	if (readiness_begin(&v->readiness) != 0)
 		return uidl_complain(v->options, EX_CANTCREAT, "--html", strerror(errno));
+	progress_view_begin(&v->view, stderr, v->bench.users.count);
 	rc = crew_run(&crew, &left);
+	progress_view_pause(&v->view);
 	readiness_end(&v->readiness);
 	if (rc != 0)
 		return uidl_complain(v->options, EX_OSERR, "verify", error_name(rc));

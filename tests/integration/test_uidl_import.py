@@ -248,14 +248,12 @@ class Commanded(Moving):
         self.assertEqual(verified.returncode, SAFE, verified.stdout)
         self.assertIn("2 messages same, 0 changed, 0 missing, 1 new", verified.stdout)
 
-    def test_progress_on_a_terminal(self):
-        commands = self.commands()
-        users = [self.moved([message(1)]) for _ in range(4)]
+    def assert_shows_progress(self, commands, command, users):
         main, side = pty.openpty()
         self.addCleanup(os.close, main)
         try:
-            done = subprocess.run([popgate.binary(), "uidl", "import", "--config", commands.config, "--jobs", "1", "--rate",
-                                   "120", "--users", commands.users(users)], stdout=subprocess.PIPE, stderr=side,
+            done = subprocess.run([popgate.binary(), "uidl", command, "--config", commands.config, "--jobs", "1", "--rate",
+                                   "120", "--users", users], stdout=subprocess.PIPE, stderr=side,
                                   env=popgate.environment(), timeout=60)
         finally:
             os.close(side)
@@ -265,6 +263,13 @@ class Commanded(Moving):
                 shown += os.read(main, 65536)
         self.assertEqual(done.returncode, 0, shown)
         self.assertRegex(shown, rb"\r\x1b\[K\[#+\.+\] \d+% \d/4, \d+/min, \d:\d\d left")
+
+    def test_progress_on_a_terminal(self):
+        commands = self.commands()
+        users = [self.moved([message(1)]) for _ in range(4)]
+        for command in ("import", "verify"):
+            with self.subTest(command):
+                self.assert_shows_progress(commands, command, commands.users(users))
 
     def test_damaged_state_store(self):
         commands, user = self.commands(), self.moved([message(1)])
