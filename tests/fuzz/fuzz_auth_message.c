@@ -54,16 +54,22 @@ ask(const uint8_t *data, size_t size)
 	size_t user_len = end != NULL ? (size_t) (end - data) : size;
 	size_t rest = end != NULL ? size - user_len - 1 : 0;
 	struct credentials c = { .kind = (enum credentials_kind)(size % 4) };
-	const struct auth_question q = { &c, "imap", "192.0.2.1", (unsigned) size };
-	char *fields[AUTH_FIELDS];
+	const struct auth_question q = { .credentials = &c,
+		.protocol = "imap",
+		.client = "192.0.2.1",
+		.attempt = (unsigned) size,
+		.tls_version = size % 2 == 0 ? "" : "TLSv1.3",
+		.tls_cipher = "" };
+	char *fields[AUTH_FIELDS_MAX];
+	size_t count;
 
 	if (credentials_set_user(&c, (const char *) data, user_len) == 0) {
 		if (rest > 0)
 			(void) credentials_set_password(&c, (const char *) end + 1, rest);
-		check(auth_question_fields(&q, fields) == 0);
+		check(auth_question_fields(&q, fields, &count) == 0 && count <= AUTH_FIELDS_MAX);
 		check(says(fields[1], "Auth-User", c.user, strlen(c.user)));
 		check(says(fields[2], "Auth-Pass", c.password, c.password_len));
-		auth_fields_free(fields);
+		auth_fields_free(fields, count);
 	}
 	credentials_clear(&c);
 }

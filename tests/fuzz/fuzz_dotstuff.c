@@ -138,8 +138,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	nul = data[0] & 1 ? DOTSTUFF_NUL_REPLACE : DOTSTUFF_NUL_KEEP;
 	lines = data[0] >> 1 == 127 ? DOTSTUFF_ALL_LINES - 1 : data[0] >> 1;
-	piece = 1 + (data[1] & 15) * (data[1] & 15);
-	step = 2 + (data[1] >> 4) * (data[1] >> 4);
+	piece = 1 + (data[1] & 15u) * (data[1] & 15u);
+	step = 2 + (size_t) (data[1] >> 4) * (size_t) (data[1] >> 4);
 	message = (const char *) data + 2;
 	len = size - 2;
 	top = in_pieces(message, len, lines, nul, piece, step);
