@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 
 #include "base/error.h"
+#include "base/random.h"
 
 /* Two keys of one moment. */
 struct view {
@@ -23,9 +23,9 @@ tls_tickets_rotate(struct tls_tickets *tickets)
 	uint32_t generation = atomic_load(&tickets->generation);
 	struct tls_ticket_key *next = &tickets->keys[(generation + 1) % TLS_TICKET_SLOTS];
 
-	if (RAND_bytes(next->name, sizeof(next->name)) != 1 ||
-	    RAND_priv_bytes(next->aes, sizeof(next->aes)) != 1 ||
-	    RAND_priv_bytes(next->hmac, sizeof(next->hmac)) != 1)
+	if (random_fill(next->name, sizeof(next->name)) != 0 ||
+	    random_fill(next->aes, sizeof(next->aes)) != 0 ||
+	    random_fill(next->hmac, sizeof(next->hmac)) != 0)
 		return ERR_TEMPORARY;
 	atomic_store(&tickets->generation, generation + 1);
 	atomic_thread_fence(memory_order_seq_cst);

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 
 #include "base/keyed_digest.h"
+#include "base/random.h"
 #include "fiberio/fiber.h"
 #include "gateway/http.h"
 
@@ -40,7 +40,7 @@ auth_http_new(struct http *http, struct auth_http **out)
 	if (a == NULL)
 		return ERR_NO_MEMORY;
 	a->http = http;
-	if (RAND_bytes(a->key, sizeof(a->key)) != 1) {
+	if (random_fill(a->key, sizeof(a->key)) != 0) {
 		free(a);
 		return ERR_NO_MEMORY;
 	}

@@ -10,16 +10,15 @@
  * were sessions at a time, though there is room for CENSUS_SESSIONS_MAX. */
 #include "gateway/census.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "base/random.h"
+#include "base/siphash.h"
 #include "gateway/arrival_table.h"
 #include "gateway/shared.h"
-#include "base/siphash.h"
 
 /* A key's first octet says what kind it is, so that an address and a user name cannot be taken for
  * each other. */
@@ -260,17 +259,6 @@ hall_repair(void *memory)
 /* ---- the face ---- */
 
 static int
-fill_random(void *out, size_t len)
-{
-	ssize_t got;
-
-	do
-		got = getrandom(out, len, 0);
-	while (got < 0 && errno == EINTR); /* early at boot */
-	return got == (ssize_t) len ? 0 : ERR_NO_MEMORY;
-}
-
-static int
 census_on(struct shared *shared, uint32_t worker, struct census **out)
 {
 	struct census *census;
@@ -298,8 +286,8 @@ census_new(const struct census_limits *limits, struct census **out, struct error
 		return error_set(e, rc,
 		    "no shared memory: a limit of file sizes (RLIMIT_FSIZE) must allow for 128 MB");
 	hall = shared_memory(shared);
-	if (fill_random(hall->keys, sizeof(hall->keys)) != 0 ||
-	    fill_random(&hall->random, sizeof(hall->random)) != 0) {
+	if (random_fill(hall->keys, sizeof(hall->keys)) != 0 ||
+	    random_fill(&hall->random, sizeof(hall->random)) != 0) {
 		shared_free(shared);
 		return error_set(e, ERR_NO_MEMORY, "no random numbers");
 	}

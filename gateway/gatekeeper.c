@@ -1,7 +1,6 @@
 /* gatekeeper.c - see gatekeeper.h. */
 #include "gateway/gatekeeper.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 
 #include <openssl/crypto.h>
 
+#include "base/random.h"
 #include "fiberio/stream.h"
 #include "gateway/shared.h"
 
@@ -60,17 +60,13 @@ gatekeeper_new(struct gatekeeper **out, struct error *e)
 {
 	struct login_policy_options options = sizes;
 	struct shared *shared;
-	ssize_t got;
 	int rc;
 
 	rc = shared_new("popgate-logins", login_policy_size(&sizes), policy_repair, &shared);
 	if (rc != 0)
 		return error_set(e, rc,
 		    "no shared memory: a limit of file sizes (RLIMIT_FSIZE) must allow for 8 MB");
-	do
-		got = getrandom(options.key, sizeof(options.key), 0);
-	while (got < 0 && errno == EINTR); /* early at boot */
-	if (got != (ssize_t) sizeof(options.key)) {
+	if (random_fill(options.key, sizeof(options.key)) != 0) {
 		shared_free(shared);
 		return error_set(e, ERR_NO_MEMORY, "no random numbers");
 	}

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/rand.h>
-
+#include "base/random.h"
 #include "gateway/ledger_internal.h"
 #include "gateway/state_store.h"
 
@@ -88,7 +87,7 @@ ledger_file_new(const char *directory, struct ledger_file **out)
 
 	if (file == NULL)
 		return ERR_NO_MEMORY;
-	if (RAND_bytes((unsigned char *) &file->key, sizeof(file->key)) != 1 ||
+	if (random_fill(&file->key, sizeof(file->key)) != 0 ||
 	    database_init(&file->db, &state_store_form, directory, statement_texts,
 		LEDGER_STATEMENTS) != 0) {
 		ledger_file_free(file);

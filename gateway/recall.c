@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/rand.h>
-
+#include "base/random.h"
 #include "gateway/naming.h"
 #include "mapping/match.h"
 #include "mapping/uidl_set.h"
@@ -31,7 +30,7 @@ no_memory(struct error *e)
 static int
 random_key(struct siphash_key *key)
 {
-	return RAND_bytes((unsigned char *) key, sizeof(*key)) == 1 ? 0 : ERR_NO_MEMORY;
+	return random_fill(key, sizeof(*key)) == 0 ? 0 : ERR_NO_MEMORY;
 }
 
 /* ---- reading ---- */

@@ -7,9 +7,9 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 
 #include "base/error.h"
+#include "base/random.h"
 
 /* The first octet of what is hashed: one kind of hash never equals one of the other kind. */
 enum kind {
@@ -22,7 +22,7 @@ reuse_table_init(struct reuse_table *table)
 {
 	memset(table, 0, sizeof(*table));
 	TAILQ_INIT(&table->by_age);
-	return RAND_bytes(table->secret, sizeof(table->secret)) == 1 ? 0 : ERR_NO_MEMORY;
+	return random_fill(table->secret, sizeof(table->secret)) == 0 ? 0 : ERR_NO_MEMORY;
 }
 
 void

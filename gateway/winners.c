@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/rand.h>
-
 #include "base/credentials.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "base/siphash.h"
 
 enum {
@@ -33,7 +32,7 @@ winners_new(struct winners **out)
 
 	if (w == NULL)
 		return ERR_NO_MEMORY;
-	if (RAND_bytes((unsigned char *) &w->key, sizeof(w->key)) != 1) {
+	if (random_fill(&w->key, sizeof(w->key)) != 0) {
 		free(w);
 		return ERR_NO_MEMORY;
 	}
