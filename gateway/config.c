@@ -93,19 +93,42 @@ network_list_is_everywhere(const struct network_list *list)
 	return false;
 }
 
+static void
+listener_disarm(struct config_listener *l)
+{
+	tls_server_unref(l->tls);
+	l->tls = NULL;
+}
+
+static void
+upstream_disarm(struct upstream *u)
+{
+	tls_client_unref(u->imap.tls);
+	u->imap.tls = NULL;
+	credentials_clear(&u->master);
+}
+
+void
+config_disarm(struct config *config)
+{
+	for (size_t i = 0; i < config->listener_count; i++)
+		listener_disarm(&config->listeners[i]);
+	for (size_t i = 0; i < config->upstream_count; i++)
+		upstream_disarm(&config->upstreams[i]);
+}
+
 void
 config_listener_clear(struct config_listener *l)
 {
-	tls_server_unref(l->tls);
+	listener_disarm(l);
 	settings_clear(SETTING_LISTENER, l);
 }
 
 static void
 upstream_clear(struct upstream *u)
 {
-	tls_client_unref(u->imap.tls);
+	upstream_disarm(u);
 	uidl_template_free(u->uidl);
-	credentials_clear(&u->master);
 	free(u->name);
 	free(u->label);
 	settings_clear(SETTING_UPSTREAM, u);

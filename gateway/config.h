@@ -92,6 +92,10 @@ int config_read(const char *path, char **text, size_t *len, struct config_report
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is allowed */
 
+/* Frees what only those need who serve by CONFIG: keys, certificates, authorities, passwords. Nobody else
+ * may use it to serve. */
+void config_disarm(struct config *config);
+
 /* How many worker processes there are to be. */
 unsigned config_worker_count(const struct config *config);
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import unittest.mock
 
-from harness import certificates, corpus, popgate, scripted_imap, sockets
+from harness import certificates, corpus, popgate, scripted_imap, sockets, workspace
 from harness.cases import Case
 from harness.popgate import binary
 from harness.vitals import Vitals
@@ -348,6 +348,20 @@ class Secrets(Case):
         self.gate.wait_log(lambda text: text.count("logged_in=yes") == len(sessions))
         for pid in (self.pid, *workers):
             self.assertEqual(self.copies(pid), (0, 0))
+
+    def test_t20_only_workers_have_the_password_of_a_master(self):
+        folder = workspace.folder("master")
+        path = os.path.join(folder, "password")
+        with open(path, "w", encoding="ascii") as out:
+            out.write(PASSWORD + "\n")
+        os.chmod(path, 0o600)
+        gate = self.start("none", workers=2, master_user="boss", master_password_file=path)
+        workers = gate.wait_workers(2)
+        for _ in range(2):
+            self.assertEqual(self.copies(self.pid), (0, 0))
+            for pid in workers:
+                self.assertGreater(self.copies(pid)[0], 0)
+            gate.reload()
 
     def test_t20_one_copy_while_it_is_kept(self):
         def visit(session):
