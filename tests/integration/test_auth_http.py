@@ -184,6 +184,12 @@ class AsNginxDoes(HttpCase):
         gate = self.asking(service)
         self.assert_code(self.refusal(gate, "never"), "SYS/TEMP")
         gate.wait_log("WAIT without Auth-Wait")
+        waits = [30, 1]  # a second, and then more than is left
+        service = self.service(lambda fields: reply("WAIT", Auth_Wait=waits.pop()))
+        gate = self.asking(service)
+        self.assert_code(self.refusal(gate, "too long"), "SYS/TEMP")
+        gate.wait_log("or for too long")
+        self.assertEqual(waits, [])
 
 
 class Password(HttpCase):
