@@ -52,8 +52,10 @@ class Workers(Case):
             by_worker = self.connections(gate, count)
             if all(by_worker.values()):
                 return by_worker
+            start = len(gate.log())
             for session in sum(by_worker.values(), []):
                 session.close()
+            gate.wait_log(lambda log: log.count("session ended") >= count, start=start)  # their places are free
         self.fail({pid: len(have) for pid, have in by_worker.items()})
 
     def connections(self, gate, count):

@@ -75,9 +75,12 @@ class Process:
         deadline = time.monotonic() + timeout
         with self._changed:
             while True:
+                seen = len(self._output)
                 text = self._output.decode("utf-8", "backslashreplace")[start:]
                 if test(text):
                     return text
+                if len(self._output) > seen:  # the test has looked at the output itself
+                    continue
                 left = deadline - time.monotonic()
                 if left <= 0 or self._ended:
                     raise AssertionError(f"{self.argv[0]}: expected output {wanted!r} in:\n{text[-4000:]}")
