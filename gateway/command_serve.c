@@ -14,6 +14,7 @@
 #include "gateway/inherited.h"
 #include "gateway/log.h"
 #include "gateway/privacy.h"
+#include "gateway/rehearsal.h"
 #include "gateway/signals.h"
 #include "gateway/supervisor.h"
 
@@ -27,9 +28,19 @@ struct source {
 	size_t inherited; /* sockets that came along */
 };
 
+/* What a supervisor needs of it, where there is to be one and the rest is good too; else all. */
 static int
 load(struct source *source)
 {
+	struct config_report said_again = { 0 };
+	int rc = config_load_outline(
+	    source->file, source->text, source->len, &source->config, &said_again);
+
+	config_report_clear(&said_again);
+	if (rc == 0 && config_worker_count(source->config) > 0)
+		return rehearse(source->file, source->text, source->len, &source->report);
+	config_unref(source->config);
+	source->config = NULL;
 	return config_load_text(
 	    source->file, source->text, source->len, &source->config, &source->report);
 }

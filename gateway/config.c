@@ -93,42 +93,19 @@ network_list_is_everywhere(const struct network_list *list)
 	return false;
 }
 
-static void
-listener_disarm(struct config_listener *l)
-{
-	tls_server_unref(l->tls);
-	l->tls = NULL;
-}
-
-static void
-upstream_disarm(struct upstream *u)
-{
-	tls_client_unref(u->imap.tls);
-	u->imap.tls = NULL;
-	credentials_clear(&u->master);
-}
-
-void
-config_disarm(struct config *config)
-{
-	for (size_t i = 0; i < config->listener_count; i++)
-		listener_disarm(&config->listeners[i]);
-	for (size_t i = 0; i < config->upstream_count; i++)
-		upstream_disarm(&config->upstreams[i]);
-}
-
 void
 config_listener_clear(struct config_listener *l)
 {
-	listener_disarm(l);
+	tls_server_unref(l->tls);
 	settings_clear(SETTING_LISTENER, l);
 }
 
 static void
 upstream_clear(struct upstream *u)
 {
-	upstream_disarm(u);
+	tls_client_unref(u->imap.tls);
 	uidl_template_free(u->uidl);
+	credentials_clear(&u->master);
 	free(u->name);
 	free(u->label);
 	settings_clear(SETTING_UPSTREAM, u);
@@ -437,8 +414,8 @@ loader_run(struct loader *l, const char *text, size_t len)
 	return l->report->faults > 0 ? ERR_INVALID : 0;
 }
 
-int
-config_load_text(const char *path, const char *text, size_t len, struct config **out,
+static int
+load_text(const char *path, const char *text, size_t len, bool outline, struct config **out,
     struct config_report *report)
 {
 	struct loader l = { .report = report, .folder = folder_of(path) };
@@ -447,6 +424,7 @@ config_load_text(const char *path, const char *text, size_t len, struct config *
 	l.config = calloc(1, sizeof(*l.config));
 	if (l.config != NULL && l.folder != NULL) {
 		l.config->references = 1;
+		l.config->is_outline = outline;
 		rc = loader_run(&l, text, len);
 	}
 	free(l.folder);
@@ -460,6 +438,20 @@ config_load_text(const char *path, const char *text, size_t len, struct config *
 	else
 		free(l.config);
 	return rc;
+}
+
+int
+config_load_text(const char *path, const char *text, size_t len, struct config **out,
+    struct config_report *report)
+{
+	return load_text(path, text, len, false, out, report);
+}
+
+int
+config_load_outline(const char *path, const char *text, size_t len, struct config **out,
+    struct config_report *report)
+{
+	return load_text(path, text, len, true, out, report);
 }
 
 /* Reads the file at PATH to *TEXT, allocated. Returns 0, ERR_LIMIT, ERR_TEMPORARY (errno says why)

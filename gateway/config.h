@@ -51,6 +51,7 @@ struct config_listener {
 
 struct config {
 	unsigned references;
+	bool is_outline; /* see config_load_outline: nobody can serve by it */
 	char *state_directory;
 	char *user; /* who a process of root's becomes; "": nobody else */
 	struct log_options log;
@@ -85,16 +86,17 @@ int config_load(const char *path, struct config **out, struct config_report *rep
 int config_load_text(const char *path, const char *text, size_t len, struct config **out,
     struct config_report *report);
 
+/* The same without what only those need who serve: certificates, keys, authorities, the passwords of masters.
+ * Their files are not touched, and OpenSSL is not begun with. */
+int config_load_outline(const char *path, const char *text, size_t len, struct config **out,
+    struct config_report *report);
+
 /* Reads the file at PATH to *TEXT, allocated. Returns 0; ERR_INVALID where it cannot be read, which
  * is a fault in REPORT; or ERR_NO_MEMORY. */
 int config_read(const char *path, char **text, size_t *len, struct config_report *report);
 
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is allowed */
-
-/* Frees what only those need who serve by CONFIG: keys, certificates, authorities, passwords. Nobody else
- * may use it to serve. */
-void config_disarm(struct config *config);
 
 /* How many worker processes there are to be. */
 unsigned config_worker_count(const struct config *config);

@@ -106,7 +106,7 @@ check_listener(struct config *config, struct config_listener *l, const struct se
 		    "listener pop3: without a certificate only clients on this machine can log in "
 		    "here");
 	check_proxy(l, lines, report);
-	if ((rc = config_check_listener_tls(l, lines, report)) != 0)
+	if ((rc = config_check_listener_tls(config, l, lines, report)) != 0)
 		return rc;
 	return config_check_client_certificates(l, lines, report);
 }
@@ -306,13 +306,14 @@ check_protocol(
 }
 
 static int
-check_upstream(struct upstream *u, const struct setting_lines *lines, struct config_report *report)
+check_upstream(const struct config *config, struct upstream *u, const struct setting_lines *lines,
+    struct config_report *report)
 {
 	int rc;
 
 	if ((rc = upstream_preset_apply(u, lines)) != 0 ||
 	    (rc = resolve_uidl(u, lines, report)) != 0 ||
-	    (rc = config_check_logins(u, lines, report)) != 0)
+	    (rc = config_check_logins(config, u, lines, report)) != 0)
 		return rc;
 	check_mailboxes(u, lines, report);
 	check_deletion(u, lines, report);
@@ -338,7 +339,7 @@ check_upstream(struct upstream *u, const struct setting_lines *lines, struct con
 	u->imap.verify_name = u->verify_name;
 	if ((rc = name_upstream(u)) != 0)
 		return rc;
-	return config_check_upstream_tls(u, lines, report);
+	return config_check_upstream_tls(config, u, lines, report);
 }
 
 /* Reports upstream I where its label does not tell it from the others. */
@@ -434,7 +435,7 @@ check_upstreams(
 		    report, CONFIG_FAULT, 0, "no upstream block: there is no IMAP server");
 	for (size_t i = 0; i < config->upstream_count; i++) {
 		check_label(config, lines, i, report);
-		if ((rc = check_upstream(&config->upstreams[i], &lines->upstreams[i], report)) != 0)
+		if ((rc = check_upstream(config, &config->upstreams[i], &lines->upstreams[i], report)) != 0)
 			return rc;
 		find_old(config, &config->upstreams[i], &lines->upstreams[i], report);
 	}

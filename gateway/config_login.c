@@ -106,7 +106,8 @@ read_master_password(struct upstream *u, struct error *e)
 }
 
 static int
-check_master(struct upstream *u, const struct setting_lines *lines, struct config_report *report)
+check_master(const struct config *config, struct upstream *u, const struct setting_lines *lines,
+    struct config_report *report)
 {
 	struct error e = { 0 };
 	int rc;
@@ -118,7 +119,7 @@ check_master(struct upstream *u, const struct setting_lines *lines, struct confi
 		    "master_user and master_password_file need each other");
 		return 0;
 	}
-	if (u->master_password_file == NULL)
+	if (u->master_password_file == NULL || config->is_outline)
 		return 0;
 	rc = credentials_set_user(&u->master, u->master_user, strlen(u->master_user));
 	if (rc == ERR_INVALID)
@@ -133,8 +134,8 @@ check_master(struct upstream *u, const struct setting_lines *lines, struct confi
 }
 
 int
-config_check_logins(
-    struct upstream *u, const struct setting_lines *lines, struct config_report *report)
+config_check_logins(const struct config *config, struct upstream *u,
+    const struct setting_lines *lines, struct config_report *report)
 {
 	char separator = u->master_separator[0];
 	bool external = (u->auth_mechanisms & SASL_EXTERNAL) != 0;
@@ -148,7 +149,7 @@ config_check_logins(
 		    line_of(lines, SETTING_UPSTREAM, "auth_mechanisms"),
 		    "auth_mechanisms: external needs a master_user, for a certificate is no "
 		    "password");
-	return check_master(u, lines, report);
+	return check_master(config, u, lines, report);
 }
 
 void

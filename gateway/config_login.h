@@ -11,9 +11,10 @@ void config_check_names(
 int config_check_client_certificates(
     struct config_listener *l, const struct setting_lines *lines, struct config_report *report);
 
-/* Reads the master's password, and judges the ways to log in. Returns 0 or ERR_NO_MEMORY. */
-int config_check_logins(
-    struct upstream *u, const struct setting_lines *lines, struct config_report *report);
+/* Judges the ways to log in, and reads the master's password where CONFIG is no outline. Returns 0 or
+ * ERR_NO_MEMORY. */
+int config_check_logins(const struct config *config, struct upstream *u,
+    const struct setting_lines *lines, struct config_report *report);
 
 /* What listeners and upstreams say about each other. */
 void config_check_external(

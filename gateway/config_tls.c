@@ -152,8 +152,8 @@ check_legacy(
 }
 
 int
-config_check_listener_tls(
-    struct config_listener *l, const struct setting_lines *lines, struct config_report *report)
+config_check_listener_tls(const struct config *config, struct config_listener *l,
+    const struct setting_lines *lines, struct config_report *report)
 {
 	unsigned certificate = line_of(lines, SETTING_LISTENER, "certificate");
 	unsigned key = line_of(lines, SETTING_LISTENER, "key");
@@ -164,7 +164,7 @@ config_check_listener_tls(
 		if (!is_paired(l, &l->keys, "key", key, report) ||
 		    (staple != 0 && !is_paired(l, &l->staples, "ocsp_response", staple, report)))
 			return 0;
-		return make_server(l, lines, report);
+		return config->is_outline ? 0 : make_server(l, lines, report);
 	}
 	if (l->certificates.count > 0)
 		config_report_add(report, CONFIG_FAULT, certificate, "listener: certificate needs a key");
@@ -281,8 +281,8 @@ is_this_machine(const char *host)
 }
 
 int
-config_check_upstream_tls(
-    struct upstream *u, const struct setting_lines *lines, struct config_report *report)
+config_check_upstream_tls(const struct config *config, struct upstream *u,
+    const struct setting_lines *lines, struct config_report *report)
 {
 	if (u->imap.security == IMAP_TLS_NONE) {
 		if (!is_this_machine(u->host))
@@ -292,5 +292,5 @@ config_check_upstream_tls(
 		return 0;
 	}
 	check_trust(u, lines, report);
-	return make_client(u, lines, report);
+	return config->is_outline ? 0 : make_client(u, lines, report);
 }

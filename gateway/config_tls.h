@@ -3,15 +3,16 @@
 #include "gateway/config.h"
 #include "gateway/config_check.h"
 
-/* Loads the certificates of L and reports what does not fit together. Returns 0 or ERR_NO_MEMORY. */
-int config_check_listener_tls(
-    struct config_listener *l, const struct setting_lines *lines, struct config_report *report);
+/* Reports what does not fit together, and loads the certificates of L where CONFIG is no outline. Returns 0
+ * or ERR_NO_MEMORY. */
+int config_check_listener_tls(const struct config *config, struct config_listener *l,
+    const struct setting_lines *lines, struct config_report *report);
 
 /* Takes listeners with legacy_tls whose last day is over at NOW (seconds since 1970) out of CONFIG,
  * and says so. LINES are those of the listeners. */
 void config_end_legacy(struct config *config, const struct setting_lines *lines, int64_t now,
     struct config_report *report);
 
-/* Loads whom U trusts. Returns 0 or ERR_NO_MEMORY. */
-int config_check_upstream_tls(
-    struct upstream *u, const struct setting_lines *lines, struct config_report *report);
+/* The same with whom U trusts. */
+int config_check_upstream_tls(const struct config *config, struct upstream *u,
+    const struct setting_lines *lines, struct config_report *report);

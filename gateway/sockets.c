@@ -119,7 +119,7 @@ log_listening(struct log *log, const struct config_listener *listener, const cha
 	    LOG_FIELDS(LOG_TEXT("address", address),
 		LOG_TEXT("protocol", listener_protocol_name(listener->protocol)),
 		LOG_TEXT("tls", listener->protocol == LISTENER_POP3S ? "implicit"
-				: listener->tls != NULL		     ? "stls"
+				: listener->certificates.count > 0   ? "stls"
 								     : "none"),
 		LOG_TEXT("socket", socket)));
 }

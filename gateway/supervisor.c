@@ -1,7 +1,6 @@
 /* supervisor.c - see supervisor.h. One worker is child.c; when to start one again is respawn.c. */
 #include "gateway/supervisor.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "gateway/config_handover.h"
 #include "gateway/gatekeeper.h"
 #include "gateway/notify.h"
+#include "gateway/rehearsal.h"
 #include "gateway/respawn.h"
 #include "gateway/signals.h"
 #include "gateway/state_directory.h"
@@ -267,14 +267,6 @@ check_change(const struct supervisor *s, const struct config *config, struct err
 	return state_directory_prepare(config->state_directory, e);
 }
 
-/* Workers load it for themselves. The authorities of the system alone are 0.8 MB. */
-static void
-disarm(struct config *config)
-{
-	config_disarm(config);
-	malloc_trim(0);
-}
-
 /* CONFIG was loaded from TEXT: has it served from now on, all or nothing. */
 static int
 take_config(
@@ -298,7 +290,6 @@ take_config(
 	config_unref(s->config);
 	s->config = config;
 	ticket_keys_rotate_every(s->ticket_keys, config->ticket_rotation_ms);
-	disarm(config);
 	s->announcement = ANNOUNCE_RELOAD;
 	use_slots(s, config_worker_count(config));
 	return 0;
@@ -307,7 +298,7 @@ take_config(
 static void
 reload(struct supervisor *s)
 {
-	struct config_report report = { 0 };
+	struct config_report report = { 0 }, said_before = { 0 };
 	struct config *config = NULL;
 	struct error e = { 0 };
 	char *text = NULL;
@@ -316,7 +307,8 @@ reload(struct supervisor *s)
 
 	notify_reloading();
 	if ((rc = config_read(s->config_file, &text, &len, &report)) != 0 ||
-	    (rc = config_load_text(s->config_file, text, len, &config, &report)) != 0)
+	    (rc = rehearse(s->config_file, text, len, &report)) != 0 ||
+	    (rc = config_load_outline(s->config_file, text, len, &config, &said_before)) != 0)
 		error_set(&e, rc, "the configuration cannot be used");
 	else
 		rc = take_config(s, config, text, len, &e);
@@ -329,6 +321,7 @@ reload(struct supervisor *s)
 	free(text);
 	config_unref(config);
 	config_report_clear(&report);
+	config_report_clear(&said_before);
 }
 
 /* ---- the end ---- */
@@ -519,7 +512,6 @@ supervisor_run(struct config *config, const char *text, size_t len, const char *
 		log_error(log, LOG_LEVEL_ERROR, NULL, "cannot start", &e, NULL);
 	} else {
 		s->announcement = ANNOUNCE_START;
-		disarm(config);
 		use_slots(s, config_worker_count(config));
 		uv_run(&s->loop, UV_RUN_DEFAULT);
 		log_event(log, LOG_LEVEL_INFO, NULL, "stopped", NULL);
