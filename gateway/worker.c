@@ -16,7 +16,7 @@ enum {
 	PREFETCH_OCTETS = 256 << 20, /* that sessions of all workers may have asked for ahead */
 	TRIM_INTERVAL_MS = 30000,    /* between two looks whether memory can be given back */
 	TRIM_CONNECTIONS = 100,	     /* so many must have ended for that */
-	DESCRIPTORS_PER_SESSION = 3, /* client, upstream, lock */
+	DESCRIPTORS_PER_SESSION = 2, /* client and upstream; a lock for each mailbox comes on top */
 	DESCRIPTORS_SPARE = 64,
 	/* Until a store that others keep locked is given up, where it only says which way to go. */
 	ROUTING_PATIENCE_MS = 1000,
@@ -54,6 +54,21 @@ reserved_descriptors(const struct config *config)
 	return DESCRIPTORS_SPARE + 2 * config_address_count(config);
 }
 
+/* What the session with the most mailboxes takes. Of tables and folders there is one mailbox. */
+static uint64_t
+session_descriptors(const struct config *config)
+{
+	size_t locks = 1;
+
+	for (size_t i = 0; i < config->upstream_count; i++)
+		if (config->upstreams[i].mailboxes.count > locks)
+			locks = config->upstreams[i].mailboxes.count;
+	for (size_t i = 0; i < config->route_count; i++)
+		if (config->routes[i].mailboxes.count > locks)
+			locks = config->routes[i].mailboxes.count;
+	return DESCRIPTORS_PER_SESSION + locks;
+}
+
 /* How many connections are kept for later sessions: an eighth of all descriptors at most. */
 static size_t
 most_kept(const struct config *config, uint64_t descriptors)
@@ -68,7 +83,7 @@ most_kept(const struct config *config, uint64_t descriptors)
 }
 
 /* Sets the limits of TASK, lowered to what there are descriptors for: a connection that was let in
- * must find those for its server and its lock when it logs in. */
+ * must find those for its server and its locks when it logs in. */
 static void
 apply_limits(struct worker *worker, const struct worker_task *task)
 {
@@ -76,7 +91,8 @@ apply_limits(struct worker *worker, const struct worker_task *task)
 	uint64_t have = raise_descriptor_limit();
 	size_t kept = most_kept(task->config, have);
 	uint64_t reserved = reserved_descriptors(task->config) + kept;
-	uint64_t fitting = have > reserved ? (have - reserved) / DESCRIPTORS_PER_SESSION : 0;
+	uint64_t each = session_descriptors(task->config);
+	uint64_t fitting = have > reserved ? (have - reserved) / each : 0;
 	uint64_t share = (limits.sessions + task->workers - 1) / task->workers;
 
 	if (fitting < 1)
@@ -87,7 +103,7 @@ apply_limits(struct worker *worker, const struct worker_task *task)
 		    LOG_FIELDS(LOG_NUMBER("max_sessions", limits.sessions),
 			LOG_NUMBER("possible", fitting * task->workers),
 			LOG_NUMBER("descriptors", have),
-			LOG_NUMBER("needed", share * DESCRIPTORS_PER_SESSION + reserved)));
+			LOG_NUMBER("needed", share * each + reserved)));
 	if (limits.sessions > fitting)
 		limits.sessions_here = (size_t) fitting;
 	census_set_limits(worker->census, &limits);

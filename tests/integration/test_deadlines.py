@@ -513,8 +513,8 @@ class Descriptors(Deadlines):
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         self.imap = self.server()
 
-    def limited(self, **settings):
-        gate = Limited({"port": self.imap.port}, workers=0, max_sessions_per_address=5000, **settings)
+    def limited(self, upstream=None, **settings):
+        gate = Limited({"port": self.imap.port, **(upstream or {})}, workers=0, max_sessions_per_address=5000, **settings)
         self.addCleanup(self._stop, gate)
         return gate, Vitals(gate.process.pid, binary())
 
@@ -555,8 +555,8 @@ class Descriptors(Deadlines):
         wait_until(lambda: vitals.descriptors() == base, f"{base} descriptors")
         self.assertEqual(gate.login("later").retr(1), MESSAGES[0])
 
-    def test_all_who_are_let_in_can_log_in(self):
-        gate, vitals = self.limited()
+    def assert_all_who_are_let_in_can_log_in(self, **upstream):
+        gate, vitals = self.limited(upstream)
         base = self.base(gate, vitals)
         possible = int(re.search(r"possible=(\d+)", gate.log())[1])
         sessions = []
@@ -572,6 +572,14 @@ class Descriptors(Deadlines):
             self.assertTrue(session.status().startswith(b"+OK"))
         wait_until(lambda: vitals.descriptors() == base, f"{base} descriptors")
         gate.login("later").ok("NOOP")
+
+    def test_all_who_are_let_in_can_log_in(self):
+        self.assert_all_who_are_let_in_can_log_in()
+
+    def test_all_who_are_let_in_can_log_in_to_several_mailboxes(self):
+        names = ["Drafts", "Junk", "Lists"]
+        self.imap = self.server(boxes={name: scripted_imap.Box() for name in names})
+        self.assert_all_who_are_let_in_can_log_in(mailbox=", ".join(["INBOX", *names]))
 
     def test_accept_rests_without_descriptors_and_recovers(self):
         gate, vitals = self.limited()
