@@ -71,6 +71,13 @@ take_from_batch(struct retrieval *r, const struct wanted *w, struct octet_sink *
 	return imap_batch_take(imap, sink, e);
 }
 
+/* Octets that may still be asked for. A reload can make the pool smaller than what is in use. */
+static uint64_t
+room_in(const struct retrieval_pool *pool)
+{
+	return pool->used < pool->most ? pool->most - pool->used : 0;
+}
+
 /* Asks for the message and those behind it, where that is worth it. */
 static int
 open_batch(struct retrieval *r, const struct wanted *w, bool *opened, struct error *e)
@@ -81,7 +88,7 @@ open_batch(struct retrieval *r, const struct wanted *w, bool *opened, struct err
 
 	*opened = false;
 	if (prefetch_plan(&r->prefetch, r->snapshot, snapshot_number(r->snapshot, w->message),
-		part_of(w), r->pool->most - r->pool->used, &set, &octets) > 1) {
+		part_of(w), room_in(r->pool), &set, &octets) > 1) {
 		rc = imap_batch_open(r->link->imap, set.ranges,
 		    uidset_batch(&set, 0, DELETION_SET_OCTETS), part_of(w), e);
 		*opened = rc == 0;
