@@ -40,6 +40,7 @@ struct connection {
 	char tls_cipher[64];
 	bool legacy; /* came to a listener for old devices */
 	bool handshaking;     /* stream_interrupt does not reach it */
+	bool evicted;	      /* it is ended to make room */
 	bool logged_in;
 	uint64_t began; /* loop time in milliseconds */
 	struct dispatch dispatch;
@@ -131,6 +132,14 @@ connection_free(struct connection *c)
 	free(c);
 }
 
+/* Who is evicted is cancelled like those whom the end of popgate ends. */
+static const char *
+end_of(const struct connection *c, const struct pop3_report *r)
+{
+	return c->evicted && r->end == POP3_END_SHUTDOWN ? "made room for others"
+							 : pop3_end_name(r->end);
+}
+
 /* The one line that says what a session did. */
 static void
 log_summary(struct connection *c, const struct pop3_report *r)
@@ -148,7 +157,7 @@ log_summary(struct connection *c, const struct pop3_report *r)
 		LOG_NUMBER("octets", r->octets),
 		LOG_TEXT("passed_on", r->passed_on ? "yes" : NULL),
 		LOG_NUMBER("deleted", deleted->marked - deleted->remaining),
-		LOG_NUMBER("marked", deleted->marked), LOG_TEXT("reason", pop3_end_name(r->end)),
+		LOG_NUMBER("marked", deleted->marked), LOG_TEXT("reason", end_of(c, r)),
 		LOG_NUMBER("duration_ms", uv_now(&c->worker->loop) - c->began),
 		LOG_TEXT("code", failed ? error_name(r->error.code) : NULL),
 		LOG_TEXT("error", failed && r->error.text[0] != '\0' ? r->error.text : NULL)));
@@ -195,6 +204,7 @@ evict(struct connection *c)
 {
 	log_event(c->worker->log, LOG_LEVEL_WARNING, c->id, "ended to make room",
 	    LOG_FIELDS(LOG_TEXT("client", c->address)));
+	c->evicted = true;
 	fiber_cancel(c->fiber);
 }
 
