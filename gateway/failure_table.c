@@ -44,7 +44,7 @@ failures_count(const struct failure_table *t, const struct failures *f, uint32_t
 static uint32_t
 significance(const struct failure_table *t, const struct failures *f, uint32_t tick)
 {
-	uint32_t blocked = f->blocked_until > tick ? 1U << 20 : 0;
+	uint32_t blocked = f->blocked_until > tick ? 1U << 30 : 0;
 
 	return blocked + (failures_count(t, f, tick) << 1) +
 	       (failures_in_flight(f, tick) > 0 ? 1 : 0);
@@ -94,7 +94,7 @@ failures_raise(const struct failure_table *t, struct failures *f, uint32_t proof
 		f->counted_from = tick;
 	else if (t->rule->leak != 0) /* what is left of the time to the next step stays */
 		f->counted_from += (f->count - count) * t->rule->leak;
-	f->count = (uint16_t) (count < t->rule->most ? count + 1 : count);
+	f->count = count < t->rule->most ? count + 1 : count;
 	f->recent[f->next_recent] = proof;
 	f->next_recent = (uint8_t) ((f->next_recent + 1) % FAILURE_RECENT);
 }

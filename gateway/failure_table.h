@@ -25,8 +25,8 @@ struct failures {
 	uint8_t attempts[FAILURE_IN_FLIGHT];   /* how many until then */
 	uint32_t recent[FAILURE_RECENT];       /* digests of credentials that failed */
 	uint32_t succeeded_at;		       /* last */
+	uint32_t count;
 	uint16_t successes;		       /* that count */
-	uint16_t count;
 	uint8_t blocks; /* how often the user was blocked in a row */
 	uint8_t next_recent;
 };
@@ -36,7 +36,7 @@ struct failures {
 struct failure_rule {
 	uint32_t window;
 	uint32_t leak;
-	uint16_t most; /* it does not go higher */
+	uint32_t most; /* it does not go higher */
 	uint32_t lately; /* how long successes count behind the last one; 0: not at all */
 };
 

@@ -39,7 +39,8 @@ static const struct failure_rule address_rule = {
 	.leak = 30 * SECOND, .most = 10, .lately = ADDRESS_LATELY
 };
 static const struct failure_rule network_rule = { .leak = 2 * SECOND, .most = 10 * NETWORK_STEP };
-static const struct failure_rule user_rule = { .window = 10 * MINUTE, .most = 1000 };
+/* As high as failures_per_user may be set (max_failed_logins_per_user). */
+static const struct failure_rule user_rule = { .window = 10 * MINUTE, .most = 1000000 };
 
 /* Failed logins that may still happen. */
 struct budget {

@@ -151,6 +151,30 @@ t1_guesses_at_one_user(void)
 	free(w.region);
 }
 
+/* Where an administrator allows for many failures, so many it is. */
+static void
+t1_a_large_limit_is_one(void)
+{
+	const struct login_policy_limits limits = { 0, 1000000, 2000 };
+	enum login_verdict verdict = LOGIN_GO;
+	struct login_attempt a;
+	char password[32], from[32];
+	unsigned n = 0;
+	struct world w;
+
+	world_begin(&w, &small);
+	login_policy_set_limits(w.region, &limits);
+	for (; n < 3000 && verdict == LOGIN_GO; n++) {
+		snprintf(from, sizeof(from), "192.0.2.%u", n % 50);
+		snprintf(password, sizeof(password), "guess%u", n);
+		verdict = attempt(&w, &a, from, "victim", password);
+		w.now += 100;
+	}
+	CU_ASSERT_EQUAL(verdict, LOGIN_REJECTED);
+	CU_ASSERT_EQUAL(w.asked, 2000);
+	free(w.region);
+}
+
 /* All at once, before any answer: no more are asked than may fail. */
 static void
 t1_guesses_at_once(void)
@@ -605,6 +629,7 @@ main(void)
 		{ "T4 answers keep the schedule", answers_keep_the_schedule },
 		{ "T1 guesses at one user", t1_guesses_at_one_user },
 		{ "T1 guesses at once", t1_guesses_at_once },
+		{ "T1 a large limit is one", t1_a_large_limit_is_one },
 		{ "T1 blocks grow and end", t1_blocks_grow_and_end },
 		{ "T2 one address", t2_one_address },
 		{ "T2 room for an office", t2_room_for_an_office },
