@@ -10,6 +10,7 @@
 #include "base/failpoint.h"
 #include "gateway/command.h"
 #include "gateway/config_handover.h"
+#include "gateway/config_tls.h"
 #include "gateway/control.h"
 #include "gateway/privacy.h"
 #include "gateway/sandbox.h"
@@ -41,7 +42,7 @@ load_config(const struct control_message *message, const char *config_file, stru
 		 ? ERR_INVALID
 		 : config_load_sealed(
 		       config_file, message->fds[CONTROL_FD_CONFIG], &config, &report);
-	if (rc == 0 && config_address_count(config) != message->fd_count - CONTROL_FD_SOCKETS) {
+	if (rc == 0 && !config_fit_sockets(config, message->fd_count - CONTROL_FD_SOCKETS)) {
 		config_unref(config);
 		rc = ERR_INVALID;
 	}

@@ -200,6 +200,32 @@ config_end_legacy(struct config *config, const struct setting_lines *lines, int6
 	config->listener_count = kept;
 }
 
+/* Ends the listener whose last day comes first, whatever the day is now. False: there is none. */
+static bool
+end_first_legacy(struct config *config)
+{
+	struct config_listener *first = NULL, *l, *end = config->listeners + config->listener_count;
+
+	for (l = config->listeners; l < end; l++)
+		if (l->legacy && (first == NULL || l->legacy_until < first->legacy_until))
+			first = l;
+	if (first == NULL)
+		return false;
+	config_listener_clear(first);
+	memmove(first, first + 1, (size_t) (end - first - 1) * sizeof(*first));
+	config->listener_count--;
+	return true;
+}
+
+bool
+config_fit_sockets(struct config *config, size_t count)
+{
+	while (config_address_count(config) > count)
+		if (!end_first_legacy(config))
+			return false;
+	return config_address_count(config) == count;
+}
+
 /* ---- upstreams ---- */
 
 /* Reports what does not fit together. */

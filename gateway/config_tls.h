@@ -13,6 +13,10 @@ int config_check_listener_tls(const struct config *config, struct config_listene
 void config_end_legacy(struct config *config, const struct setting_lines *lines, int64_t now,
     struct config_report *report);
 
-/* The same with whom U trusts. */
+/* Whether CONFIG is for COUNT sockets, those that a supervisor still has: listeners that it has ended by
+ * their legacy_until are taken out, also where the clock was set back since. */
+bool config_fit_sockets(struct config *config, size_t count);
+
+/* As config_check_listener_tls, with whom U trusts. */
 int config_check_upstream_tls(const struct config *config, struct upstream *u,
     const struct setting_lines *lines, struct config_report *report);

@@ -189,6 +189,34 @@ paths_are_taken_from_the_folder(void)
 	finish();
 }
 
+/* What a supervisor has ended by the clock of its day, another clock does not bring back. */
+static void
+fenced_listeners_end_with_their_sockets(void)
+{
+	struct config *config;
+
+	begin();
+	CU_ASSERT_EQUAL_FATAL(
+	    load(files.folder,
+		UPSTREAM "listener pop3s {\naddress = 127.0.0.1:0\n" PAIR FENCE
+			 "legacy_until = 2099-12-31\n}\n" LISTENER
+			 "listener pop3s {\naddress = 127.0.0.1:0, 127.0.0.2:0\n" PAIR FENCE
+			 "legacy_until = 2098-12-31\n}\n",
+		&config),
+	    0);
+	CU_ASSERT_FALSE(config_fit_sockets(config, 5));
+	CU_ASSERT_TRUE(config_fit_sockets(config, 4));
+	CU_ASSERT_EQUAL(config->listener_count, 3);
+	CU_ASSERT_TRUE(config_fit_sockets(config, 2)); /* in the order of their days */
+	CU_ASSERT_TRUE(config->listeners[0].legacy && !config->listeners[1].legacy);
+	CU_ASSERT_TRUE(config_fit_sockets(config, 1));
+	CU_ASSERT_FALSE(config->listeners[0].legacy);
+	CU_ASSERT_FALSE(config_fit_sockets(config, 0));
+	CU_ASSERT_EQUAL(config->listener_count, 1);
+	config_unref(config);
+	finish();
+}
+
 static void
 a_fenced_listener_has_an_end(void)
 {
@@ -255,6 +283,7 @@ main(void)
 		{ "settings_are_read", settings_are_read },
 		{ "paths_are_taken_from_the_folder", paths_are_taken_from_the_folder },
 		{ "a_fenced_listener_has_an_end", a_fenced_listener_has_an_end },
+		{ "fenced_listeners_end_with_their_sockets", fenced_listeners_end_with_their_sockets },
 	};
 
 	return unit_run("config_tls", tests, sizeof(tests) / sizeof(tests[0]));
