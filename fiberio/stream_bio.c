@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <openssl/bio.h>
+#include <openssl/err.h>
 
 #include "fiberio/stream_internal.h"
 #include "fiberio/tls_internal.h"
@@ -17,7 +18,16 @@ enum {
 	GATHERED_OCTETS = RECORDS * (SSL3_RT_MAX_PLAIN_LENGTH + 128),
 	SERVER_OCTETS = RECORDS * SSL3_RT_MAX_PLAIN_LENGTH, /* read at once where we are the client */
 	CLIENT_OCTETS = 4096, /* and where we are the server: clients of ours send commands */
+	CALL_OCTETS = 65536,  /* read in one call of OpenSSL */
 };
+
+void
+stream_bio_begin_read(struct stream *s)
+{
+	ERR_clear_error();
+	s->drawn = 0;
+	s->winded = false;
+}
 
 static ssize_t
 receive(struct stream *s, char *buf, size_t room)
@@ -25,7 +35,18 @@ receive(struct stream *s, char *buf, size_t room)
 	ssize_t n = stream_receive(s, buf, room);
 
 	s->ended = n == 0;
+	s->drawn += n > 0 ? (size_t) n : 0;
 	return n;
+}
+
+/* OpenSSL goes on by itself from a record without data of ours, such as a change of keys, to the
+ * next one. A peer that sends these faster than they are dealt with would keep it for ever, and with
+ * it the loop. */
+static bool
+is_winded(struct stream *s)
+{
+	s->winded = s->drawn >= CALL_OCTETS;
+	return s->winded;
 }
 
 /* Reads into the buffer, or past it into OUT where that is as good or there is no memory. Returns
@@ -37,6 +58,10 @@ refill(struct stream *s, char *out, size_t room)
 	struct stream_buffer *in = &s->in;
 	ssize_t n;
 
+	if (is_winded(s)) {
+		errno = EAGAIN;
+		return -1;
+	}
 	if (room >= most || (in->octets == NULL && (in->octets = malloc(most)) == NULL))
 		return receive(s, out, room);
 	if ((n = receive(s, in->octets, most)) <= 0)

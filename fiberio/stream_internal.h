@@ -32,6 +32,8 @@ struct stream {
 	SSL *ssl;		   /* NULL: plain */
 	int read_error;		   /* of TLS, for the next read: the last one had octets to give */
 	bool ended;		   /* TLS has read the end of the stream */
+	size_t drawn;		   /* octets read from the socket in the running call of OpenSSL */
+	bool winded;		   /* it was told to wait for having read enough, see stream_bio.c */
 	struct stream_buffer in, out; /* records read and not taken by TLS; written and not sent */
 	struct tls_server *server; /* what ssl was made from, held as long */
 	struct tls_client *client;
@@ -71,6 +73,10 @@ void stream_tls_say_goodbye(struct stream *s);
 void stream_tls_end(struct stream *s, bool in_order);
 
 /* ---- stream_bio.c: the socket as OpenSSL sees it ---- */
+
+/* To be called before OpenSSL is, where it may read. Afterwards s->winded says that there may be more
+ * to read at once: nothing would tell of that. */
+void stream_bio_begin_read(struct stream *s);
 
 /* Puts s->ssl on the socket. Returns 0 or ERR_NO_MEMORY. */
 int stream_bio_attach(struct stream *s, const BIO_METHOD *method);

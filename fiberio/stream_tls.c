@@ -1,7 +1,7 @@
 /* stream_tls.c - TLS on a stream, by OpenSSL; see stream.h.
  *
  * All fibers of a thread share OpenSSL's error queue, so it is emptied before every call whose
- * result is looked at. */
+ * result is looked at, by stream_bio_begin_read where it reads. */
 #include <arpa/inet.h>
 #include <limits.h>
 #include <string.h>
@@ -41,6 +41,17 @@ after_failure(struct stream *s, int result, uint32_t *events)
 	}
 }
 
+/* Suspends until OpenSSL can be called again to read, which waits for EVENTS. */
+static int
+wait_to_read(struct stream *s, uint32_t events, uint64_t deadline)
+{
+	if (!s->winded)
+		return stream_wait(s, events, deadline);
+	if (s->reading && s->interrupted)
+		return ERR_INTERRUPTED;
+	return fiber_now() < deadline ? fiber_sleep(0) : ERR_TIMEOUT;
+}
+
 /* SSL_read gives a record at most. Adds what else is there already to the *GOT octets of BUF; why
  * that ended is for the next read, unless there is just no more. */
 static void
@@ -52,7 +63,7 @@ read_further(struct stream *s, char *buf, size_t room, size_t *got)
 	while (*got < room && (stream_bio_has_input(s) || SSL_has_pending(s->ssl))) {
 		size_t left = room - *got;
 
-		ERR_clear_error();
+		stream_bio_begin_read(s);
 		n = SSL_read(s->ssl, buf + *got, left > INT_MAX ? INT_MAX : (int) left);
 		if (n <= 0) {
 			s->read_error = after_failure(s, n, &events);
@@ -71,7 +82,7 @@ read_records(struct stream *s, char *buf, size_t room, size_t *got, uint64_t dea
 	for (;;) {
 		int n;
 
-		ERR_clear_error();
+		stream_bio_begin_read(s);
 		n = SSL_read(s->ssl, buf, room > INT_MAX ? INT_MAX : (int) room);
 		if (n > 0) {
 			*got = (size_t) n;
@@ -80,7 +91,7 @@ read_records(struct stream *s, char *buf, size_t room, size_t *got, uint64_t dea
 		}
 		rc = after_failure(s, n, &events);
 		stream_bio_rest(s);
-		if (rc != 0 || (rc = stream_wait(s, events, deadline)) != 0)
+		if (rc != 0 || (rc = wait_to_read(s, events, deadline)) != 0)
 			return rc;
 	}
 }
@@ -157,7 +168,7 @@ stream_tls_has_input(struct stream *s)
 	if (s->read_error != 0)
 		return true;
 	s->readable = true; /* the loop may not have had the turn to tell */
-	ERR_clear_error();
+	stream_bio_begin_read(s);
 	n = SSL_peek(s->ssl, &octet, 1);
 	stream_bio_rest(s);
 	if (n > 0)
@@ -165,7 +176,7 @@ stream_tls_has_input(struct stream *s)
 	switch (SSL_get_error(s->ssl, n)) {
 	case SSL_ERROR_WANT_READ:
 	case SSL_ERROR_WANT_WRITE:
-		return false;
+		return s->winded; /* who reads finds out */
 	case SSL_ERROR_ZERO_RETURN:
 		return true;
 	default:
@@ -237,13 +248,13 @@ shake_hands(struct stream *s, int (*step)(SSL *ssl), uint64_t deadline, struct e
 
 		if (fiber_cancelled())
 			return error_set(e, ERR_CANCELLED, "cancelled");
-		ERR_clear_error();
+		stream_bio_begin_read(s);
 		n = step(s->ssl);
 		stream_bio_rest(s);
 		if (n == 1)
 			return 0;
 		rc = after_failure(s, n, &events);
-		if (rc != 0 || (rc = stream_wait(s, events, deadline)) != 0) {
+		if (rc != 0 || (rc = wait_to_read(s, events, deadline)) != 0) {
 			s->failed = true;
 			return explain_handshake(s, rc, e);
 		}

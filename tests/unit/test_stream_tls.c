@@ -1,5 +1,6 @@
 /* Unit tests of fiberio/stream_tls.c: octets, waits and ends once the hands are shaken. */
 #include <fcntl.h>
+#include <sys/ioctl.h>
 
 #include "tls_parties.h"
 
@@ -501,6 +502,145 @@ a_part_of_a_record_does_not_hide_an_interruption(void)
 	end_tls();
 }
 
+/* ---- records that say nothing ---- */
+
+/* Octets of the peer that wait in the socket RAW. */
+static int
+waiting(int raw)
+{
+	int octets = 0;
+
+	CU_ASSERT_EQUAL_FATAL(ioctl(raw, FIONREAD, &octets), 0);
+	return octets;
+}
+
+/* Room for a flood, at the socket RAW that is to get it. */
+static void
+widen(int raw)
+{
+	static const int octets = 200000;
+
+	setsockopt(raw, SOL_SOCKET, SO_RCVBUF, &octets, sizeof(octets));
+}
+
+/* Writes OCTETS (LEN), all of which the kernel has to take at once. */
+static void
+write_at_once(int fd, const char *octets, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = send(fd, octets, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		CU_ASSERT_TRUE_FATAL(n > 0);
+		octets += n;
+		len -= (size_t) n;
+	}
+}
+
+/* P says to the socket RAW, in one go, COUNT times that it changes its keys, and then TEXT. */
+static void
+flood_with_key_updates(struct party *p, int raw, int count, const char *text)
+{
+	BIO *usual = SSL_get_wbio(p->s->ssl), *memory = BIO_new(BIO_s_mem());
+	char *octets;
+	long len;
+
+	BIO_up_ref(usual);
+	SSL_set0_wbio(p->s->ssl, memory);
+	for (int i = 0; i < count; i++) {
+		CU_ASSERT_EQUAL_FATAL(SSL_key_update(p->s->ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+		CU_ASSERT_EQUAL_FATAL(SSL_do_handshake(p->s->ssl), 1);
+	}
+	CU_ASSERT_TRUE(SSL_write(p->s->ssl, text, (int) strlen(text)) > 0);
+	len = BIO_get_mem_data(memory, &octets);
+	write_at_once(raw, octets, (size_t) len);
+	SSL_set0_wbio(p->s->ssl, usual);
+}
+
+static void
+read_by_now_main(void *arg)
+{
+	struct party *p = arg;
+
+	p->rc = stream_read(p->s, p->buf, sizeof(p->buf), &p->got, fiber_now());
+}
+
+static void
+await_by_now_main(void *arg)
+{
+	struct party *p = arg;
+
+	p->rc = stream_await_input(p->s, fiber_now());
+}
+
+/* OpenSSL would take such records one after the other, for as long as they come: no deadline would
+ * be looked at, and nobody else have a turn. */
+static void
+a_flood_of_key_updates_holds_nobody(void)
+{
+	static struct party s, c;
+	int fds[2], raws[2];
+
+	begin_tls();
+	tcp_pair(fds);
+	for (int i = 0; i < 2; i++)
+		raws[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+	introduce(&s, &c, fds);
+	CU_ASSERT_TRUE_FATAL(s.rc == 0 && c.rc == 0);
+	widen(raws[0]);
+	flood_with_key_updates(&c, raws[1], 20000, "hello");
+	s.s->readable = true; /* as the loop would tell */
+	spawn(read_by_now_main, &s);
+	run_all();
+	CU_ASSERT_EQUAL_FATAL(s.rc, ERR_TIMEOUT);
+	CU_ASSERT_TRUE_FATAL(waiting(raws[0]) > 0);
+	spawn(await_by_now_main, &s);
+	run_all();
+	CU_ASSERT_TRUE(waiting(raws[0]) > 0);
+	spawn(read_main, &s);
+	run_all();
+	CU_ASSERT_EQUAL(s.rc, 0);
+	CU_ASSERT_EQUAL(s.got, 5);
+	for (int i = 0; i < 2; i++)
+		close(raws[i]);
+	part(&s, &c);
+	end_tls();
+}
+
+static void
+shake_by_now_main(void *arg)
+{
+	struct party *p = arg;
+
+	p->rc = stream_start_tls_client(p->s, p->client, p->name, fiber_now(), &p->e);
+}
+
+/* The same before the keys are known, of a server that asks again and again for what has begun. */
+static void
+a_flood_of_hello_requests_holds_nobody(void)
+{
+	static char flood[400000];
+	static const char record[13] = "\x16\x03\x03\x00\x08";
+	static struct party c;
+	int fds[2], raw;
+
+	for (size_t i = 0; i + sizeof(record) <= sizeof(flood); i += sizeof(record))
+		memcpy(flood + i, record, sizeof(record));
+	begin_tls();
+	tcp_pair(fds);
+	raw = fcntl(fds[1], F_DUPFD_CLOEXEC, 0);
+	widen(raw);
+	init_party(&c, AS_CLIENT, fds[1]);
+	write_at_once(fds[0], flood, sizeof(flood) - sizeof(flood) % sizeof(record));
+	spawn(shake_by_now_main, &c);
+	run_all();
+	CU_ASSERT_EQUAL(c.rc, ERR_TIMEOUT);
+	CU_ASSERT_TRUE(waiting(raw) > 0);
+	stream_close(c.s);
+	close(raw);
+	close(fds[0]);
+	end_tls();
+}
+
 int
 main(void)
 {
@@ -517,6 +657,8 @@ main(void)
 		{ "an_interrupted_stream_still_writes", an_interrupted_stream_still_writes },
 		{ "a_part_of_a_record_does_not_hide_an_interruption",
 		    a_part_of_a_record_does_not_hide_an_interruption },
+		{ "a_flood_of_key_updates_holds_nobody", a_flood_of_key_updates_holds_nobody },
+		{ "a_flood_of_hello_requests_holds_nobody", a_flood_of_hello_requests_holds_nobody },
 	};
 
 	return unit_run("stream_tls", tests, sizeof(tests) / sizeof(tests[0]));
