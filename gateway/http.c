@@ -17,6 +17,7 @@ enum {
 	CONNECTIONS_MAX = 64,  /* at a time; others wait */
 	ADDRESSES_MAX = 8,     /* of a host */
 	RESOLVE_MAX = 1024,    /* octets of "host:port:address,address" */
+	PATIENCE_MS = 100,     /* with libcurl, which knows better what it waited for */
 };
 
 struct http {
@@ -353,14 +354,17 @@ prepare(struct call *call)
 static int
 perform(struct http *http, struct call *call, struct error *e)
 {
+	uint64_t deadline = fiber_deadline(call->request->timeout_ms + PATIENCE_MS);
 	int rc = 0;
 
 	if (http->curl.multi_add_handle(http->multi, call->easy) != CURLM_OK)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
-	/* libcurl keeps the time. */
+	/* libcurl keeps the time, but not while all connections are in use. */
 	while (!call->done && rc == 0)
-		rc = fiber_park(FIBER_NO_DEADLINE);
+		rc = fiber_park(deadline);
 	http->curl.multi_remove_handle(http->multi, call->easy);
+	if (rc == ERR_TIMEOUT)
+		return error_set(e, ERR_TEMPORARY, "timed out before a connection was free");
 	if (rc != 0)
 		return error_set(e, rc, "the session is ended");
 	if (call->result == CURLE_OK)

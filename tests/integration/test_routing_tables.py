@@ -1,6 +1,7 @@
 """Where a user goes, by what others say: tables, and services that speak nginx's auth_http."""
 import contextlib
 import os
+import select
 import sqlite3
 import time
 import unittest.mock
@@ -8,8 +9,11 @@ import unittest.mock
 from harness import auth_http, certificates, workspace
 from harness.auth_http import reply
 from harness.popgate import run
+from harness.vitals import wait_until
 from test_routing import NEW_MAIL, OLD_MAIL, RoutingCase
 import test_routing
+
+CONNECTIONS_MAX = 64  # to services, at a time
 
 
 def setUpModule():
@@ -231,6 +235,22 @@ class Http(HttpCase):
         for session in sessions:
             session.close()
         gate.stop()  # cuts those that still wait
+
+    def test_who_waits_for_a_connection_to_it_does_not_wait_for_longer(self):
+        service = self.service(lambda fields: None)
+        long = {"auth_http": service.url, "upstream": "new", "auth_http_timeout": "2m"}
+        gate = self.routed(("long", {**long, "users": "@long.example"}),
+                           ("short", {**long, "users": "@short.example", "auth_http_timeout": "1s"}), workers=0)
+        waiting = []
+        for number in range(CONNECTIONS_MAX):
+            session = gate.connect(source=f"127.0.8.{number // 4 + 1}")
+            self.addCleanup(session.close)
+            session.ok(f"USER {number}@long.example")
+            session.send(b"PASS secret\r\n")
+            waiting.append(session)
+        wait_until(lambda: len(service.requests) == CONNECTIONS_MAX, "requests of all")
+        self.assert_code(self.refusal(gate, "one@short.example"), "SYS/TEMP")
+        self.assertEqual(select.select([session.sock for session in waiting], [], [], 0)[0], [])
 
     def test_without_libcurl_the_configuration_is_at_fault(self):
         service = self.service(lambda fields: reply("OK"))
