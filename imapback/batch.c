@@ -10,6 +10,10 @@
 
 #include "imapback/imap_internal.h"
 
+/* Octets of bodies in one answer that may be passed over: some times as much as anybody asks for at a
+ * time. A server that does not keep to what it said of its sizes would have us read for ever. */
+enum { PASSED_MAX = 8 << 20 };
+
 /* Keeps LEN octets for the parser. The guard has a limit for what that may come to. */
 static int
 keep(struct imap *imap, const char *octets, size_t len)
@@ -122,13 +126,26 @@ finish(struct imap *imap)
 	return rc;
 }
 
+/* The announced body, which nobody takes. A new connection is cheaper than a very long one. */
+static int
+pass_over(struct imap *imap)
+{
+	struct imap_batch *batch = &imap->batch;
+
+	if (batch->octets > PASSED_MAX - batch->passed)
+		return imap_fail(imap, ERR_CLOSED, "more than is worth reading of messages that "
+						   "are not wanted any more");
+	batch->passed += batch->octets;
+	return take_body(imap, NULL);
+}
+
 /* To the next body or the end of the answer. */
 static int
 find_next(struct imap *imap)
 {
 	int rc;
 
-	if (imap->batch.announced && imap->batch.told && (rc = take_body(imap, NULL)) != 0)
+	if (imap->batch.announced && imap->batch.told && (rc = pass_over(imap)) != 0)
 		return rc;
 	while (!imap->batch.announced && !guard_is_halted(&imap->guard)) {
 		if (guard_is_idle(&imap->guard) && imap->in_at == imap->in_end &&

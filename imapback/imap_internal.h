@@ -41,6 +41,7 @@ struct imap_batch {
 	uint32_t uid;	 /* of that body; 0: not known yet */
 	uint64_t octets; /* of that body */
 	uint64_t most;	 /* that a body may have */
+	uint64_t passed; /* octets of bodies that nobody took */
 	char *kept;	 /* for the parser, when all has come */
 	size_t kept_at, kept_len, kept_room;
 };

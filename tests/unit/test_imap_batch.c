@@ -164,6 +164,11 @@ static const struct dialogue lies[] = {
 	{ "a sink that has enough", NULL,
 	    { { BATCH, "* 1 FETCH (UID 5 BODY[] {13}\r\nabcdefghijklm)\r\n" }, { END, "" } },
 	    do_batch, ERR_CLOSED, DEAD, "[5 13]13:" },
+	{ "a message of a size that nobody has asked for, and nobody takes", NULL,
+	    { { BATCH,
+		"* 1 FETCH (UID 5 BODY[] {1}\r\na)\r\n"
+		"* 2 FETCH (UID 6 BODY[] {9223372036854775807}\r\nbbbbb" }, { END, "" } },
+	    do_half, ERR_CLOSED, DEAD, "1:a open " },
 	{ "BYE in between", NULL,
 	    { { BATCH, "* 1 FETCH (UID 5 BODY[] {1}\r\na)\r\n* BYE x\r\n" }, { END, "" } },
 	    do_batch, ERR_TEMPORARY, DEAD, "[5 1]1:a" },
