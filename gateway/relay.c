@@ -39,6 +39,30 @@ struct relay {
 	enum pop3_end end;	 /* why */
 };
 
+/* Whether the last that the server said is a whole line that begins with WORD. */
+static bool
+server_said(const struct relay *r, const char *word)
+{
+	return last_line_is_complete(&r->server_said) && last_line_begins(&r->server_said, word);
+}
+
+/* Whether there is more to come of the message that the client has asked for last. */
+static bool
+is_in_message(const struct relay *r)
+{
+	return (last_line_begins(&r->client_said, "RETR") ||
+		   last_line_begins(&r->client_said, "TOP")) &&
+	       !server_said(r, ".") && !server_said(r, "-ERR");
+}
+
+/* Whether QUIT is not answered yet: the answers to commands before it may still be coming. */
+static bool
+is_before_quit(const struct relay *r)
+{
+	return last_line_begins(&r->client_said, "QUIT") && !server_said(r, "+OK") &&
+	       !server_said(r, "-ERR");
+}
+
 /* ---- what the client says ---- */
 
 /* The server has to say something, or more of it, or to close. */
@@ -46,7 +70,8 @@ static bool
 is_owing(const struct relay *r)
 {
 	return !r->delivering &&
-	       (r->awaiting || r->client_ended || !last_line_is_complete(&r->server_said));
+	       (r->awaiting || r->client_ended || is_in_message(r) || is_before_quit(r) ||
+		   !last_line_is_complete(&r->server_said));
 }
 
 /* Lets the session's fiber come back from the server. */
@@ -208,13 +233,6 @@ let_quit_happen(struct relay *r)
 	}
 }
 
-/* Whether the last that the server said is a whole line that begins with WORD. */
-static bool
-server_said(const struct relay *r, const char *word)
-{
-	return last_line_is_complete(&r->server_said) && last_line_begins(&r->server_said, word);
-}
-
 /* The server has closed the connection. Only behind an answer to QUIT, or last words that begin with
  * -ERR, or where the client has ended and every answer may have come, is that not a cut. */
 static enum pop3_end
@@ -225,7 +243,7 @@ judge_close(const struct relay *r, struct error *e)
 
 	if (quit && (positive || negative))
 		return positive ? POP3_END_QUIT : POP3_END_QUIT_FAILED;
-	if (r->client_ended && !r->awaiting &&
+	if (r->client_ended && !r->awaiting && !is_in_message(r) &&
 	    (r->passage->octets == 0 || positive || negative || server_said(r, ".")))
 		return POP3_END_CLIENT_CLOSED;
 	r->passage->must_abort = !negative;

@@ -1,5 +1,6 @@
 """Sessions that are passed on to an old POP3 server (protocol = pop3)."""
 import re
+import socket
 import threading
 import time
 
@@ -260,6 +261,28 @@ class ScriptedServer(Case):
         session.send(b"RETR 1\r\n")
         session.half_close()
         self.reset_comes(session)
+
+    def test_rule_32_a_half_closed_client_sees_a_cut_behind_the_status(self):
+        self.server.on("RETR", scripted_imap.send_then(b"+OK here it is\r\n"))
+        session = self.gate.login("joe")
+        session.send(b"RETR 1\r\n")
+        session.half_close()
+        self.reset_comes(session)
+
+    def test_rule_32_a_message_that_stops_behind_a_line_is_cut(self):
+        whole = b"+OK here it is\r\n" + scripted_pop3.stuffed(THREE[0])
+        for lines, commands in ((1, b"RETR 1\r\n"), (3, b"RETR 1\r\n"), (3, b"RETR 1\r\nQUIT\r\n")):
+            said = b"".join(whole.splitlines(keepends=True)[:lines])
+            self.server.on("RETR", scripted_imap.send_then(said, scripted_imap.stall))
+            for ending in (False, True):
+                with self.subTest(lines=lines, commands=commands, ending=ending):
+                    gate = self.gateway({**OLD, "port": self.server.port, "command_timeout": "3s"}, idle_timeout="6s")
+                    session = gate.login("joe")
+                    session.send(commands)
+                    self.assertEqual(session.sock.recv(len(said), socket.MSG_WAITALL), said)
+                    if ending:
+                        gate.process.signal(15)
+                    self.assertEqual(self.reset_comes(session), b"")
 
     def test_rule_15_quit_and_gone_in_the_midst_of_a_message(self):
         body = corpus.message("large", (b"y" * 76 + b"\r\n") * 100000)
