@@ -76,3 +76,8 @@ int fiber_start_threads(struct fiber_runtime *runtime);
  * pool, which calls DISCARD(JOB) on the loop's thread when it is done with it. So JOB must not live
  * on the fiber's stack. ERR_NO_MEMORY: not begun, still the caller's. */
 int fiber_offload(void (*work)(void *job), void (*discard)(void *job), void *job);
+
+/* The same, but for no longer than until DEADLINE: then ERR_TIMEOUT, and JOB is the pool's as on
+ * ERR_CANCELLED. */
+int fiber_offload_by(
+    void (*work)(void *job), void (*discard)(void *job), void *job, uint64_t deadline);

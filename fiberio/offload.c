@@ -10,7 +10,7 @@ struct offload {
 	void (*work)(void *job);
 	void (*discard)(void *job);
 	void *job;
-	struct fiber *waiting; /* NULL: cancelled, the job is the pool's */
+	struct fiber *waiting; /* NULL: no more, the job is the pool's */
 };
 
 static void
@@ -27,7 +27,7 @@ on_done(uv_work_t *request, int status)
 	struct offload *offload = request->data;
 	struct fiber *waiting = offload->waiting;
 
-	(void) status; /* not begun can only mean that the wait was cancelled */
+	(void) status; /* not begun can only mean that nobody waits any more */
 	if (waiting == NULL)
 		offload->discard(offload->job);
 	free(offload);
@@ -64,6 +64,13 @@ fiber_start_threads(struct fiber_runtime *runtime)
 int
 fiber_offload(void (*work)(void *job), void (*discard)(void *job), void *job)
 {
+	return fiber_offload_by(work, discard, job, FIBER_NO_DEADLINE);
+}
+
+int
+fiber_offload_by(
+    void (*work)(void *job), void (*discard)(void *job), void *job, uint64_t deadline)
+{
 	struct offload *offload;
 	int rc;
 
@@ -81,8 +88,8 @@ fiber_offload(void (*work)(void *job), void (*discard)(void *job), void *job)
 		free(offload);
 		return ERR_NO_MEMORY;
 	}
-	rc = fiber_suspend(FIBER_NO_DEADLINE);
-	if (rc != 0) { /* cancelled; OFFLOAD is still there, for on_done has not run */
+	rc = fiber_suspend(deadline);
+	if (rc != 0) { /* given up; OFFLOAD is still there, for on_done has not run */
 		offload->waiting = NULL;
 		uv_cancel((uv_req_t *) &offload->request);
 	}

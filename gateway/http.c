@@ -240,7 +240,7 @@ look_up(void *arg)
 }
 
 static int
-find_addresses(struct call *call, struct error *e)
+find_addresses(struct call *call, uint64_t deadline, struct error *e)
 {
 	const struct http_request *q = call->request;
 	unsigned char address[16];
@@ -253,8 +253,10 @@ find_addresses(struct call *call, struct error *e)
 		return error_set(e, ERR_NO_MEMORY, "out of memory");
 	snprintf(l->host, sizeof(l->host), "%s", q->host);
 	l->port = q->port;
-	if ((rc = fiber_offload(look_up, free, l)) == ERR_CANCELLED)
+	if ((rc = fiber_offload_by(look_up, free, l, deadline)) == ERR_CANCELLED)
 		return error_set(e, rc, "the session is ended");
+	if (rc == ERR_TIMEOUT)
+		return error_set(e, ERR_TEMPORARY, "%s: looking up the host takes too long", q->host);
 	if (rc != 0)
 		error_set(e, rc, "out of memory");
 	else if (l->entry[0] == '\0')
@@ -352,9 +354,8 @@ prepare(struct call *call)
 }
 
 static int
-perform(struct http *http, struct call *call, struct error *e)
+perform(struct http *http, struct call *call, uint64_t deadline, struct error *e)
 {
-	uint64_t deadline = fiber_deadline(call->request->timeout_ms + PATIENCE_MS);
 	int rc = 0;
 
 	if (http->curl.multi_add_handle(http->multi, call->easy) != CURLM_OK)
@@ -376,6 +377,7 @@ perform(struct http *http, struct call *call, struct error *e)
 int
 http_get(struct http *http, const struct http_request *q, struct error *e)
 {
+	uint64_t deadline = fiber_deadline(q->timeout_ms + PATIENCE_MS);
 	struct call *call = calloc(1, sizeof(*call));
 	int rc;
 
@@ -384,11 +386,11 @@ http_get(struct http *http, const struct http_request *q, struct error *e)
 	call->curl = &http->curl;
 	call->request = q;
 	call->fiber = fiber_self();
-	if ((rc = find_addresses(call, e)) == 0) {
+	if ((rc = find_addresses(call, deadline, e)) == 0) {
 		if ((rc = prepare(call)) != 0)
 			error_set(e, rc, "out of memory");
 		else
-			rc = perform(http, call, e);
+			rc = perform(http, call, deadline, e);
 	}
 	http->curl.easy_cleanup(call->easy);
 	free_fields(call);
