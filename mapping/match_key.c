@@ -47,6 +47,7 @@ struct stage {
 	key_fn *key;
 	enum group_rule rule;
 	bool line_ends; /* sizes are part of no key, and must fit up to the count of line ends */
+	bool dates;	/* nor are dates, which must not be two */
 };
 
 static int
@@ -84,6 +85,13 @@ sizes_fit(const struct match_message *a, const struct match_message *b)
 	return more - less <= less;
 }
 
+/* Devices and programs give one Message-ID to all that they send. */
+static bool
+dates_fit(const struct match_message *a, const struct match_message *b)
+{
+	return a->print.date == 0 || b->print.date == 0 || a->print.date == b->print.date;
+}
+
 static size_t
 collect(const struct match_side *side, bool is_new, key_fn *key, struct entry *entries)
 {
@@ -108,9 +116,13 @@ judge_group(struct match *m, const struct stage *stage, const struct entry *grou
 
 	if (olds == 0 || news == 0)
 		return;
-	for (size_t i = 0; i < olds && fits && stage->line_ends; i++)
-		fits = sizes_fit(
-		    &m->old.messages[group[i].at], &m->new.messages[group[olds + i].at]);
+	for (size_t i = 0; i < olds && fits; i++) {
+		const struct match_message *left = &m->old.messages[group[i].at];
+		const struct match_message *right = &m->new.messages[group[olds + i].at];
+
+		fits = (!stage->line_ends || sizes_fit(left, right)) &&
+		       (!stage->dates || dates_fit(left, right));
+	}
 	for (size_t i = 0; i < olds && fits; i++)
 		match_pair(m, group[i].at, group[olds + i].at, stage->how);
 	for (size_t i = 0; i < olds + news && !fits; i++) {
@@ -226,7 +238,8 @@ key_size(const struct match_message *m, bool is_new, uint64_t key[4])
 int
 match_by_identity(struct match *m)
 {
-	static const struct stage stage = { MATCH_BY_IDENTITY, key_identity, GROUP_EQUAL, false };
+	static const struct stage stage = { MATCH_BY_IDENTITY, key_identity, GROUP_EQUAL, false,
+		false };
 
 	return run_stage(m, &stage);
 }
@@ -234,7 +247,7 @@ match_by_identity(struct match *m)
 int
 match_by_x_uidl(struct match *m)
 {
-	static const struct stage stage = { MATCH_BY_X_UIDL, key_x_uidl, GROUP_ONE, true };
+	static const struct stage stage = { MATCH_BY_X_UIDL, key_x_uidl, GROUP_ONE, true, false };
 
 	return run_stage(m, &stage);
 }
@@ -243,11 +256,11 @@ int
 match_by_headers(struct match *m)
 {
 	static const struct stage stages[] = {
-		{ MATCH_BY_HEADERS, key_headers, GROUP_EQUAL, false },
-		{ MATCH_BY_HEADERS, key_headers_and_size, GROUP_EQUAL, false },
-		{ MATCH_BY_MESSAGE_ID, key_message_id_and_size, GROUP_EQUAL, false },
-		{ MATCH_BY_MESSAGE_ID, key_message_id, GROUP_ONE, true },
-		{ MATCH_BY_MESSAGE_ID, key_message_id_alone, GROUP_ONE, true },
+		{ MATCH_BY_HEADERS, key_headers, GROUP_EQUAL, false, false },
+		{ MATCH_BY_HEADERS, key_headers_and_size, GROUP_EQUAL, false, false },
+		{ MATCH_BY_MESSAGE_ID, key_message_id_and_size, GROUP_EQUAL, false, false },
+		{ MATCH_BY_MESSAGE_ID, key_message_id, GROUP_ONE, true, false },
+		{ MATCH_BY_MESSAGE_ID, key_message_id_alone, GROUP_ONE, true, true },
 	};
 	int rc = 0;
 

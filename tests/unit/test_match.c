@@ -11,7 +11,7 @@
 /* A mailbox in a row of a table: a word for each message, "CONTENT[:SIZE][/X-UIDL]". CONTENT, a letter
  * or more, is what the message says; its header is made of that. In front of it, "=" is one without
  * Message-ID and Received, "?" one whose header cannot be read, "~" one whose Received was lost on the
- * way, "#" one of which both servers know the identity, "!" one of which they know nothing else. A word
+ * way, "*" one whose Message-ID is that of all with its first letter, "#" one of which both servers know the identity, "!" one of which they know nothing else. A word
  * "|" is where the next mailbox begins. The old side's UIDLs are "uidl-N" or, where the row says so,
  * "stamped-CONTENT". */
 struct mailbox {
@@ -31,7 +31,7 @@ print_for(const char *content, size_t len, char kind)
 	print.headers[1] = kind == '~' ? 2 : 1;
 	print.strong = kind != '=';
 	print.date = key + 1;
-	print.message_id = kind == '=' ? 0 : key + 2;
+	print.message_id = kind == '=' ? 0 : kind == '*' ? fingerprint_key(content, 1) : key + 2;
 	return print;
 }
 
@@ -42,7 +42,7 @@ add_word(struct mailbox *box, const char *word, size_t len, bool is_old)
 	const char *end = word + len, *at, *content;
 	char name[64], kind = 0;
 
-	if (strchr("=?~#!", *word) != NULL)
+	if (strchr("=?~*#!", *word) != NULL)
 		kind = *word++;
 	content = word;
 	while (word < end && *word != ':' && *word != '/')
@@ -170,6 +170,8 @@ static const struct {
 	{ "Received lost, sizes the same", "B A C", "~A ~B ~C", "m2 m1 m3" },
 	{ "Received lost, other sizes", "A:100 B:100", "~B:110 ~A:120", "m2 m1" },
 	{ "Received lost, sizes that cannot be", "A:100 B:100", "~B:300 ~A:300", "? ?" },
+	{ "one Message-ID, two Dates", "*Dmonday", "*Dtuesday", "?" },
+	{ "one Message-ID, two Dates, elsewhere", "B *Dmonday:30 C", "C *Dtuesday:31 B", "h3 ? h1" },
 	{ "without Message-ID, the size decides", "=B:20 =A:10", "=A:10 =B:21", "- h1" },
 	/* Without headers eight sizes that nobody else has are enough, and their last four may be of others. */
 	{ "headers cannot be read there", "?A B C D E F G H I", "A B C D E F G H I J",
