@@ -34,7 +34,8 @@ struct ledger_maildrop {
 	int64_t before; /* where it was not, the same under another UIDVALIDITY, which was; 0: none */
 	bool is_view;	/* it is, alone or among others, what the account saw last */
 	uint32_t view;	/* of how many maildrops that consists; 0: the account is new */
-	bool approved;	/* somebody said that the account may see another maildrop */
+	bool is_stopped; /* the guard has stopped the account, and nothing was shown to it since */
+	bool approved;	/* then somebody said that the account may see another maildrop */
 	unsigned naming; /* of which kind the names of its messages are (enum naming_kind) */
 	uint32_t named;	 /* up to which UID they are known; 0: none is */
 };

@@ -305,8 +305,10 @@ ledger_read_view(struct ledger_file *file, const char *account, struct ledger_ma
 	if (rc != 0 || out->view == 0)
 		return rc;
 	database_bind_text(approved, 1, account);
-	if ((rc = step(file, LEDGER_APPROVED, &more, e)) == 0 && more)
+	if ((rc = step(file, LEDGER_APPROVED, &more, e)) == 0 && more) {
+		out->is_stopped = true;
 		out->approved = sqlite3_column_int64(approved, 0) != 0;
+	}
 	database_rest(&file->db, LEDGER_APPROVED);
 	return rc;
 }

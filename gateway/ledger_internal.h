@@ -67,7 +67,7 @@ int ledger_read_book(
 int ledger_read_seen(
     struct ledger_file *file, int64_t id, struct ledger_seen_list *list, struct error *e);
 
-/* Fills OUT's view, is_view and approved. */
+/* Fills OUT's view, is_view, is_stopped and approved. */
 int ledger_read_view(struct ledger_file *file, const char *account, struct ledger_maildrop *out,
     struct error *e);
 

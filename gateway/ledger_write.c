@@ -37,7 +37,7 @@ struct write_part {
 
 struct ledger_writing {
 	char *account;
-	bool views;   /* the account sees other maildrops than last time */
+	bool views;   /* the account sees other maildrops than last time, or the guard has stopped it since */
 	bool durable; /* a later login could not do without */
 	size_t count;
 	struct write_part parts[];
@@ -55,11 +55,14 @@ ledger_must_show(const struct ledger_part *parts, size_t count)
 	return false;
 }
 
+/* Whether the account sees what it saw last, and the guard knows nothing else. An approval that nobody needed
+ * must not wait for the next time that its mail comes from elsewhere. */
 static bool
 is_view(const struct ledger_part *parts, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!parts[i].found.is_view || parts[i].found.view != count)
+		if (!parts[i].found.is_view || parts[i].found.view != count ||
+		    parts[i].found.is_stopped)
 			return false;
 	return true;
 }
@@ -269,6 +272,7 @@ ledger_writing_found(const struct ledger_writing *w, struct ledger_part *parts)
 		parts[i].found = w->parts[i].found;
 		parts[i].found.was_shown = true;
 		parts[i].found.is_view = true;
+		parts[i].found.is_stopped = parts[i].found.approved = false;
 		parts[i].found.view = (uint32_t) w->count;
 	}
 }

@@ -57,6 +57,30 @@ rule_43_approved_though_one_of_two_mailboxes_is_left(void)
 }
 
 static void
+rule_43_back_where_it_was_nobody_is_stopped_or_approved_any_more(void)
+{
+	struct visit v;
+	uint64_t count;
+
+	rig_begin();
+	login(&inbox, UIDVALIDITY, "a%u", 1, 3);
+	stop_login("jane@x", 30, 20);
+	/* The route was wrong, and is right again: nothing of the mailbox is new. */
+	CU_ASSERT_TRUE(login(&inbox, UIDVALIDITY, "a%u", 1, 3));
+	CU_ASSERT_STRING_EQUAL(stops(NULL), "");
+	CU_ASSERT_FALSE(login(&inbox, UIDVALIDITY, "a%u", 1, 3));
+
+	stop_login("jane@x", 30, 20);
+	CU_ASSERT_EQUAL(ledger_file_approve(file, soon(), "jane@x", &count, &last), 0);
+	login(&inbox, UIDVALIDITY, "a%u", 1, 4);
+	CU_ASSERT_EQUAL(visit_begin(&v, &junk, UIDVALIDITY, "a%u"), 0);
+	CU_ASSERT_FALSE(v.part.found.approved);
+	visit_end(&v);
+	CU_ASSERT_EQUAL(stops_so_far(), 2);
+	rig_end();
+}
+
+static void
 an_error_says_what_to_do(void)
 {
 	uint64_t count;
@@ -97,6 +121,8 @@ main(void)
 		    rule_43_stopped_accounts_are_listed_and_approved },
 		{ "rule_43_approved_though_one_of_two_mailboxes_is_left",
 		    rule_43_approved_though_one_of_two_mailboxes_is_left },
+		{ "rule_43_back_where_it_was_nobody_is_stopped_or_approved_any_more",
+		    rule_43_back_where_it_was_nobody_is_stopped_or_approved_any_more },
 		{ "an_error_says_what_to_do", an_error_says_what_to_do },
 		{ "rule_43_the_difference_is_that_of_the_last_stop",
 		    rule_43_the_difference_is_that_of_the_last_stop },
