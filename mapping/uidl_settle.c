@@ -17,6 +17,7 @@ enum { ATTEMPTS = 8 };
 struct settle {
 	uint8_t source;
 	struct uidl_set set;
+	struct uidl_set gone; /* what messages had by exceptions that are not there any more */
 };
 
 /* Of PART; messages come in ascending order, as exceptions do: *AT goes along. */
@@ -59,17 +60,29 @@ alter(const struct uidl_part *part, uint32_t uid, unsigned attempt, const char *
 	memcpy(uidl, hex, strlen(hex) + 1);
 }
 
+/* Whether message UID of PART may have WANTED, which nobody else may then. Clients that saw a message which is
+ * gone would take a new one of its UIDL for it. But one that says itself what it is may have come back. */
+static bool
+take(struct settle *s, const struct uidl_part *part, uint32_t uid, enum rank rank,
+    const char *wanted)
+{
+	if (rank == FRESH && uidl_set_contains(&s->gone, wanted) &&
+	    uidl_book_find(part->book, uid) == NULL)
+		return false;
+	return uidl_set_add(&s->set, wanted);
+}
+
 static int
 settle_message(struct settle *s, const struct uidl_part *part, uint32_t uid, enum rank rank)
 {
 	char wanted[UIDL_MAX + 1], uidl[UIDL_MAX + 1];
 
 	uidl_book_format(part->book, part->uidvalidity, uid, wanted);
-	if (uidl_set_add(&s->set, wanted) || rank == SHOWN)
+	if (take(s, part, uid, rank, wanted) || rank == SHOWN)
 		return 0;
 	for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
 		alter(part, uid, attempt, wanted, uidl);
-		if (uidl_set_add(&s->set, uidl))
+		if (take(s, part, uid, rank, uidl))
 			return uidl_book_assign(part->book, uid, uidl, strlen(uidl), s->source);
 	}
 	return ERR_NO_MEMORY; /* a digest that is taken again and again: memory is broken */
@@ -109,6 +122,40 @@ take_reserved(struct settle *s, const struct uidl_part *parts, size_t count)
 			uidl_set_add(&s->set, uidl_book_reserved(parts[i].book, j));
 }
 
+/* Both messages and exceptions ascend. */
+static void
+note_gone(struct settle *s, const struct uidl_part *part)
+{
+	for (size_t i = 0, j = 0; i < uidl_book_entry_count(part->book); i++) {
+		struct uidl_entry entry = uidl_book_entry(part->book, i);
+
+		while (j < part->count && part->messages[j].uid < entry.uid)
+			j++;
+		if (j == part->count || part->messages[j].uid != entry.uid)
+			uidl_set_add(&s->gone, entry.uidl);
+	}
+}
+
+/* What of PARTS is taken before any message is asked what it wants. */
+static int
+begin(struct settle *s, const struct uidl_part *parts, size_t count, const struct siphash_key *key)
+{
+	size_t messages = 0, reserved = 0, entries = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		messages += parts[i].count;
+		reserved += uidl_book_reserved_count(parts[i].book);
+		entries += uidl_book_entry_count(parts[i].book);
+	}
+	if (uidl_set_init(&s->set, messages + reserved, key) != 0 ||
+	    uidl_set_init(&s->gone, entries, key) != 0)
+		return ERR_NO_MEMORY;
+	take_reserved(s, parts, count);
+	for (size_t i = 0; i < count; i++)
+		note_gone(s, &parts[i]);
+	return 0;
+}
+
 /* Whether PART has messages that nobody was shown as they are now. */
 static bool
 has_news(const struct uidl_part *part)
@@ -124,24 +171,23 @@ uidl_settle(const struct uidl_part *parts, size_t count, uint8_t source,
 	struct settle s = { .source = source };
 	bool news = false;
 	unsigned char *ranks;
-	size_t messages = 0, reserved = 0;
+	size_t messages = 0;
 	int rc;
 
 	for (size_t i = 0; i < count; i++) {
 		news = news || has_news(&parts[i]);
 		messages += parts[i].count;
-		reserved += uidl_book_reserved_count(parts[i].book);
 	}
 	if (!news)
 		return 0;
 	if ((ranks = malloc(messages)) == NULL)
 		return ERR_NO_MEMORY;
 	find_ranks(parts, count, ranks);
-	if ((rc = uidl_set_init(&s.set, messages + reserved, key)) == 0)
-		take_reserved(&s, parts, count);
+	rc = begin(&s, parts, count, key);
 	for (int rank = SHOWN; rank < RANKS && rc == 0; rank++)
 		rc = settle_rank(&s, parts, count, ranks, (enum rank) rank);
 	uidl_set_clear(&s.set);
+	uidl_set_clear(&s.gone);
 	free(ranks);
 	return rc;
 }

@@ -15,8 +15,9 @@ struct uidl_part {
 };
 
 /* Gives another UIDL to each message of PARTS (COUNT) that was not shown yet and has the one of another, or
- * one that is reserved, of whichever part; the book of its own part learns it. That the UIDLs of parts end
- * in marks of their own tells nothing: senders write some of them. SOURCE is what the books note. Costs
- * nothing where nothing is new. Returns 0 or ERR_NO_MEMORY. */
+ * one that is reserved, or by a template one that a book has for a message which is gone, of whichever part;
+ * the book of its own part learns it. That the UIDLs of parts end in marks of their own tells nothing: senders
+ * write some of them. SOURCE is what the books note. Costs nothing where nothing is new. Returns 0 or
+ * ERR_NO_MEMORY. */
 int uidl_settle(const struct uidl_part *parts, size_t count, uint8_t source,
     const struct siphash_key *key);

@@ -215,6 +215,38 @@ rule_42_what_nobody_knows_is_reserved_for_nobody(void)
 }
 
 static void
+rule_42_what_a_message_had_that_is_gone_is_no_new_ones(void)
+{
+	struct uidl_book *book = book_of("%u");
+	const struct uidl_part left = { book, UIDVALIDITY, four + 1, 3, 2 };
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(book);
+	/* An import: 1 was 3 on the old server, and 2 was 4. Then 1 is deleted, and 3 and 4 come. */
+	CU_ASSERT_EQUAL(uidl_book_add(book, 1, "3", 1, 1), 0);
+	CU_ASSERT_EQUAL(uidl_book_add(book, 2, "4", 1, 1), 0);
+	CU_ASSERT_EQUAL(uidl_settle(&left, 1, 0, &key), 0);
+	expect(book, 2, "4");
+	expect(book, 3, "3.3");
+	expect(book, 4, "4.4");
+	uidl_book_free(book);
+}
+
+static void
+a_message_that_comes_back_is_known_by_its_attribute(void)
+{
+	struct uidl_book *book = book_of("message-id");
+	const struct uidl_part left = { book, UIDVALIDITY, four + 1, 3, 3 };
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(book);
+	for (uint32_t uid = 1; uid <= 3; uid++)
+		CU_ASSERT_EQUAL(uidl_book_add(book, uid, uid == 1 ? "a@x" : uid == 2 ? "b@x" : "c@x", 3, 0), 0);
+	CU_ASSERT_EQUAL(uidl_book_assign(book, 4, "a@x", 3, 0), 0); /* 1, moved away and back */
+	CU_ASSERT_EQUAL(uidl_settle(&left, 1, 0, &key), 0);
+	expect(book, 4, "a@x");
+	uidl_book_free(book);
+}
+
+static void
 long_duplicates_become_a_digest(void)
 {
 	char uidl[UIDL_MAX + 1], now[UIDL_MAX + 1];
@@ -414,6 +446,10 @@ main(void)
 		    rule_42_what_is_known_from_before_keeps_its_uidl },
 		{ "rule_42_what_nobody_knows_is_reserved_for_nobody",
 		    rule_42_what_nobody_knows_is_reserved_for_nobody },
+		{ "rule_42_what_a_message_had_that_is_gone_is_no_new_ones",
+		    rule_42_what_a_message_had_that_is_gone_is_no_new_ones },
+		{ "a_message_that_comes_back_is_known_by_its_attribute",
+		    a_message_that_comes_back_is_known_by_its_attribute },
 		{ "long_duplicates_become_a_digest", long_duplicates_become_a_digest },
 		{ "rule_42_a_forged_mark_makes_no_duplicate",
 		    rule_42_a_forged_mark_makes_no_duplicate },
