@@ -175,7 +175,8 @@ int ledger_seen_add(
     struct ledger_seen_list *list, uint32_t uid, uint64_t size, const char *uidl);
 
 /* Says that ACCOUNT saw ITEMS (COUNT) last, elsewhere: at KEY, the old server, whose UIDs are
- * numbers of messages. For accounts that popgate has shown nothing yet; no others are changed. */
+ * numbers of messages. For accounts that popgate has shown nothing yet, in place of what they saw elsewhere
+ * before; no others are changed. */
 int ledger_saw_elsewhere(struct ledger *ledger, const char *account, const struct maildrop_key *key,
     const struct ledger_seen *items, size_t count, struct error *e);
 

@@ -26,6 +26,9 @@ static const char *const statement_texts[LEDGER_STATEMENTS] = {
 	[LEDGER_EPOCHS] = "SELECT first, template FROM epoch WHERE maildrop = ?1 ORDER BY first",
 	[LEDGER_UIDLS] = "SELECT uid, uidl, source FROM uidl WHERE maildrop = ?1 ORDER BY uid",
 	[LEDGER_VIEW] = "SELECT maildrop FROM view WHERE account = ?1",
+	[LEDGER_VIEW_ELSEWHERE] =
+	    ("SELECT maildrop.id FROM view JOIN maildrop ON maildrop.id = view.maildrop "
+	     "WHERE account = ?1 AND uidvalidity = 0"),
 	[LEDGER_APPROVED] = "SELECT approved FROM guard WHERE account = ?1",
 	[LEDGER_MAILDROP] = "SELECT uidvalidity FROM maildrop WHERE id = ?1",
 	[LEDGER_SEEN] =

@@ -255,6 +255,36 @@ add_elsewhere(struct ledger_file *file, int64_t id, const struct ledger_seen *it
 	return rc;
 }
 
+/* What ACCOUNT saw elsewhere before goes, so that FOUND says nothing of it. What popgate itself has shown since
+ * stays. No mailbox has a UIDVALIDITY of 0. */
+static int
+forget_elsewhere(struct ledger_file *file, const char *account, struct ledger_maildrop *found,
+    struct error *e)
+{
+	sqlite3_stmt *statement = file->db.statements[LEDGER_VIEW_ELSEWHERE];
+	int64_t id = 0;
+	int code, rc = 0;
+
+	if (found->view != 1)
+		return 0;
+	database_bind_text(statement, 1, account);
+	if ((code = sqlite3_step(statement)) == SQLITE_ROW)
+		id = sqlite3_column_int64(statement, 0);
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		rc = database_fail(&file->db, e);
+	database_rest(&file->db, LEDGER_VIEW_ELSEWHERE);
+	if (rc != 0 || id == 0)
+		return rc;
+	database_bind_text(file->db.statements[LEDGER_DROP_VIEW], 1, account);
+	if ((rc = ledger_change(file, LEDGER_DROP_VIEW, e)) != 0 ||
+	    (rc = ledger_drop_maildrop(file, id, e)) != 0)
+		return rc;
+	found->view = 0;
+	if (found->id == id)
+		found->id = 0;
+	return 0;
+}
+
 static int
 see_elsewhere(struct ledger_file *file, const char *account, const struct maildrop_key *key,
     const struct ledger_seen *items, size_t count, struct error *e)
@@ -263,7 +293,8 @@ see_elsewhere(struct ledger_file *file, const char *account, const struct maildr
 	int rc;
 
 	if ((rc = ledger_find(file, key, 0, &found, e)) != 0 ||
-	    (rc = ledger_read_view(file, account, &found, e)) != 0)
+	    (rc = ledger_read_view(file, account, &found, e)) != 0 ||
+	    (rc = forget_elsewhere(file, account, &found, e)) != 0)
 		return rc;
 	if (found.id != 0 || found.view != 0 || count == 0)
 		return 0;

@@ -15,6 +15,7 @@ enum ledger_statement {
 	LEDGER_EPOCHS,
 	LEDGER_UIDLS,
 	LEDGER_VIEW,
+	LEDGER_VIEW_ELSEWHERE,
 	LEDGER_APPROVED,
 	LEDGER_MAILDROP,
 	LEDGER_SEEN,
@@ -82,6 +83,9 @@ int ledger_add_uidl(struct ledger_file *file, int64_t id, uint32_t uid, const ch
 
 int ledger_add_view(
     struct ledger_file *file, const char *account, int64_t id, struct error *e);
+
+/* Removes maildrop ID with all that belongs to it. */
+int ledger_drop_maildrop(struct ledger_file *file, int64_t id, struct error *e);
 
 int ledger_add_piece(struct ledger_file *file, int64_t id, uint32_t piece,
     const unsigned char *octets, size_t len, struct error *e);

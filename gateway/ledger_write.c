@@ -508,8 +508,8 @@ find_outdated(struct ledger_file *file, const struct write_part *w, int64_t ids[
 	return rc;
 }
 
-static int
-drop_maildrop(struct ledger_file *file, int64_t id, struct error *e)
+int
+ledger_drop_maildrop(struct ledger_file *file, int64_t id, struct error *e)
 {
 	static const enum ledger_statement all[] = { LEDGER_DROP_NAMES, LEDGER_DROP_NAMED,
 		LEDGER_DROP_UIDLS, LEDGER_DROP_EPOCHS, LEDGER_DROP_MAILDROP };
@@ -537,7 +537,7 @@ drop_outdated(struct ledger_file *file, const struct write_part *w, struct error
 		return 0;
 	rc = find_outdated(file, w, ids, &count, e);
 	for (size_t i = 0; i < count && rc == 0; i++)
-		rc = drop_maildrop(file, ids[i], e);
+		rc = ledger_drop_maildrop(file, ids[i], e);
 	return rc;
 }
 

@@ -644,3 +644,13 @@ class Login(Moving):
         self.imported(gate, user)
         self.refused(gate, user)
         gate.wait_log("login stopped")
+
+    def test_guard_goes_by_what_the_old_server_showed_last(self):
+        user = self.moved([message(number) for number in range(30)])
+        gate = self.gate(new={"learn": None})
+        self.imported(gate, user)
+        for server, first in ((self.old, 0), (self.new, 1)):  # the copy is kept up to date
+            with server.imap(user) as mailbox:
+                mailbox.expunge(mailbox.uids()[first:first + 20])
+        self.assertEqual(self.imported(gate, user, "--again").returncode, 0)
+        self.assertEqual(gate.uidls(user)[1:], old_uidls(self.old, user))

@@ -301,6 +301,36 @@ what_was_seen_elsewhere(void)
 }
 
 static void
+what_was_seen_elsewhere_is_what_was_seen_there_last(void)
+{
+	struct ledger_seen first[] = { { 1, 100, (char[]){ "x" }, 0 },
+		{ 2, 200, (char[]){ "y" }, 0 } };
+	struct ledger_seen then[] = { { 1, 200, (char[]){ "y" }, 0 },
+		{ 2, 300, (char[]){ "z" }, 0 }, { 5000, 400, (char[]){ "v" }, 0 } };
+	struct visit v;
+
+	rig_begin();
+	CU_ASSERT_EQUAL(
+	    ledger_file_saw_elsewhere(file, soon(), "jane@x", &old, first, 2, &last), 0);
+	CU_ASSERT_EQUAL(
+	    ledger_file_saw_elsewhere(file, soon(), "jane@x", &old, then, 3, &last), 0);
+	CU_ASSERT_STRING_EQUAL(last_seen("jane@x"), "1=y/200 2=z/300 5000=v/400");
+	CU_ASSERT_EQUAL(
+	    ledger_file_saw_elsewhere(file, soon(), "jane@x", &junk, first, 1, &last), 0);
+	CU_ASSERT_STRING_EQUAL(last_seen("jane@x"), "1=x/100"); /* by a file */
+	CU_ASSERT_EQUAL(
+	    ledger_file_saw_elsewhere(file, soon(), "jane@x", &old, then, 0, &last), 0);
+	CU_ASSERT_STRING_EQUAL(last_seen("jane@x"), "");
+	CU_ASSERT_EQUAL(visit_begin(&v, &old, 0, "a%u"), 0);
+	CU_ASSERT_EQUAL(v.part.found.view, 0);
+	visit_end(&v);
+	CU_ASSERT_EQUAL(
+	    ledger_file_saw_elsewhere(file, soon(), "jane@x", &old, then, 1, &last), 0);
+	CU_ASSERT_STRING_EQUAL(last_seen("jane@x"), "1=y/200");
+	rig_end();
+}
+
+static void
 what_the_ledger_could_not_read_again_is_left_out(void)
 {
 	char long_one[UIDL_MAX + 2] = { 0 };
@@ -462,6 +492,8 @@ main(void)
 		{ "an_import_meanwhile_is_noticed", an_import_meanwhile_is_noticed },
 		{ "an_import_for_a_new_message_is_noticed", an_import_for_a_new_message_is_noticed },
 		{ "what_was_seen_elsewhere", what_was_seen_elsewhere },
+		{ "what_was_seen_elsewhere_is_what_was_seen_there_last",
+		    what_was_seen_elsewhere_is_what_was_seen_there_last },
 		{ "what_the_ledger_could_not_read_again_is_left_out",
 		    what_the_ledger_could_not_read_again_is_left_out },
 		{ "facts_about_accounts", facts_about_accounts },
