@@ -91,6 +91,7 @@ pairing_add_old(struct pairing *p, uint32_t number, const char *uidl, uint64_t s
 	if (keep_text(p, uidl, &p->uidl_at[p->old.count]) != 0)
 		return ERR_NO_MEMORY;
 	p->numbers[p->old.count] = number;
+	p->old.has_gaps = p->old.has_gaps || number != p->old.count + 1;
 	m = &p->old.messages[p->old.count++];
 	*m = (struct match_message){ .size = size, .name = fingerprint_key(uidl, strlen(uidl)) };
 	if (print != NULL) {

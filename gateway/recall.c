@@ -335,7 +335,8 @@ take_matches(const struct ledger_seen_list *seen, struct recalled *m,
 {
 	size_t count = snapshot_count(snapshot);
 	struct match_message *messages = calloc(seen->count + count, sizeof(*messages));
-	struct match_side old = { messages, seen->count }, new = { NULL, count };
+	struct match_side old = { .messages = messages, .count = seen->count };
+	struct match_side new = { .count = count };
 	int rc;
 
 	if (messages == NULL)

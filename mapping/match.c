@@ -304,7 +304,7 @@ step_x_uidl(struct match *m)
 static void
 pair_positions(struct match *m)
 {
-	if (m->old.count != m->new.count || has_headers(&m->old))
+	if (m->old.count != m->new.count || m->old.has_gaps || has_headers(&m->old))
 		return;
 	for (size_t i = 0; i < m->old.count; i++)
 		if (m->old.messages[i].size != MATCH_NO_SIZE || !may_be_same(m, i) || is_seam(m, i))

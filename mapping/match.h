@@ -16,8 +16,8 @@
  *                that come each night have one size
  *   headers      the fingerprints are the same (see fingerprint.h)
  *   message-id   size, Message-ID and Date are the same
- *   position     the old side tells neither sizes nor headers, and both have as many messages, all in
- *                one mailbox
+ *   position     the old side tells neither sizes nor headers, has no gaps, and both have as many messages,
+ *                all in one mailbox
  *
  * Messages that are alike in all that is compared are paired by their order where both sides have as
  * many of them, else they are ambiguous. A server may count a line's end as one octet or two: by
@@ -84,6 +84,7 @@ struct match_message {
 struct match_side {
 	struct match_message *messages; /* in the order of the maildrop; the caller's */
 	size_t count;
+	bool has_gaps; /* old side: there were more messages, so that places say nothing */
 };
 
 enum match_depth {

@@ -319,6 +319,18 @@ class Commanded(Moving):
         self.assertEqual((rows[user]["matched"], rows[user]["by"]["message-id"]), (12, 12))
         self.assertEqual(commands.uidl("verify", "--users", commands.users([user])).returncode, SAFE)
 
+    def test_positions_with_gaps_are_no_positions(self):
+        """Who is where, if the file leaves out some of the old maildrop's messages?"""
+        commands = self.commands(new={"master_user": "admin", "master_password_file": self.secret()})
+        user = self.new.user("gaps")
+        self.new.fill(user, [message(number) for number in range(3)])
+        for positions, matched in (((1, 3, 5), 0), ((2, 3, 4), 0), ((1, 2, 3), 3)):
+            text = "".join(f"{user},uidl-{position},{position}\n" for position in positions)
+            path = commands.file("uidls.csv", "user,uidl,position\n" + text)
+            done, rows, _ = commands.imported("--again", "--file", path, "--users", commands.users([user]))
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertEqual((rows[user]["old"], rows[user]["matched"]), (3, matched), positions)
+
     def secret(self):
         path = os.path.join(workspace.folder("secret"), "password")
         with open(path, "w", encoding="utf-8") as out:

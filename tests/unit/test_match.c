@@ -252,6 +252,23 @@ rows(void)
 	}
 }
 
+static void
+positions_with_gaps_are_none(void)
+{
+	static struct mailbox old, new;
+	struct match m;
+
+	for (int gaps = 0; gaps < 2; gaps++) {
+		read_mailbox(&old, "?A:- ?B:-", true);
+		read_mailbox(&new, "A B", false);
+		for (size_t i = 0; i < old.side.count; i++)
+			old.messages[i].header = MATCH_HEADER_UNAVAILABLE;
+		old.side.has_gaps = gaps == 1;
+		run(&m, &old.side, old.truth, &new.side, new.truth, MATCH_USUAL);
+		CU_ASSERT_EQUAL(m.paired, gaps == 1 ? 0 : 2);
+	}
+}
+
 /* ---- mailboxes at random ---- */
 
 static uint64_t seed;
@@ -302,8 +319,8 @@ make_sides(struct random_side *old, struct random_side *new, uint32_t range, enu
 	bool at_old = next_random(2) == 0;
 	uint64_t sizes[RANDOM_MAX];
 
-	old->side = (struct match_side){ old->messages, 0 };
-	new->side = (struct match_side){ new->messages, 0 };
+	old->side = (struct match_side){ .messages = old->messages };
+	new->side = (struct match_side){ .messages = new->messages };
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t content = i > 0 && next_random(10) == 0 ? next_random(i) : i;
 
@@ -418,7 +435,7 @@ static struct match_side
 make_large(size_t count, uint64_t one_size, size_t first, struct match_message **truth)
 {
 	struct match_message *messages = calloc(count, sizeof(*messages));
-	struct match_side side = { messages, count };
+	struct match_side side = { .messages = messages, .count = count };
 
 	*truth = calloc(count, sizeof(**truth));
 	for (size_t i = 0; i < count; i++) {
@@ -507,7 +524,7 @@ thorough_unread(void)
 static void
 limits(void)
 {
-	struct match_side side = { NULL, (size_t) MATCH_MESSAGES_MAX + 1 }, none = { NULL, 0 };
+	struct match_side side = { .count = (size_t) MATCH_MESSAGES_MAX + 1 }, none = { 0 };
 	struct match m;
 
 	CU_ASSERT_EQUAL(match_begin(&m, &side, &none, MATCH_USUAL), ERR_LIMIT);
@@ -519,6 +536,7 @@ main(void)
 {
 	static const struct unit_test tests[] = {
 		{ "rows", rows },
+		{ "positions_with_gaps_are_none", positions_with_gaps_are_none },
 		{ "never a wrong pair", never_a_wrong_pair },
 		{ "never a wrong pair, headers unread", never_a_wrong_pair_unread },
 		{ "large mailboxes", large_mailboxes },
