@@ -185,8 +185,8 @@ admit(struct dispatch *d, const struct way *w, const struct credentials *c, stru
 	return rc;
 }
 
-/* While mailboxes move, the account's state says whether the new server or its old one is asked; the
- * old one knows the user by the name that the client says. */
+/* While mailboxes move, the user's state says whether the new server or its old one is asked, whichever folder
+ * he names; the old one knows him by the name that the client says. */
 static int
 follow_state(struct dispatch *d, struct way *w, struct error *e)
 {
@@ -198,10 +198,10 @@ follow_state(struct dispatch *d, struct way *w, struct error *e)
 
 	if (old == NULL)
 		return 0;
-	if ((rc = state_find(d->preference.ledger, d->account, &state, &source, e)) != 0)
+	if ((rc = state_find(d->preference.ledger, w->name.user, &state, &source, e)) != 0)
 		return rc;
 	log_event(m->log, LOG_LEVEL_DEBUG, m->session_id, "state looked up",
-	    LOG_FIELDS(LOG_TEXT("user", d->account), LOG_TEXT("state", user_state_name(state)),
+	    LOG_FIELDS(LOG_TEXT("user", w->name.user), LOG_TEXT("state", user_state_name(state)),
 		LOG_TEXT("by", state_scope_name(source))));
 	if (state != USER_STATE_OLD)
 		return 0;

@@ -92,6 +92,23 @@ class UserStates(Case):
         self.state("unset", user)
         self.assert_state(user, "old")
 
+    def test_a_folder_moves_with_its_user(self):
+        user = self.user("joe")
+        with servers.dovecot().imap(user) as mailbox:
+            mailbox.create("Lists")
+            mailbox.append(OLD_MAIL[:2], "Lists")
+        gate = popgate.Popgate(
+            {"label": "new", "port": servers.dovecot().imap_port, "old": "oldpop"},
+            blocks=[("upstream oldpop", {"protocol": "pop3", "port": self.old.port}),
+                    ("route all", {"upstream": "new", "folder_separator": '"+"'})], plaintext_loopback="yes")
+        self.addCleanup(gate.stop)
+        folder = user.replace("@", "+Lists@")
+        for subject, state, messages in ((user, "new", 2), (user, "old", 3)):
+            self.state("set", subject, state, gate=gate)
+            session = gate.login_when_free(folder)
+            self.assertEqual(session.stat()[0], messages)
+            session.quit()
+
     def test_the_nearest_counts(self):
         user = self.user("joe")
         for subject, state in (("default", "new"), ("100%", "old"), (f"@{self.domain}", "new"), (user, "old")):
