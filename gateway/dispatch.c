@@ -234,6 +234,7 @@ aim(struct dispatch *d, const struct way *w, const struct upstream *upstream,
 {
 	int rc = way_aim(w, upstream, &d->target, e);
 
+	d->maildrop.is_folder = w->name.folder[0] != '\0';
 	if (rc == ERR_PERMANENT)
 		log_refusal(d, c, e);
 	return rc;

@@ -8,7 +8,7 @@ struct learner;
 struct learning { /* { 0 } is one that has not begun */
 	struct learner *learner; /* NULL: nothing is being learned */
 	bool has_begun;		 /* and UIDLs were left for learning_finish */
-	bool is_needless;	 /* the account is not new */
+	bool is_needless;	 /* the account is not new, or there is nothing at the old server */
 	const struct box *boxes;
 };
 

@@ -229,6 +229,7 @@ maildrop_new(const struct maildrop_context *context, const char *user)
 			.owner = &m->owner, .mailbox = mailboxes->items[i], .part = i
 		};
 	m->box_count = mailboxes->count;
+	m->learning.is_needless = context->is_folder;
 	return m;
 }
 

@@ -21,6 +21,7 @@ struct maildrop_context {
 				user is in the credentials */
 	const struct upstream *upstream;
 	const struct text_list *mailboxes; /* that are shown; the first must exist. UTF-8 */
+	bool is_folder; /* of the user, who named it: no old POP3 server has one */
 	struct config *config; /* that upstream is of; needed where reuse is not NULL */
 	struct reuse *reuse;   /* NULL: connections end with their session */
 	const char *state_directory;

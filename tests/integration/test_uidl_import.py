@@ -557,6 +557,22 @@ class Login(Moving):
                 gate.move_old(self.old.pop3_port)
                 self.assertEqual(gate.uidls(user)[1:], old_uidls(self.old, user))
 
+    def test_a_folder_has_nothing_to_learn(self):
+        """POP3 servers have none: this one knows no such user, another would show his INBOX."""
+        user = self.moved([message(number) for number in range(3)])
+        with self.new.imap(user) as mailbox:
+            mailbox.create("Lists")
+            mailbox.append([message(number) for number in range(100, 130)], "Lists")
+        for knows_him in (False, True):
+            with self.subTest(knows_him=knows_him):
+                server = scripted_pop3.Server([message(number) for number in range(30)], ("UIDL", "USER", "TOP"))
+                self.addCleanup(server.stop)
+                if not knows_him:
+                    server.on("PASS", lambda connection, command: connection.done(command, "no such user", "-ERR") or True)
+                gate = self.gate(server.port,
+                                 blocks=[("route all", {"upstream": "new", "folder_separator": '"+"'})])
+                self.assertEqual(len(gate.uidls(f"{user}+Lists")), 30)
+
     def test_an_old_server_that_lists_without_end(self):
         user = self.moved([message(number) for number in range(3)])
         endless = b"+OK\r\n" + b"".join(b"%d u%d\r\n" % (number, number) for number in range(1, 3000))
