@@ -11,7 +11,8 @@
 /* A mailbox in a row of a table: a word for each message, "CONTENT[:SIZE][/X-UIDL]". CONTENT, a letter
  * or more, is what the message says; its header is made of that. In front of it, "=" is one without
  * Message-ID and Received, "?" one whose header cannot be read, "~" one whose Received was lost on the
- * way, "*" one whose Message-ID is that of all with its first letter, "#" one of which both servers know the identity, "!" one of which they know nothing else. A word
+ * way, "*" one whose Message-ID is that of all with its first letter, "#" one of which both servers know
+ * the identity, "!" one of which they know nothing else. A word
  * "|" is where the next mailbox begins. The old side's UIDLs are "uidl-N" or, where the row says so,
  * "stamped-CONTENT". */
 struct mailbox {

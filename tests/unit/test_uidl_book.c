@@ -239,7 +239,9 @@ a_message_that_comes_back_is_known_by_its_attribute(void)
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(book);
 	for (uint32_t uid = 1; uid <= 3; uid++)
-		CU_ASSERT_EQUAL(uidl_book_add(book, uid, uid == 1 ? "a@x" : uid == 2 ? "b@x" : "c@x", 3, 0), 0);
+		CU_ASSERT_EQUAL(uidl_book_add(book, uid, (const char *[]){ "a@x", "b@x", "c@x" }[uid - 1],
+				    3, 0),
+		    0);
 	CU_ASSERT_EQUAL(uidl_book_assign(book, 4, "a@x", 3, 0), 0); /* 1, moved away and back */
 	CU_ASSERT_EQUAL(uidl_settle(&left, 1, 0, &key), 0);
 	expect(book, 4, "a@x");
