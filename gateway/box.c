@@ -41,7 +41,7 @@ find_uidls(struct box *box, struct error *e)
 	    part_name_set(&box->name, upstream, box->mailbox, box->part) != 0)
 		return error_set(e, ERR_NO_MEMORY, "no memory for a template of UIDLs");
 	box->recalled.key =
-	    (struct maildrop_key){ upstream->name, box->owner->user, box->name.remembered };
+	    (struct maildrop_key){ upstream->name, box->owner->ledger_user, box->name.remembered };
 	box->recalled.template = box->name.template;
 	if ((rc = recall_begin(&box->recalled, e)) != 0)
 		return rc;

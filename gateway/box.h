@@ -17,6 +17,7 @@
 struct box_owner {
 	struct mailbox_link *link;
 	const char *user; /* as the server knows it */
+	const char *ledger_user; /* the same as the ledger has it */
 	const char *state_directory;
 	struct journal *journal; /* NULL: deletions go without one */
 	struct recall recall;

@@ -14,8 +14,6 @@
 #include "gateway/importer.h"
 #include "gateway/pop3_client.h"
 
-#define LEARNED_NAME "learned" /* of the account's fact in the ledger */
-
 /* A fiber that may wait for the other one. */
 struct waiter {
 	struct fiber *fiber;

@@ -17,6 +17,8 @@
 #include "gateway/upstream.h"
 #include "mapping/snapshot.h"
 
+#define LEARNED_NAME "learned" /* of the account's fact in the ledger */
+
 struct learner;
 
 /* What is to be learned; all that it points to must outlive the learner. */

@@ -13,6 +13,7 @@
 #include "gateway/learning.h"
 #include "gateway/mailbox_link.h"
 #include "gateway/retrieval.h"
+#include "gateway/spelling.h"
 
 enum { AHEAD_MS = 10000 }; /* for how long messages wait that were fetched ahead */
 
@@ -24,6 +25,7 @@ struct maildrop {
 	struct box *boxes;	/* box N is part N of the snapshot */
 	size_t box_count;
 	struct learning learning;
+	struct spelling *spelling; /* of names in the ledger; NULL: as they are said */
 	bool committed; /* QUIT has done all that it was to do */
 	struct snapshot *snapshot;
 	struct retrieval retrieval;
@@ -41,6 +43,7 @@ maildrop_free(struct maildrop *m)
 	for (size_t i = 0; i < m->box_count; i++)
 		box_unlock(&m->boxes[i]);
 	free(m->boxes);
+	free(m->spelling);
 	if (m->counted)
 		census_leave_user(m->context->census, m->context->seat);
 	free(m);
@@ -95,7 +98,7 @@ remember_removed(struct maildrop *m)
 	    (parts = ledger_parts(m, &count)) == NULL)
 		return;
 	if (count > 0 &&
-	    ledger_removed(context->ledger, context->account, parts, count, &e) != 0)
+	    ledger_removed(context->ledger, m->owner.recall.account, parts, count, &e) != 0)
 		log_error(context->log, LOG_LEVEL_WARNING, context->session_id,
 		    "what was shown last is not up to date in the state store", &e, NULL);
 	free(parts);
@@ -218,6 +221,7 @@ maildrop_new(const struct maildrop_context *context, const char *user)
 	memcpy(m->name, user, size);
 	m->owner = (struct box_owner){ .link = &m->link,
 		.user = m->name,
+		.ledger_user = m->name,
 		.state_directory = context->state_directory,
 		.journal = context->journal,
 		.recall = { .link = &m->link,
@@ -231,6 +235,24 @@ maildrop_new(const struct maildrop_context *context, const char *user)
 	m->box_count = mailboxes->count;
 	m->learning.is_needless = context->is_folder;
 	return m;
+}
+
+/* Finds out what the ledger calls the account. */
+static int
+spell(struct maildrop *m, struct error *e)
+{
+	struct recall *recall = &m->owner.recall;
+	int rc;
+
+	if (recall->ledger == NULL)
+		return 0;
+	rc = spelling_find(recall->ledger, recall->account, m->name, m->link.upstream->name,
+	    &m->spelling, e);
+	if (rc == 0 && m->spelling != NULL) {
+		recall->account = m->spelling->account;
+		m->owner.ledger_user = m->spelling->user;
+	}
+	return rc;
 }
 
 static int
@@ -249,7 +271,8 @@ maildrop_open(void *ctx, const struct credentials *c, struct pop3_maildrop *out,
 		gatekeeper_tell(context->visit, 0);
 	if ((rc = FAILPOINT_ERROR("maildrop.after_login", e)) != 0 ||
 	    (rc = admission_enter_census(context, c->user, &m->counted, e)) != 0 ||
-	    (rc = take_locks(m, e)) != 0 || (rc = fill(m, c, e)) != 0 || (rc = join(m, e)) != 0 ||
+	    (rc = take_locks(m, e)) != 0 || (rc = spell(m, e)) != 0 ||
+	    (rc = fill(m, c, e)) != 0 || (rc = join(m, e)) != 0 ||
 	    (rc = remember(m, e)) != 0)
 		goto fail;
 	mailbox_link_opened(&m->link);

@@ -609,6 +609,42 @@ class Login(Moving):
     def imported(self, gate, user, *more):
         return popgate.run("uidl", "import", "--config", gate.config, "--users", "-", *more, input=f"{user} secret\n")
 
+    def without_capitals(self):
+        """As Dovecot is, if nobody says otherwise: a gateway before a server that makes small letters of names, and a user."""
+        new = Dovecot(extra="auth_username_format = %Lu\n")
+        self.addCleanup(new.stop)
+        user = self.old.user("mover")
+        self.old.fill(user, [message(number) for number in range(30)])
+        migration.refill(self.old, user, new, first=[message(9000)])
+        gate = migration.LearningGate(self.old.pop3_port, new.imap_port, new={"learn": None})
+        self.addCleanup(self._stop, gate)
+        return gate, new, user
+
+    def test_the_login_may_be_in_other_letters_than_the_import(self):
+        gate, new, user = self.without_capitals()
+        self.imported(gate, user)
+        first = gate.uidls(user.capitalize())
+        self.assertEqual(first[1:], old_uidls(self.old, user))
+        new.fill(user, [message(100)])
+        second = gate.uidls(user.capitalize())
+        self.assertEqual(second[:-1], first)
+        self.assertEqual(gate.uidls(user), second)
+
+    def test_the_guard_knows_a_user_in_other_letters(self):
+        gate, new, user = self.without_capitals()
+        self.imported(gate, user)
+        with new.imap(user) as mailbox:
+            mailbox.expunge(mailbox.uids())
+        self.refused(gate, user.upper())
+        self.assertIn(f"{user} ", popgate.run("guard", "--config", gate.config).stdout)
+
+    def test_who_was_shown_something_keeps_it_in_whatever_letters(self):
+        gate, _, user = self.without_capitals()
+        first = gate.uidls(user.capitalize())
+        self.imported(gate, user)
+        self.assertEqual(gate.uidls(user.capitalize()), first)
+        self.assertEqual(gate.uidls(user)[1:], old_uidls(self.old, user))
+
     def test_what_was_shown_stays_after_an_import(self):
         user = self.moved([message(number) for number in range(12)])
         gate = self.gate(new={"learn": None})
