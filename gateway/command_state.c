@@ -162,16 +162,18 @@ change_one(struct change *c, const char *subject)
 static int
 change_lines(struct change *c)
 {
-	char *line = NULL;
+	char *text = NULL, *line;
+	bool is_first = true;
 	size_t room = 0;
 	int status = 0;
 
-	while (status == 0 && getline(&line, &room, stdin) >= 0) {
+	for (; status == 0 && getline(&text, &room, stdin) >= 0; is_first = false) {
+		line = text + (is_first ? text_mark(text, strlen(text)) : 0);
 		line[strcspn(line, "\r\n")] = '\0';
 		if (line[0] != '\0' && line[0] != '#')
 			status = change_one(c, line);
 	}
-	free(line);
+	free(text);
 	if (ferror(stdin)) {
 		fprintf(stderr, "popgate state: standard input cannot be read\n");
 		return EX_NOINPUT;

@@ -12,6 +12,8 @@
 
 #include <sqlite3.h>
 
+#include "base/text.h"
+
 enum { BUSY_MS = 2000, FAULTS_SHOWN = 20 };
 
 #define FORM "PRAGMA application_id = 1886353524; PRAGMA user_version = 1;"
@@ -77,7 +79,7 @@ read_lines(struct builder *b, struct error *e)
 	struct table_line line;
 	char *text = NULL;
 	const char *what;
-	size_t room = 0;
+	size_t room = 0, mark;
 	ssize_t len;
 	int rc = 0;
 
@@ -85,9 +87,10 @@ read_lines(struct builder *b, struct error *e)
 		b->line++;
 		if (len > 0 && text[len - 1] == '\n')
 			len--;
+		mark = b->line == 1 ? text_mark(text, (size_t) len) : 0;
 		if (len > TABLE_LINE_MAX)
 			report(b, "longer than 4096 octets");
-		else if (table_line_parse(text, (size_t) len, &line, &what) != 0)
+		else if (table_line_parse(text + mark, (size_t) len - mark, &line, &what) != 0)
 			report(b, what);
 		else if (line.user[0] != '\0')
 			rc = insert(b, &line);

@@ -138,6 +138,9 @@ class UserStates(Case):
         self.assertEqual(done.stdout, "2 set\n")
         for user in users:
             self.assert_state(user, "new")
+        self.state("set", "-", "old", input=f"\ufeff{users[0]}\n")  # with an editor's byte order mark
+        self.assert_state(users[0], "old")
+        self.state("set", users[0], "new")
         done = self.state("set", "-", "old", status=64, input=f"{users[0]}\n@\n")
         self.assertIn('"@"', done.stderr)
         self.assert_state(users[0], "new")

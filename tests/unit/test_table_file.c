@@ -166,6 +166,26 @@ built_and_found(void)
 }
 
 static void
+a_mark_of_an_editor_is_no_part_of_a_name(void)
+{
+	struct table_file *t;
+	struct table_line line;
+	struct error e = { 0 };
+	char remarks[512];
+	uint64_t count;
+
+	begin();
+	CU_ASSERT_EQUAL_FATAL(table_file_new(path, &t), 0);
+	CU_ASSERT_EQUAL(build("\xef\xbb\xbfjoe new\nsue old\n", &count, remarks), 0);
+	CU_ASSERT_EQUAL(count, 2);
+	CU_ASSERT_EQUAL(table_file_find(t, "joe", &line, &e), 0);
+	CU_ASSERT_EQUAL(build("\xef\xbb\xbf# moved users\nsue old\n", &count, remarks), 0);
+	CU_ASSERT_EQUAL(count, 1);
+	table_file_free(t);
+	end();
+}
+
+static void
 foreign_files_are_not_believed(void)
 {
 	static const char *const texts[] = { "", "no database at all", "SQLite format 3" };
@@ -216,6 +236,8 @@ main(void)
 	static const struct unit_test tests[] = {
 		{ "lines", lines },
 		{ "built and found", built_and_found },
+		{ "a mark of an editor is no part of a name",
+		    a_mark_of_an_editor_is_no_part_of_a_name },
 		{ "foreign files are not believed", foreign_files_are_not_believed },
 		{ "two builds do not mix", two_builds_do_not_mix },
 	};
