@@ -1,5 +1,6 @@
 /* command_table.c - "popgate table build": the index of a table of users. */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -33,15 +34,34 @@ table_command_build(const char *file)
 	return rc == ERR_INVALID ? EX_DATAERR : EX_IOERR;
 }
 
+/* The message, and where there is more; an exit status. */
+static int
+usage_error(const char *message)
+{
+	fprintf(stderr, "popgate table: %s\nTry \"popgate table --help\".\n", message);
+	return EX_USAGE;
+}
+
+static bool
+is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int
 command_table(int argc, char **argv)
 {
-	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+	if ((argc >= 2 && is_help(argv[1])) || (argc >= 3 && is_help(argv[2]))) {
 		print_usage(stdout);
 		return 0;
 	}
-	if (argc == 3 && strcmp(argv[1], "build") == 0 && argv[2][0] != '-')
-		return table_command_build(argv[2]);
-	print_usage(stderr);
-	return EX_USAGE;
+	if (argc < 2 || strcmp(argv[1], "build") != 0)
+		return usage_error("expected build");
+	if (argc < 3)
+		return usage_error("build takes the FILE of a table");
+	if (argc > 3)
+		return usage_error("too many arguments");
+	if (argv[2][0] == '-')
+		return usage_error("build takes no options; a FILE like that is written ./-...");
+	return table_command_build(argv[2]);
 }

@@ -80,6 +80,20 @@ class Tables(RoutingCase):
         checked = run("check-config", "--config", gate.config)
         self.assertIn("has no index", checked.stderr + checked.stdout)
 
+    def test_wrong_words_are_told_with_what_to_do(self):
+        for words, message in (((), "expected build"), (("make", "f"), "expected build"), (("build",), "FILE"),
+                               (("build", "f", "g"), "too many arguments"), (("build", "--force"), "no options")):
+            with self.subTest(words=words):
+                done = run("table", *words)
+                self.assertEqual((done.returncode, done.stdout), (64, ""))
+                self.assertIn(message, done.stderr)
+                self.assertIn('Try "popgate table --help".', done.stderr)
+        for words in (("--help",), ("build", "--help"), ("build", "-h")):
+            with self.subTest(words=words):
+                done = run("table", *words)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertIn("usage: popgate table build FILE", done.stdout)
+
 
 class HttpCase(RoutingCase):
     def service(self, answer, **options):
