@@ -161,18 +161,16 @@ tls_context_load_pair(SSL_CTX *context, const struct tls_pair *pair, struct erro
 	if (SSL_CTX_use_certificate_chain_file(context, pair->certificate) != 1)
 		return error_set(e, ERR_INVALID, "%s holds no usable PEM certificate: %s",
 		    pair->certificate, tls_reason(reason, sizeof(reason)));
-	if (SSL_CTX_use_PrivateKey_file(context, pair->key, SSL_FILETYPE_PEM) != 1) {
-		if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH ||
-		    ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_TYPE_MISMATCH) {
-			ERR_clear_error();
-			return error_set(e, ERR_INVALID, "key %s does not belong to certificate %s",
-			    pair->key, pair->certificate);
-		}
+	if (SSL_CTX_use_PrivateKey_file(context, pair->key, SSL_FILETYPE_PEM) != 1 &&
+	    ERR_GET_REASON(ERR_peek_last_error()) != X509_R_KEY_VALUES_MISMATCH &&
+	    ERR_GET_REASON(ERR_peek_last_error()) != X509_R_KEY_TYPE_MISMATCH)
 		return error_set(e, ERR_INVALID, "%s holds no usable PEM key: %s", pair->key,
 		    tls_reason(reason, sizeof(reason)));
+	/* What OpenSSL says here, "no certificate assigned", is of no help to anybody. */
+	if (SSL_CTX_check_private_key(context) != 1) {
+		ERR_clear_error();
+		return error_set(e, ERR_INVALID, "key %s does not belong to certificate %s",
+		    pair->key, pair->certificate);
 	}
-	if (SSL_CTX_check_private_key(context) != 1)
-		return error_set(e, ERR_INVALID, "key %s does not belong to certificate %s: %s",
-		    pair->key, pair->certificate, tls_reason(reason, sizeof(reason)));
 	return 0;
 }
