@@ -1,11 +1,13 @@
-# What "cmake --install" puts where. Nothing goes to /etc: the example is among the documentation.
+# What "cmake --install" puts where. Nothing goes to /etc: the example is among the documentation, which is complete, so that
+# its links lead somewhere.
 
 install(TARGETS popgate RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 
-install(FILES README.md CHANGES.md SECURITY.md LICENSE packaging/popgate.conf.example
+install(FILES README.md CHANGES.md CONTRIBUTING.md SECURITY.md LICENSE packaging/popgate.conf.example
 	DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs
-	FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "man" EXCLUDE)
+	FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.scd")
+install(FILES tests/bench/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/tests/bench)
 
 configure_file(packaging/systemd/popgate.service.in
 	${PROJECT_BINARY_DIR}/packaging/popgate.service @ONLY)

@@ -137,7 +137,7 @@ static const struct setting_choice trusts[] = {
 const struct setting settings[] = {
 	/* name, default, help, choices, min, max, where, type */
 	{ "state_directory", "/var/lib/popgate",
-	    "where maildrop locks and the journal of deletions are kept", NULL, 0, 0,
+	    "where locks, the journal of deletions and the memory of UIDLs are kept", NULL, 0, 0,
 	    GLOBAL(SETTING_PATH, state_directory) },
 	{ "user", "", "who popgate becomes when root starts it, once it listens", NULL, 0, 64,
 	    GLOBAL(SETTING_TEXT, user) },
