@@ -309,6 +309,17 @@ class Dropped(Privileges):
         for workers in (0, 2):
             gate.settings["workers"] = workers
             self.refused(gate, EX_CONFIG, r"not root any more(.|\n)*Permission denied(.|\n)*cannot start")
+        # nor only when it is too late; who serves is sure where the configuration says it
+        for user, status in ((USER, EX_CONFIG), (None, 0)):
+            gate.settings["user"] = user
+            gate.write_config()
+            done = popgate.run("check-config", "--config", gate.config)
+            self.assertEqual(done.returncode, status, done.stderr)
+            self.assertRegex(done.stderr, rf"for the user {USER}.*:\n.*key.*Permission denied")
+        gate.certificate = self.certificate_of(USER)
+        gate.write_config()
+        done = popgate.run("check-config", "--config", gate.config)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_users_that_cannot_be(self):
         gate = self.dropped()
