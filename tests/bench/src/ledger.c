@@ -187,8 +187,11 @@ main(int argc, char **argv)
 	b.folder = argv[1];
 	b.maildrops = strtoull(argv[2], NULL, 10);
 	b.messages = strtoull(argv[3], NULL, 10);
-	if (b.maildrops < 10 || b.messages < 1 ||
-	    ledger_file_new(b.folder, &b.file) != 0 ||
+	if (b.maildrops < 10 || b.messages < 1) {
+		fprintf(stderr, "bench_ledger: 10 maildrops of 1 message at least\n");
+		return 64;
+	}
+	if (ledger_file_new(b.folder, &b.file) != 0 ||
 	    (b.shown = calloc(b.messages, sizeof(*b.shown))) == NULL ||
 	    uidl_template_parse("dovecot", &t, &where) != 0)
 		return 1;
