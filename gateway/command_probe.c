@@ -67,6 +67,10 @@ static const struct advice {
 	    "only, set \"tls\" to implicit or starttls." },
 	{ ERR_PERMANENT, PROBE_SELECT, PROBE_SELECT, EX_UNAVAILABLE,
 	    "Check \"mailbox\": it must exist, and the user must be allowed to read it." },
+	{ ERR_TEMPORARY, PROBE_SELECT, PROBE_SELECT, EX_TEMPFAIL,
+	    "Check \"mailbox\": it must exist, and the user must be allowed to read it. Else try "
+	    "again\n"
+	    "later." },
 	{ ERR_PROTOCOL, PROBE_CONNECT, PROBE_DONE, EX_PROTOCOL,
 	    "What answers there is no server that popgate understands. Check \"protocol\", "
 	    "\"port\" and\n"
@@ -119,6 +123,17 @@ print_amount(const struct probe_result *r)
 		    r->deleted);
 }
 
+/* Why DELE will be refused here. */
+static const char *
+refusal(const struct upstream *u, const struct imap_mailbox *mailbox)
+{
+	if (mailbox->read_only)
+		return "refused: the mailbox is read-only, so DELE answers -ERR";
+	if (u->delete == DELETION_MARK && u->mark_keyword[0] != '\0')
+		return "refused: the server keeps no keywords (mark_keyword), so DELE answers -ERR";
+	return "refused: the server keeps no flag \\Deleted, so DELE answers -ERR";
+}
+
 /* What QUIT will do here, by the same decision that QUIT goes by. */
 static void
 print_deletion(const struct upstream *u, const struct probe_result *r)
@@ -126,7 +141,7 @@ print_deletion(const struct upstream *u, const struct probe_result *r)
 	const struct deletion_terms terms = removal_terms(u, r->capability_bits);
 
 	if (!removal_possible(u, &r->mailbox)) {
-		print_line("deletion", "refused: the mailbox is read-only, so DELE answers -ERR");
+		printf("%-22s %s\n", "deletion", refusal(u, &r->mailbox));
 		return;
 	}
 	if (deletion_copies(&terms))
@@ -271,6 +286,20 @@ print_failure(const struct upstream *u, const struct probe_result *r)
 	return EX_UNAVAILABLE;
 }
 
+static int
+print_missing_trash(const struct upstream *u)
+{
+	char shown[SHOWN_MAX];
+
+	text_escape(u->trash_mailbox, strlen(u->trash_mailbox), shown, sizeof(shown));
+	fflush(stdout);
+	fprintf(stderr,
+	    "popgate probe: there is no mailbox %s at %s: QUIT will remove nothing and answer -ERR\n"
+	    "Check \"trash_mailbox\": its name there, with the server's own separator, or make it.\n",
+	    shown, u->name);
+	return EX_UNAVAILABLE;
+}
+
 /* Says where the host is; a name that does not exist is the plainest of faults. */
 static int
 print_addresses(const struct upstream *u)
@@ -330,6 +359,8 @@ probe_target(const struct target *t, const struct credentials *c, int *code)
 	*code = result.error.code;
 	if (result.reached != PROBE_DONE)
 		status = print_failure(t->upstream, &result);
+	else if (result.trash_missing)
+		status = print_missing_trash(t->upstream);
 	probe_clear(&result);
 	return status;
 }

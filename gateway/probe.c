@@ -7,6 +7,7 @@
 
 #include "fiberio/fiber.h"
 #include "gateway/pop3_client.h"
+#include "gateway/removal.h"
 
 static int
 on_message(void *ctx, uint32_t uid, uint64_t size, bool deleted)
@@ -76,6 +77,22 @@ step_select(struct probe *p, struct error *e)
 	return imap_select(p->imap, p->target->mailboxes.items[0], &p->result->mailbox, e);
 }
 
+/* Nobody else would notice before the first QUIT. */
+static int
+look_for_trash(struct probe *p, struct error *e)
+{
+	const struct upstream *u = p->target->upstream;
+	const struct deletion_terms terms = removal_terms(u, p->result->capability_bits);
+	bool there;
+	int rc;
+
+	if (!deletion_copies(&terms) && deletion_choose(&terms) != DELETION_MOVE)
+		return 0;
+	if ((rc = imap_has_mailbox(p->imap, u->trash_mailbox, &there, e)) == 0)
+		p->result->trash_missing = !there;
+	return rc;
+}
+
 static int
 step_list(struct probe *p, struct error *e)
 {
@@ -85,7 +102,7 @@ step_list(struct probe *p, struct error *e)
 	rc = imap_list(p->imap, on_message, p->result, e);
 	for (size_t i = 1; i < mailboxes->count && rc == 0; i++)
 		rc = imap_has_mailbox(p->imap, mailboxes->items[i], &p->result->there[i], e);
-	return rc;
+	return rc == 0 ? look_for_trash(p, e) : rc;
 }
 
 /* ---- an old server ---- */

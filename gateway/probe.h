@@ -37,6 +37,7 @@ struct probe_result {
 	unsigned pop3_capabilities; /* of an old server, bits of enum pop3_capability */
 	char uidl[UIDL_MAX + 1];    /* of its first message */
 	bool there[UPSTREAM_MAILBOXES_MAX]; /* for each further mailbox whether the server has it */
+	bool trash_missing;	    /* QUIT would put messages into a mailbox that is not there */
 };
 
 /* Logs in to TARGET with C, whose user is what TARGET calls him, looks at its mailbox and logs out. On a

@@ -214,6 +214,34 @@ class Probe(Case):
         self.assertRegex(done.stdout, r"and behind it +Junk\n")
         self.assertRegex(done.stdout, r"not there, left out +Lists\n")
 
+    def test_a_trash_that_is_not_there(self):
+        server = servers.dovecot()
+        user = server.user()
+        for settings, status in (({"delete": "trash", "trash_mailbox": "Trash"}, 0),
+                                 ({"delete": "trash", "trash_mailbox": "Rubbish"}, EX_UNAVAILABLE),
+                                 ({"trash_mailbox": "Rubbish"}, 0)):  # not used: there is UIDPLUS
+            with self.subTest(**settings):
+                done = self.probe({"port": server.imap_port, **settings}, user, "secret")
+                self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+                self.assertEqual("no mailbox Rubbish" in done.stderr, status != 0)
+                self.assertRegex(done.stdout, "deletion +UID (MOVE|EXPUNGE)")
+
+    def test_why_nothing_can_be_deleted(self):
+        server = self.scripted([ONE], permanent=r"\Seen \Deleted")
+        for settings, read_only, why in (({}, True, "the mailbox is read-only"), ({}, False, None),
+                                         ({"delete": "mark", "mark_keyword": "Gone"}, False, "keeps no keywords")):
+            with self.subTest(why=why):
+                server.read_only = read_only
+                done = self.probe({"port": server.port, **settings}, "someone", "secret")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertRegex(done.stdout, f"deletion +refused: .*{why}" if why else "deletion +[A-Z ]*EXPUNGE")
+
+    def test_a_mailbox_that_is_not_there(self):
+        server = servers.dovecot()
+        done = self.probe({"port": server.imap_port, "mailbox": "Nowhere"}, server.user(), "secret")
+        self.assertEqual(done.returncode, EX_TEMPFAIL)  # Dovecot does not say that it is for good
+        self.assertIn('Check "mailbox"', done.stderr)
+
     # several upstreams
 
     def bridge(self, account, *more, password="secret", routes=(), **new):
