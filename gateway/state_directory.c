@@ -8,6 +8,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What failed, and for what is not root's fault, what root can do about it. */
+static int
+refuse(const char *what, const char *path, struct error *e)
+{
+	int reason = errno;
+
+	if (geteuid() == 0)
+		return error_set(e, ERR_PERMANENT, "cannot %s %s: %s", what, path, strerror(reason));
+	return error_set(e, ERR_PERMANENT,
+	    "cannot %s %s: %s; this makes it a folder of this user: install -d -m 700 -o %u %s",
+	    what, path, strerror(reason), (unsigned) geteuid(), path);
+}
+
 /* Nobody else may be able to put a link where we expect a lock. */
 static int
 prepare_folder(const char *path, struct error *e)
@@ -15,7 +28,7 @@ prepare_folder(const char *path, struct error *e)
 	struct stat st;
 
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return error_set(e, ERR_PERMANENT, "cannot make %s: %s", path, strerror(errno));
+		return refuse("make", path, e);
 	if (stat(path, &st) != 0)
 		return error_set(e, ERR_PERMANENT, "cannot look at %s: %s", path, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
@@ -25,7 +38,7 @@ prepare_folder(const char *path, struct error *e)
 	if ((st.st_mode & S_IWOTH) != 0)
 		return error_set(e, ERR_PERMANENT, "%s can be written by everybody", path);
 	if (access(path, R_OK | W_OK | X_OK) != 0)
-		return error_set(e, ERR_PERMANENT, "cannot use %s: %s", path, strerror(errno));
+		return refuse("use", path, e);
 	return 0;
 }
 

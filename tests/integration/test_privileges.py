@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import unittest.mock
 
@@ -300,6 +301,18 @@ class Dropped(Privileges):
         gate.settings["state_directory"] += "-that-is-missing"
         self.refused(gate, EX_CANTCREAT, said)
         self.assertFalse(os.path.exists(gate.state_directory))
+
+    def test_commands_say_how_the_state_directory_is_made(self):
+        gate = self.dropped()
+        gate.stop()
+        shutil.rmtree(gate.state_directory)
+        done = popgate.run("state", "--config", gate.config)
+        self.assertEqual(done.returncode, 75, done.stderr)
+        said = re.search(r"cannot make .*: (install -d .*)\n", done.stderr)
+        self.assertTrue(said, done.stderr)
+        subprocess.run(said[1].split(), check=True)
+        done = popgate.run("state", "--config", gate.config)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_a_key_of_somebody_else(self):
         """Found out at once, not by one worker after the other."""
