@@ -74,10 +74,10 @@ list(struct guard_command *g, const char *subject, struct error *e)
 	uint64_t stops;
 	int rc = ledger_file_each_stop(g->file, deadline(), subject, print_stop, g, e);
 
-	if (rc == 0 && g->count == 0)
-		printf("nobody is stopped\n");
 	if (rc != 0 || subject != NULL)
 		return rc;
+	if (g->count == 0)
+		printf("nobody is stopped\n");
 	if ((rc = ledger_file_stops(g->file, deadline(), &stops, e)) == 0)
 		printf("logins stopped so far: %llu\n", (unsigned long long) stops);
 	return rc;

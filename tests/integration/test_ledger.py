@@ -576,6 +576,7 @@ class Guard(Ledger):
         self.assertRegex(out, r"user .*30 .*30 .*2")
         self.assertEqual(out.splitlines()[-1], "logins stopped so far: 2")
         self.assertEqual(self.guard("approve", "nobody")[0], 1)
+        self.assertEqual(self.guard("list", "nobody"), (1, "", "popgate guard: nobody is stopped by that name\n"))
         self.assert_code(self.refused(), "SYS/TEMP")
         self.assertEqual(self.guard("approve", "user")[0], 0)
         self.assertEqual(len(uidls(self.gate, "user")), 30)
