@@ -95,17 +95,15 @@ compare_users(const void *a, const void *b)
 	return strcmp(((const struct listed_user *) a)->name, ((const struct listed_user *) b)->name);
 }
 
-/* Passwords for the new server, where there is a list; else its master logs in. */
-static void
-find_password(const struct import *m, struct import_item *item)
+static const struct listed_user *
+find_listed(const struct import *m, const char *name)
 {
-	const struct listed_user wanted = { .name = item->account }, *user = NULL;
 	const struct user_list *users = &m->bench.users;
+	const struct listed_user wanted = { .name = name };
 
-	if (users->count > 0)
-		user = bsearch(&wanted, users->users, users->count, sizeof(wanted), compare_users);
-	if (user != NULL)
-		item->new_password = user->new_password;
+	if (users->count == 0)
+		return NULL;
+	return bsearch(&wanted, users->users, users->count, sizeof(wanted), compare_users);
 }
 
 /* The line at AT belongs to USER. */
@@ -123,7 +121,6 @@ add_csv_line(struct import *m, const char *user, const char *at, size_t len, uns
 		item->account = name;
 		item->csv = at;
 		item->csv_line = number;
-		find_password(m, item);
 	}
 	item->csv_len = (size_t) (at - item->csv) + len;
 	return 0;
@@ -153,6 +150,30 @@ find_torn(const struct import *m)
 			    "the lines of this user do not stand together");
 	free(users);
 	return status;
+}
+
+/* Where users are listed or named, it is them, with their passwords; else the file says who, and the master of
+ * the new server logs in. */
+static void
+keep_listed(struct import *m)
+{
+	const struct listed_user *user;
+	size_t kept = 0;
+
+	if (m->bench.users.count == 0)
+		return;
+	for (size_t i = 0; i < m->count; i++) {
+		if ((user = find_listed(m, m->items[i].account)) == NULL) {
+			free((char *) (uintptr_t) m->items[i].account);
+			continue;
+		}
+		m->items[kept] = m->items[i];
+		m->items[kept++].new_password = user->new_password;
+	}
+	m->count = kept;
+	if (kept < m->bench.users.count)
+		fprintf(stderr, "%s: %s: has no line of %zu of %zu users\n", m->options->command,
+		    m->options->file, m->bench.users.count - kept, m->bench.users.count);
 }
 
 /* Looks through the whole file, so that what is wrong with it is said before anything is done. */
@@ -187,7 +208,9 @@ list_csv(struct import *m)
 		m->items[i].csv_columns = columns;
 		m->items[i].csv_columns_len = columns_len;
 	}
-	return status == 0 ? find_torn(m) : status;
+	if (status == 0 && (status = find_torn(m)) == 0)
+		keep_listed(m);
+	return status;
 }
 
 /* ---- the work ---- */

@@ -319,6 +319,20 @@ class Commanded(Moving):
         self.assertEqual((rows[user]["matched"], rows[user]["by"]["message-id"]), (12, 12))
         self.assertEqual(commands.uidl("verify", "--users", commands.users([user])).returncode, SAFE)
 
+    def test_csv_file_of_more_than_are_asked_for(self):
+        commands = self.commands()
+        users = [self.moved([message(number)]) for number in range(3)]
+        lines = [f"{user},{uidl},<{number}@example.org>" for number, user in enumerate(users)
+                 for uidl in old_uidls(self.old, user)]
+        path = commands.file("uidls.csv", "\n".join(["user,uidl,message-id", *lines]) + "\n")
+        done, rows, _ = commands.imported("--file", path, "--users", commands.users([users[1], "nobody"]))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(list(rows), [users[1]])
+        self.assertIn("uidls.csv: has no line of 1 of 2 users", done.stderr)
+        done, rows, _ = commands.imported("--file", path, "--users", commands.users(users))
+        self.assertEqual([rows[user].get("matched") for user in users], [1, None, 1])  # one is imported already
+        self.assertNotIn("has no line", done.stderr)
+
     def test_positions_with_gaps_are_no_positions(self):
         """Who is where, if the file leaves out some of the old maildrop's messages?"""
         commands = self.commands(new={"master_user": "admin", "master_password_file": self.secret()})
