@@ -108,6 +108,36 @@ check_escaped(const char *text, size_t len, size_t room)
 		check(*p >= 0x20 && *p <= 0x7e);
 }
 
+/* Whether a terminal takes a character of TEXT for more than a sign, by its number and not by its octets. */
+static int
+steers(const unsigned char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i += character(text + i, len - i)) {
+		unsigned number = text[i];
+
+		if (character(text + i, len - i) == 2)
+			number = (number & 0x1fu) << 6 | (text[i + 1] & 0x3fu);
+		else if (number >= 0x80)
+			continue;
+		if (number < 0x20 || (number >= 0x7f && number < 0xa0))
+			return 1;
+	}
+	return 0;
+}
+
+static void
+check_legible(const char *text, size_t len, size_t room)
+{
+	char shown[ROOM_MAX], escaped[ROOM_MAX];
+
+	text_copy_legible(text, len, shown, room);
+	text_escape(text, len, escaped, room);
+	if (len < room && text_is_utf8(text, len) && !steers((const unsigned char *) text, len))
+		check(strlen(shown) == len && memcmp(shown, text, len) == 0);
+	else
+		check(strcmp(shown, escaped) == 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -125,6 +155,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_back(number & 0xff);
 	check_utf8(text, len);
 	check_escaped(text, len, 5 + data[0] % (ROOM_MAX - 5));
+	check_legible(text, len, 5 + data[0] % (ROOM_MAX - 5));
+	check(text_mark(text, len) == (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0));
 	while (plain < len && text[plain] > ' ' && text[plain] <= '~' &&
 	    strchr("(){%*\"\\]", text[plain]) == NULL)
 		plain++;

@@ -30,6 +30,19 @@ read_csv(const char *text, size_t len)
 	}
 }
 
+static void
+find_twice(const struct user_list *list)
+{
+	const struct listed_user *first, *second;
+	int rc = user_list_find_twice(list->users, list->count, &first, &second);
+
+	if (rc != 0 && (first >= second || strcmp(first->name, second->name) != 0))
+		abort();
+	for (size_t i = 1; i < list->count && rc == 0; i++)
+		if (strcmp(list->users[i - 1].name, list->users[i].name) == 0)
+			abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -40,10 +53,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		abort();
 	read_csv((const char *) data, len);
 	memcpy(text, data, len);
-	if (user_list_parse(&list, text, len, NULL) == 0)
+	if (user_list_parse(&list, text, len, NULL) == 0) {
 		for (size_t i = 0; i < list.count; i++)
 			if (list.users[i].name[0] == '\0')
 				abort();
+		find_twice(&list);
+	}
 	user_list_clear(&list);
 	return 0;
 }
