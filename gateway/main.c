@@ -176,10 +176,8 @@ unknown_command(const char *name)
 	return EX_USAGE;
 }
 
-/*
- * GnuTLS asks this while it is loaded (GNUTLS_SKIP_GLOBAL_INIT in gnutls.h). Only libetpan brings it along, and what
- * it does there is 0.3 MB for each process, for nothing. Whoever needs it, as libcurl may, says so by itself.
- */
+/* GnuTLS asks this while it is loaded (GNUTLS_SKIP_GLOBAL_INIT in gnutls.h). Only libetpan brings it along; what
+ * it does there is for nothing, and costs memory. Whoever needs it, as libcurl may, says so by itself. */
 __attribute__((visibility("default"))) int _gnutls_global_init_skip(void);
 
 int

@@ -83,22 +83,22 @@ int
 spelling_find(struct ledger *ledger, const char *account, const char *user, const char *upstream,
     struct spelling **out, struct error *e)
 {
-	struct look_up *l = calloc(1, sizeof(*l));
+	char small[USER_NAME_MAX + 1];
+	struct look_up *l;
 	int rc;
 
 	*out = NULL;
-	if (l == NULL || (l->upstream = strdup(upstream)) == NULL) {
+	table_fold(account, strlen(account), small);
+	if (strcmp(account, small) == 0) /* as nearly always */
+		return 0;
+	if ((l = calloc(1, sizeof(*l))) == NULL || (l->upstream = strdup(upstream)) == NULL) {
 		discard(l);
 		return no_memory(e);
 	}
+	memcpy(l->small.account, small, sizeof(small));
 	snprintf(l->said.account, sizeof(l->said.account), "%s", account);
 	snprintf(l->said.user, sizeof(l->said.user), "%s", user);
-	table_fold(account, strlen(account), l->small.account);
 	table_fold(user, strlen(user), l->small.user);
-	if (strcmp(l->said.account, l->small.account) == 0) {
-		discard(l);
-		return 0;
-	}
 	if ((rc = ledger_run(ledger, look_up, discard, l, e)) == ERR_CANCELLED)
 		return rc;
 	if (rc == 0)

@@ -4,29 +4,6 @@
 
 #include "imap_dialogue.h"
 
-struct noting_sink {
-	struct octet_sink sink;
-	struct client *client;
-};
-
-static int
-note_begin(struct octet_sink *sink, uint64_t octets)
-{
-	struct noting_sink *s = (struct noting_sink *) sink;
-
-	note(s->client, "%llu:", (unsigned long long) octets);
-	return octets == 13 ? ERR_CLOSED : 0;
-}
-
-static int
-note_chunk(struct octet_sink *sink, const char *octets, size_t len)
-{
-	struct noting_sink *s = (struct noting_sink *) sink;
-
-	note(s->client, "%.*s", (int) len, octets);
-	return 0;
-}
-
 static const struct uid_range five_to_eight[] = { { 5, 6 }, { 8, 8 } };
 
 /* Takes the messages with an odd UID and passes over the others. */

@@ -3,29 +3,6 @@
 
 #include "imap_dialogue.h"
 
-struct noting_sink {
-	struct octet_sink sink;
-	struct client *client;
-};
-
-static int
-note_begin(struct octet_sink *sink, uint64_t octets)
-{
-	struct noting_sink *s = (struct noting_sink *) sink;
-
-	note(s->client, "%llu:", (unsigned long long) octets);
-	return octets == 13 ? ERR_CLOSED : 0;
-}
-
-static int
-note_chunk(struct octet_sink *sink, const char *octets, size_t len)
-{
-	struct noting_sink *s = (struct noting_sink *) sink;
-
-	note(s->client, "%.*s", (int) len, octets);
-	return 0;
-}
-
 static int
 do_fetch(struct client *c)
 {

@@ -4,29 +4,6 @@
 #include "books.h"
 #include "imap_dialogue.h"
 
-struct noting_sink {
-	struct octet_sink sink;
-	struct client *client;
-};
-
-static int
-note_begin(struct octet_sink *sink, uint64_t octets)
-{
-	struct noting_sink *s = (struct noting_sink *) sink;
-
-	note(s->client, "%llu:", (unsigned long long) octets);
-	return 0;
-}
-
-static int
-note_chunk(struct octet_sink *sink, const char *octets, size_t len)
-{
-	struct noting_sink *s = (struct noting_sink *) sink;
-
-	note(s->client, "%.*s ", (int) len, octets);
-	return 0;
-}
-
 /* Messages 5 to 8, of one octet each. */
 static struct snapshot *
 make(const struct uidl_book *book)
@@ -58,7 +35,7 @@ take_two(struct client *c, struct retrieval_pool *pool)
 
 		rc = retrieval_run(&r, &wanted, &s.sink, &c->e);
 	}
-	note(c, retrieval_is_ahead(&r) ? "ahead" : "alone");
+	note(c, retrieval_is_ahead(&r) ? " ahead" : " alone");
 	retrieval_end(&r);
 	CU_ASSERT_EQUAL(pool->used, before);
 	snapshot_free(snapshot);
@@ -101,9 +78,9 @@ over_the_top(struct client *c)
 		"* 4 FETCH (UID 8 BODY[] {1}\r\nd)\r\n{tag} OK x\r\n" }
 
 static const struct dialogue dialogues[] = {
-	{ "room for those behind", NULL, { FIRST, AHEAD }, with_room, 0, ALIVE, "1:a 1:b ahead" },
-	{ "no room", NULL, { FIRST, SECOND }, without_room, 0, ALIVE, "1:a 1:b alone" },
-	{ "less than none", NULL, { FIRST, SECOND }, over_the_top, 0, ALIVE, "1:a 1:b alone" },
+	{ "room for those behind", NULL, { FIRST, AHEAD }, with_room, 0, ALIVE, "1:a1:b ahead" },
+	{ "no room", NULL, { FIRST, SECOND }, without_room, 0, ALIVE, "1:a1:b alone" },
+	{ "less than none", NULL, { FIRST, SECOND }, over_the_top, 0, ALIVE, "1:a1:b alone" },
 };
 
 static void
